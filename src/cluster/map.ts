@@ -1,0 +1,47 @@
+/** Reading a cluster map: which partition, which configuration, which nodes. Pure. */
+import { assert, QdfsError } from "../base/errors.ts";
+import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { PARTITIONS } from "../limits.ts";
+import type { ChunkId } from "../ports.ts";
+import type { ClusterMap, Configuration, Node } from "../wire/messages.ts";
+
+/** The partition of a file's register. Part of the on-disk contract: never change it. */
+export function partitionOf(path: Path): number {
+  return Bun.hash.xxHash32(path) % PARTITIONS;
+}
+
+/** The partition of a chunk; chunks of one file spread over the cluster. */
+export function chunkPartitionOf(chunk: ChunkId): number {
+  return Bun.hash.xxHash32(`chunk ${chunk}`) % PARTITIONS;
+}
+
+/**
+ * The configuration of a partition.
+ * @throws QdfsError CLUSTER_WAITING while the partitions are not assigned
+ */
+export function configurationOf(map: ClusterMap, partition: number): Configuration {
+  const configuration = map.partitions[partition];
+  if (configuration !== undefined) return configuration;
+  assert(map.partitions.length === 0, "a map assigns all partitions or none");
+  throw new QdfsError("CLUSTER_WAITING", map.waitingFor || "the cluster has not assigned its partitions yet");
+}
+
+/** Every replica of a configuration once, home first. */
+export function replicasOf(configuration: Configuration): readonly NodeNumber[] {
+  const [first, second] = configuration.sets;
+  assert(first !== undefined, "a configuration has a replica set");
+  return second === undefined ? first.nodes : [...new Set([...first.nodes, ...second.nodes])];
+}
+
+export function nodeOf(map: ClusterMap, number: NodeNumber): Node {
+  const node = map.nodes.find((candidate) => candidate.number === number);
+  assert(node !== undefined, `the map names ${nodeName(number)} in a configuration but does not describe it`);
+  return node;
+}
+
+/** Maps are ordered by (generation, version) (P17). */
+export function isNewerMap(candidate: ClusterMap, than: ClusterMap | undefined): boolean {
+  if (than === undefined) return true;
+  if (candidate.generation !== than.generation) return candidate.generation > than.generation;
+  return candidate.version > than.version;
+}

@@ -1,0 +1,120 @@
+/** Every bound of the system, with its unit and its reason. Relations that must hold are asserted at the end. */
+import { assert } from "./base/errors.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+// ------------------------------------------------------------------------------------------------------- names
+/** A path's UTF-8 bytes (CLI.md). */
+export const PATH_BYTES_MAX = 1024;
+/** User metadata of one version, keys and values together: heads are small. */
+export const METADATA_BYTES_MAX = 4 * KIB;
+
+// ------------------------------------------------------------------------------------------------------ content
+/** Content up to this size travels in the accept and commits with the head; larger content is cut into chunks. */
+export const INLINE_BYTES_MAX = 64 * KIB;
+/** The chunk size to begin with; it doubles for files that would need more than CHUNKS_MAX. */
+export const CHUNK_BYTES_DEFAULT = 4 * MIB;
+export const CHUNK_BYTES_MAX = 64 * MIB;
+/** Chunks of one version: 8 bytes each in the head. */
+export const CHUNKS_MAX = 32 * KIB;
+/** Earlier versions that a head keeps (the current one not counted). */
+export const KEEP_VERSIONS_DEFAULT = 10;
+/** Bytes that the history may take in a head; the oldest versions go first. */
+export const HISTORY_BYTES_MAX = 512 * KIB;
+/** A head as stored: the current version's chunk list, the history, the window. */
+export const HEAD_BYTES_MAX = 1 * MIB;
+
+// ----------------------------------------------------------------------------------------------------- protocol
+/** Partitions of the key space; fixed for the life of a cluster. */
+export const PARTITIONS = 1024;
+/** Replicas of a partition. */
+export const REPLICAS_MAX = 7;
+/** Operation ids that a head remembers (P12). More concurrent writers of ONE file than this cost a re-send. */
+export const WINDOW_OPERATIONS = 32;
+/** A counter this far above the replica's own is refused at prepare and never adopted (P4). */
+export const COUNTER_LEAP_MAX = 2 ** 40;
+/** The durable ceiling is extended this far ahead (P3): one small write per million ballots. */
+export const CEILING_STEP = 2 ** 20;
+/** Promises without a later accept kept one by one (P2); what is evicted raises its bucket's floor. */
+export const PROMISES_MAX = 64 * KIB;
+export const PROMISE_BUCKETS = 4096;
+
+// ------------------------------------------------------------------------------------------------------- queues
+/** Operations waiting for one file at one coordinator; one more is refused with OVERLOADED. */
+export const FILE_QUEUE_MAX = 1024;
+/** Operations in progress at one coordinator. */
+export const COORDINATOR_OPERATIONS_MAX = 16 * KIB;
+/** Requests in flight on one session; past that the sender gets OVERLOADED. */
+export const SESSION_IN_FLIGHT_MAX = 64 * KIB;
+/** Bytes written to a session and not yet taken by the socket; past that nothing more is written until it drains. */
+export const SESSION_BUFFER_BYTES_MAX = 16 * MIB;
+/** One message of the session: well under what the receiver allows. */
+export const BATCH_BYTES_MAX = 1 * MIB;
+/** The largest gRPC message that a server takes; more is refused by gRPC itself. */
+export const MESSAGE_BYTES_MAX = 4 * MIB;
+/** Requests of one replica batch: one SQLite transaction, one fsync. */
+export const COMMIT_REQUESTS_MAX = 4096;
+/** Entries of one change log answer. */
+export const CHANGES_MAX = 2000;
+/** Entries of one page of a listing. */
+export const LIST_PAGE_MAX = 5000;
+/** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */
+export const CHUNKS_IN_FLIGHT = 4;
+/** Files that a recursive command moves at a time. */
+export const FILES_IN_FLIGHT = 64;
+
+// -------------------------------------------------------------------------------------------------------- times
+/** How long an operation may take unless the caller says otherwise. */
+export const OPERATION_BUDGET_MS = 30_000;
+/** How long a coordinator waits for replicas before it says QUORUM_UNAVAILABLE with its arithmetic. */
+export const QUORUM_PATIENCE_MS = 1_500;
+/** A request unanswered for this long is repeated at another replica (same operation id, next attempt). */
+export const HEDGE_MS = 250;
+/** A ballot-only or content read unanswered for this long is repeated at another replica: reads repeat freely. */
+export const READ_HEDGE_MS = 80;
+/** A session whose oldest request is unanswered for this long is called silent: others are asked first. */
+export const SILENT_MS = 200;
+/** Backoff after a conflict: drawn from 0 … base × 2^tries, at most the maximum. */
+export const CONFLICT_BACKOFF_BASE_MS = 2;
+export const CONFLICT_BACKOFF_MAX_MS = 200;
+/** Reconnecting to a server that refuses: drawn from half to all of base × 2^tries, at most the maximum. */
+export const RECONNECT_BASE_MS = 50;
+export const RECONNECT_MAX_MS = 1_000;
+/** How long a connection attempt may take. */
+export const CONNECT_MS = 2_000;
+/** How long a client tries to reach a cluster before it says CLUSTER_UNREACHABLE (CLI.md: within 5 s). */
+export const REACH_CLUSTER_MS = 3_000;
+/** gRPC keepalive: a ping this often, and a session is torn down when it is not answered in time. */
+export const KEEPALIVE_MS = 10_000;
+export const KEEPALIVE_TIMEOUT_MS = 5_000;
+/** Unary control calls. */
+export const CONTROL_CALL_MS = 5_000;
+export const HEARTBEAT_MS = 500;
+/** No heartbeat for this long: suspect, then down. */
+export const SUSPECT_AFTER_MS = 1_500;
+export const DOWN_AFTER_MS = 5_000;
+/** A change log request that finds nothing new is answered after this long. */
+export const CHANGES_WAIT_MS = 1_000;
+/** How long a listing waits for the change logs before it says what may be missing. */
+export const LISTING_WAIT_MS = 3_000;
+/** A change that stays short of W reports for this long is settled by the SuperNode's request (P20). */
+export const UNSETTLED_AFTER_MS = 1_000;
+/** Chosen hints wait at most this long for a batch to ride on. */
+export const HINT_DELAY_MS = 20;
+/** SIGTERM: in-flight work may take this long before the process ends anyway. */
+export const DRAIN_MS = 10_000;
+/** A bulk request (one chunk) that makes no progress for this long is given up and repeated elsewhere. */
+export const CHUNK_STALL_MS = 5_000;
+
+// ------------------------------------------------------------------------------------------------------ storage
+/** Free space below which a DataNode refuses new bytes: room for the change log, settles and deletes. */
+export const FREE_BYTES_MIN = 64 * MIB;
+/** The write-ahead log is checkpointed off the request path when it is longer than this. */
+export const WAL_CHECKPOINT_BYTES = 32 * MIB;
+
+assert(HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "an accept fits a message");
+assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "a batch closed at its bound fits a message");
+assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the longest chunk list fits");
+assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");

@@ -1,0 +1,389 @@
+/**
+ * The messages of proto/qdfs/v1 as TypeScript shapes, one for one. A decoded message has every scalar (protobuf's defaults
+ * for what was absent), an empty array for an absent list, and null for an absent sub-message. A message that is to be
+ * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
+ */
+import type { NodeNumber, Path } from "../base/ids.ts";
+
+// ---------------------------------------------------------------------------------------------------- head.proto
+
+/** Names one operation of one client, whatever its attempts (PROTOCOL P12). */
+export interface OperationId {
+  readonly stamp: number;
+  readonly random: string;
+}
+
+export interface ChunkList {
+  readonly upload: string;
+  readonly chunkSizeBytes: number;
+  readonly checksums: Uint8Array;
+}
+
+export interface Version {
+  readonly version: number;
+  readonly tombstone: boolean;
+  readonly operation: OperationId;
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  readonly writtenAtMs: number;
+  readonly checksum: string;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly mode: number;
+  readonly by: string;
+  /** Null: the content is inline. */
+  readonly chunks: ChunkList | null;
+}
+
+export interface Outcome {
+  readonly operation: OperationId;
+  readonly refusal: string;
+  readonly version: number;
+}
+
+export interface Head {
+  readonly current: Version;
+  readonly history: readonly Version[];
+  readonly window: readonly Outcome[];
+  readonly forgotten: number;
+}
+
+// ------------------------------------------------------------------------------------------------- session.proto
+
+/** (configuration, counter, node), compared in that order; register/ballot.ts has the comparison and ABSENT. */
+export interface Ballot {
+  readonly configuration: number;
+  readonly counter: number;
+  readonly node: number;
+}
+
+export interface Prepare {
+  readonly path: Path;
+  readonly ballot: Ballot;
+}
+export interface Accept {
+  readonly path: Path;
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+  readonly content: Uint8Array;
+}
+export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
+export type Want = (typeof Want)[keyof typeof Want];
+export interface Read {
+  readonly path: Path;
+  readonly want: Want;
+  /** With CONTENT: whose inline bytes; 0 is the current version. */
+  readonly version: number;
+}
+export interface Fetch {
+  readonly path: Path;
+  readonly random: string;
+}
+export interface Precondition {
+  readonly absent: boolean;
+  readonly version: number;
+  readonly random: string;
+}
+export interface Put {
+  readonly version: Version;
+  readonly content: Uint8Array;
+}
+export interface Remove {
+  readonly writtenAtMs: number;
+  readonly by: string;
+}
+export interface Restore {
+  readonly version: number;
+  readonly writtenAtMs: number;
+  readonly by: string;
+}
+export interface Mutate {
+  readonly path: Path;
+  readonly operation: OperationId;
+  readonly attempt: number;
+  readonly budgetMs: number;
+  readonly ack: number;
+  readonly precondition?: Precondition | null;
+  readonly put?: Put | null;
+  readonly remove?: Remove | null;
+  readonly restore?: Restore | null;
+}
+export interface Settle {
+  readonly path: Path;
+  readonly budgetMs: number;
+}
+export interface Confirm {
+  readonly path: Path;
+  readonly upload: string;
+  readonly indexes: readonly number[];
+}
+export interface Changes {
+  readonly after: number;
+  readonly limit: number;
+  readonly waitMs: number;
+  readonly heads: boolean;
+}
+export type Sequence = Readonly<Record<never, never>>;
+
+/** Exactly one field is set. */
+export interface RequestBody {
+  readonly prepare?: Prepare | null;
+  readonly accept?: Accept | null;
+  readonly read?: Read | null;
+  readonly fetch?: Fetch | null;
+  readonly mutate?: Mutate | null;
+  readonly settle?: Settle | null;
+  readonly confirm?: Confirm | null;
+  readonly changes?: Changes | null;
+  readonly sequence?: Sequence | null;
+}
+export interface Request extends RequestBody {
+  /** Unique among the requests in flight on one session; set by the transport. */
+  id: number;
+  readonly configuration: number;
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly details: string;
+  readonly definite: boolean;
+}
+export interface Promised {
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+  readonly chosen: boolean;
+  readonly forgotten: number;
+}
+export type Accepted = Readonly<Record<never, never>>;
+export interface Refused {
+  readonly floor: Ballot;
+}
+export interface Held {
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+  readonly chosen: boolean;
+  readonly content: Uint8Array;
+  readonly contentHeld: boolean;
+}
+export interface Fetched {
+  readonly content: Uint8Array;
+  readonly held: boolean;
+}
+export interface Mutated {
+  readonly outcome: Outcome;
+  /** The version that was made; null when the operation was refused. */
+  readonly version: Version | null;
+  /** Replicas known to hold it durably when this was answered. */
+  readonly acks: number;
+}
+export interface Settled {
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+}
+export interface Confirmed {
+  readonly missing: readonly number[];
+}
+export interface Change {
+  readonly sequence: number;
+  readonly path: Path;
+  readonly ballot: Ballot;
+  readonly chosen: boolean;
+  readonly head: Uint8Array;
+}
+export interface ChangeBatch {
+  readonly changes: readonly Change[];
+  readonly diskId: string;
+  /** The node's current (committed) sequence. */
+  readonly current: number;
+  /** Everything up to here has been reported: the next `after`. */
+  readonly through: number;
+}
+export interface SequenceAt {
+  readonly diskId: string;
+  readonly current: number;
+}
+
+/** Exactly one field is set. */
+export interface AnswerBody {
+  readonly failure?: Failure | null;
+  readonly promised?: Promised | null;
+  readonly accepted?: Accepted | null;
+  readonly refused?: Refused | null;
+  readonly held?: Held | null;
+  readonly fetched?: Fetched | null;
+  readonly mutated?: Mutated | null;
+  readonly settled?: Settled | null;
+  readonly confirmed?: Confirmed | null;
+  readonly changes?: ChangeBatch | null;
+  readonly sequence?: SequenceAt | null;
+}
+export interface Answer extends AnswerBody {
+  id: number;
+}
+
+export interface Hello {
+  readonly clusterId: string;
+  readonly node: number;
+  readonly version: string;
+}
+export interface Chosen {
+  readonly path: Path;
+  readonly ballot: Ballot;
+}
+export interface Batch {
+  readonly counter: number;
+  readonly hello?: Hello | null;
+  readonly requests?: readonly Request[];
+  readonly answers?: readonly Answer[];
+  readonly chosen?: readonly Chosen[];
+}
+
+// ------------------------------------------------------------------------------------------------- cluster.proto
+
+export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2, DRAINING: 3 } as const;
+export type NodeState = (typeof NodeState)[keyof typeof NodeState];
+
+export interface Node {
+  readonly number: NodeNumber;
+  readonly grpc: string;
+  readonly http: string;
+  readonly zone: string;
+  readonly weight: number;
+  readonly state: NodeState;
+  readonly diskId: string;
+}
+export interface Policy {
+  readonly n: number;
+  readonly w: number;
+  readonly r: number;
+  readonly name: string;
+  readonly chunkSizeBytes: number;
+  readonly inlineLimitBytes: number;
+  readonly keepVersions: number;
+}
+/** Replicas of one partition, home first, and the quorum sizes counted over them. */
+export interface ReplicaSet {
+  readonly nodes: readonly NodeNumber[];
+  readonly w: number;
+  readonly r: number;
+}
+export interface Configuration {
+  readonly number: number;
+  readonly sets: readonly ReplicaSet[];
+}
+export interface ClusterMap {
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly version: number;
+  readonly policy: Policy;
+  readonly nodes: readonly Node[];
+  readonly partitions: readonly Configuration[];
+  readonly supernodes: readonly string[];
+  readonly waitingFor: string;
+}
+export interface NodeLoad {
+  readonly number: NodeNumber;
+  readonly opsPerSec: number;
+  readonly inFlight: number;
+}
+export type GetMapRequest = Readonly<Record<never, never>>;
+export interface MapReply {
+  readonly map: ClusterMap;
+  readonly loads: readonly NodeLoad[];
+  readonly counter: number;
+}
+export interface JoinRequest {
+  readonly clusterId: string;
+  readonly number: NodeNumber;
+  readonly diskId: string;
+  readonly grpc: string;
+  readonly http: string;
+  readonly zone: string;
+  readonly weight: number;
+  readonly capacityBytes: number;
+  readonly version: string;
+}
+export interface JoinReply {
+  readonly number: NodeNumber;
+  readonly map: ClusterMap;
+}
+export interface HeartbeatRequest {
+  readonly clusterId: string;
+  readonly load: NodeLoad;
+  readonly mapVersion: number;
+  readonly mapGeneration: number;
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+  readonly freeBytes: number;
+  readonly alarms: readonly string[];
+  readonly leaving: boolean;
+  readonly catchingUp: number;
+}
+export interface HeartbeatReply {
+  /** Only when it is newer than the one the node said it has. */
+  readonly map: ClusterMap | null;
+  readonly loads: readonly NodeLoad[];
+}
+export const ListKind = { FILES: 0, TRASH: 1 } as const;
+export type ListKind = (typeof ListKind)[keyof typeof ListKind];
+export interface ListRequest {
+  readonly prefix: Path;
+  readonly recursive: boolean;
+  readonly node: number;
+  readonly limit: number;
+  readonly after: string;
+  readonly eventual: boolean;
+  readonly kind: ListKind;
+}
+export interface ListEntry {
+  readonly path: string;
+  readonly directory: boolean;
+  readonly sizeBytes: number;
+  readonly version: number;
+  readonly modifiedAtMs: number;
+  readonly writtenAtMs: number;
+  readonly by: string;
+  readonly checksum: string;
+}
+export interface ListReply {
+  readonly entries: readonly ListEntry[];
+  readonly more: boolean;
+  readonly incomplete: string;
+  readonly ageMs: number;
+  readonly prefixIsFile: boolean;
+}
+export interface UsageRequest {
+  readonly prefix: Path;
+}
+export interface UsageReply {
+  readonly files: number;
+  readonly sizeBytes: number;
+  readonly storedBytes: number;
+  readonly incomplete: string;
+}
+export interface StatusRequest {
+  readonly eventual: boolean;
+}
+export interface NodeStatus {
+  readonly node: Node;
+  readonly files: number;
+  readonly bytes: number;
+  readonly capacityBytes: number;
+  readonly leads: number;
+  readonly opsPerSec: number;
+  readonly catchingUp: number;
+  readonly usedBytes: number;
+}
+export interface StatusReply {
+  readonly clusterId: string;
+  readonly mapVersion: number;
+  readonly policy: Policy;
+  readonly state: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly nodes: readonly NodeStatus[];
+  readonly alarms: readonly string[];
+  readonly waitingFor: string;
+  readonly incomplete: string;
+}
