@@ -55,12 +55,18 @@ export const BATCH_BYTES_MAX = 1 * MIB;
 export const MESSAGE_BYTES_MAX = 4 * MIB;
 /** Requests of one replica batch: one SQLite transaction, one fsync. */
 export const COMMIT_REQUESTS_MAX = 4096;
+/** Requests waiting for a replica's next turns; one more is refused with OVERLOADED. */
+export const REPLICA_INBOX_MAX = 64 * KIB;
+/** Accepted heads kept in memory by a replica: some 300 bytes each. */
+export const REGISTER_CACHE_MAX = 32 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
 /** Entries of one page of a listing. */
 export const LIST_PAGE_MAX = 5000;
 /** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */
 export const CHUNKS_IN_FLIGHT = 4;
+/** Buffers of an upload, at most this many bytes in all: CHUNKS_IN_FLIGHT chunks, one being filled, one whose last copy is late. */
+export const UPLOAD_BUFFER_BYTES_MAX = 24 * MIB;
 /** Files that a recursive command moves at a time. */
 export const FILES_IN_FLIGHT = 64;
 
@@ -83,6 +89,25 @@ export const RECONNECT_BASE_MS = 50;
 export const RECONNECT_MAX_MS = 1_000;
 /** How long a connection attempt may take. */
 export const CONNECT_MS = 2_000;
+/** How long a client goes on after definite failures before it reports one: too few replicas is said within about 5 s. */
+export const UNAVAILABLE_PATIENCE_MS = 3_000;
+/** Pause before a replica that failed is asked again: drawn from half to all of base × 2^tries, at most the maximum. */
+export const RETRY_BASE_MS = 25;
+export const RETRY_MAX_MS = 400;
+/** A client's cluster map, with its load hints, is fetched again in the background when it is used and older than this. */
+export const MAP_MAX_AGE_MS = 5_000;
+/** A load hint loses half of its weight in this time: what the client measures itself takes over. */
+export const LOAD_HINT_HALF_LIFE_MS = 3_000;
+/** How long `stat` and `explain` wait for each replica to say what it holds. */
+export const PROBE_MS = 500;
+/** A chunk read unanswered for this long is repeated at another replica; four times the measured time if that is longer. */
+export const CHUNK_HEDGE_MS = 500;
+/** When buffers run out, the copy of a chunk that is already durable at W may hold its buffer this long; then it is given up. */
+export const CHUNK_STRAGGLE_MS = 1_000;
+/** A DataNode that lagged so is sent chunks only where W needs it, for this long; repair brings it the rest. */
+export const CHUNK_LAGGARD_MS = 10_000;
+/** How long a closing client waits for the last copies of chunks that are durable at W. */
+export const CLOSE_PATIENCE_MS = 1_000;
 /** How long a client tries to reach a cluster before it says CLUSTER_UNREACHABLE (CLI.md: within 5 s). */
 export const REACH_CLUSTER_MS = 3_000;
 /** gRPC keepalive: a ping this often, and a session is torn down when it is not answered in time. */
@@ -112,6 +137,16 @@ export const CHUNK_STALL_MS = 5_000;
 export const FREE_BYTES_MIN = 64 * MIB;
 /** The write-ahead log is checkpointed off the request path when it is longer than this. */
 export const WAL_CHECKPOINT_BYTES = 32 * MIB;
+
+// -------------------------------------------------------------------------------------------------------- bench
+/** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
+export const BENCH_IN_FLIGHT_MAX = 16 * KIB;
+/** Contents are held in memory whole, one per operation in flight. */
+export const BENCH_SIZE_BYTES_MAX = 64 * MIB;
+/** Paths are held in memory, some 100 bytes each. */
+export const BENCH_FILES_MAX = 10_000_000;
+/** Files of the preload written at a time: enough to fill group commits. */
+export const BENCH_PRELOAD_IN_FLIGHT = 64;
 
 assert(HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "an accept fits a message");
 assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "a batch closed at its bound fits a message");

@@ -146,17 +146,25 @@ export interface Receipt {
   readonly checksum: string;
 }
 
+/** `signal` ends a transfer that is no longer wanted (another copy was faster): it rejects with NODE_SILENT and lets go of the bytes. */
 export interface BulkClient {
   /**
    * Stores one chunk durably on the DataNode whose HTTP address is given.
    * @throws QdfsError NODE_UNREACHABLE, NODE_SILENT, STORAGE_FULL, CORRUPT (damaged on the way), BAD_REQUEST
    */
-  putChunk(http: string, chunk: ChunkId, owner: Path, bytes: Uint8Array, checksum: string): Promise<Receipt>;
+  putChunk(
+    http: string,
+    chunk: ChunkId,
+    owner: Path,
+    bytes: Uint8Array,
+    checksum: string,
+    signal?: AbortSignal,
+  ): Promise<Receipt>;
   /**
    * A whole chunk, or bytes `range.start … range.end` (inclusive) of it. The caller verifies whole chunks.
    * @throws QdfsError NODE_UNREACHABLE, NODE_SILENT, NOT_FOUND, CORRUPT (the node knows its copy is bad)
    */
-  getChunk(http: string, chunk: ChunkId, range?: { start: number; end: number }): Promise<Uint8Array>;
+  getChunk(http: string, chunk: ChunkId, range?: { start: number; end: number }, signal?: AbortSignal): Promise<Uint8Array>;
   /** Tells a DataNode that its copy came out wrong, so that it looks, quarantines and refetches. Best effort. */
   reportChunk(http: string, chunk: ChunkId): Promise<void>;
   close(): void;
