@@ -1,0 +1,68 @@
+/**
+ * When operations start. Closed loop: each of clients × inFlight slots starts its next operation when the last one ended,
+ * so a slow system is asked less. Open loop (a rate): operation i is due at start + i / rate whatever became of the others,
+ * and its latency counts from then even when it had to wait for a slot: a stall shows in every operation that it
+ * delayed ("coordinated omission", Tene 2013).
+ */
+import type { Clock, Timers } from "../ports.ts";
+import type { BenchPlan } from "./plan.ts";
+
+/** Performs one operation for a logical client; resolves with false when it failed. */
+export type Start = (client: number, sinceMs: number) => Promise<boolean>;
+
+/** After a failure a slot pauses: a cluster that is gone fails in microseconds, and a busy loop measures nothing. */
+const ERROR_PAUSE_MS = 10;
+/** A free slot that its timer woke this late was held up by the timer, not by the system: not counted. */
+const TIMER_SLACK_MS = 2;
+
+export interface Pace {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Once it is true no further operation starts. */
+  readonly stopped: () => boolean;
+}
+
+/** Resolves with the time from the first start to the last end, ms. Rejects with what `start` rejected with: a bug. */
+export async function drive(plan: BenchPlan, pace: Pace, start: Start): Promise<number> {
+  const startMs = pace.clock.monotonicMs();
+  const slot =
+    plan.ratePerSec === null ? closedSlot(plan, pace, start, startMs) : openSlot(plan.ratePerSec, plan, pace, start, startMs);
+  await Promise.all(Array.from({ length: plan.clients * plan.inFlight }, (_, index) => slot((index % plan.clients) + 1)));
+  return pace.clock.monotonicMs() - startMs;
+}
+
+function closedSlot(plan: BenchPlan, pace: Pace, start: Start, startMs: number): (client: number) => Promise<void> {
+  const endMs = startMs + plan.durationMs;
+  return async (client) => {
+    while (!pace.stopped()) {
+      const nowMs = pace.clock.monotonicMs();
+      if (nowMs >= endMs) return;
+      if (!(await start(client, nowMs))) await sleep(pace.timers, ERROR_PAUSE_MS);
+    }
+  };
+}
+
+function openSlot(
+  ratePerSec: number,
+  plan: BenchPlan,
+  pace: Pace,
+  start: Start,
+  startMs: number,
+): (client: number) => Promise<void> {
+  const operations = Math.floor((plan.durationMs / 1000) * ratePerSec);
+  let taken = 0;
+  return async (client) => {
+    while (!pace.stopped() && taken < operations) {
+      const dueMs = startMs + (taken++ / ratePerSec) * 1000;
+      const freeMs = pace.clock.monotonicMs();
+      if (freeMs < dueMs) await sleep(pace.timers, dueMs - freeMs);
+      const nowMs = pace.clock.monotonicMs();
+      const heldUpByTimer = freeMs < dueMs && nowMs - dueMs < TIMER_SLACK_MS;
+      await start(client, heldUpByTimer ? nowMs : dueMs);
+    }
+  };
+}
+
+function sleep(timers: Timers, delayMs: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(delayMs, resolve));
+}

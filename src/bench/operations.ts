@@ -1,0 +1,145 @@
+/** One operation of one logical client: done, timed, counted, and shown to the observer when there is one. */
+import { codeOf, type ErrorCode, isDefinite } from "../base/errors.ts";
+import type { Path } from "../base/ids.ts";
+import type { Runtime } from "../ports.ts";
+import { drawKind, type Kind } from "./mix.ts";
+import type { Observer, Operation } from "./observer.ts";
+import type { BenchPlan } from "./plan.ts";
+import type { Tally } from "./tally.ts";
+import type { BenchTarget } from "./target.ts";
+import { Values, valueIdOf } from "./values.ts";
+
+/** Where a run keeps its files: a directory of its own, so that runs never meet. Normalised as it stands. */
+export function pathOf(directory: string, index: number): Path {
+  return `${directory}/f${String(index).padStart(7, "0")}`;
+}
+
+export class Operations {
+  readonly #target: BenchTarget;
+  readonly #plan: BenchPlan;
+  readonly #runtime: Runtime;
+  readonly #directory: string;
+  readonly #nodes: readonly string[];
+  readonly #observer: Observer | undefined;
+  readonly #values: Values;
+  readonly #originMs: number;
+  #listings = 0;
+  /** Latest counts of files by node; "" for all. */
+  readonly found = new Map<string, number>();
+
+  constructor(
+    target: BenchTarget,
+    plan: BenchPlan,
+    runtime: Runtime,
+    directory: string,
+    nodes: readonly string[],
+    observer?: Observer,
+  ) {
+    this.#target = target;
+    this.#plan = plan;
+    this.#runtime = runtime;
+    this.#directory = directory;
+    this.#nodes = nodes;
+    this.#observer = observer;
+    this.#values = new Values(plan.sizeBytes, runtime.random);
+    this.#originMs = runtime.clock.monotonicMs();
+  }
+
+  /**
+   * An operation drawn from the mix. `sinceMs` is when it was meant to start: what its latency counts from.
+   * Resolves with false when it failed; rejects on bugs alone.
+   */
+  draw(client: number, sinceMs: number, tally: Tally): Promise<boolean> {
+    const { random } = this.#runtime;
+    const kind = drawKind(this.#plan.mix, random);
+    if (kind === "ls") return this.#list(client, sinceMs, tally);
+    const path = pathOf(this.#directory, Math.floor(random.unit() * this.#plan.files));
+    return kind === "put" ? this.#put(client, path, sinceMs, tally) : this.#get(client, path, sinceMs, tally);
+  }
+
+  /**
+   * Writes a file of the preload: observed, not counted.
+   * @throws what the target threw
+   */
+  async preload(client: number, path: Path): Promise<void> {
+    const bytes = this.#values.next();
+    const callMs = this.#runtime.clock.monotonicMs();
+    const { version, node } = await this.#target.put(path, bytes);
+    this.#observe(client, "put", callMs, this.#runtime.clock.monotonicMs(), { path, node, version, valueId: valueIdOf(bytes) });
+  }
+
+  async #put(client: number, path: Path, sinceMs: number, tally: Tally): Promise<boolean> {
+    const bytes = this.#values.next();
+    const callMs = this.#runtime.clock.monotonicMs();
+    try {
+      const { version, node } = await this.#target.put(path, bytes);
+      const returnMs = this.#runtime.clock.monotonicMs();
+      tally.put(returnMs - sinceMs, node);
+      this.#observe(client, "put", callMs, returnMs, { path, node, version, valueId: valueIdOf(bytes) });
+      return true;
+    } catch (error) {
+      return this.#failed(client, "put", callMs, tally, error, { path, valueId: valueIdOf(bytes) });
+    }
+  }
+
+  async #get(client: number, path: Path, sinceMs: number, tally: Tally): Promise<boolean> {
+    const callMs = this.#runtime.clock.monotonicMs();
+    try {
+      const { version, node, bytes } = await this.#target.get(path);
+      const returnMs = this.#runtime.clock.monotonicMs();
+      tally.get(returnMs - sinceMs, node);
+      this.#observe(client, "get", callMs, returnMs, { path, node, version, valueId: valueIdOf(bytes) });
+      return true;
+    } catch (error) {
+      return this.#failed(client, "get", callMs, tally, error, { path });
+    }
+  }
+
+  /** All files, then each node's, in turn. */
+  async #list(client: number, sinceMs: number, tally: Tally): Promise<boolean> {
+    const turn = this.#listings++ % (this.#nodes.length + 1);
+    const node = turn === 0 ? null : (this.#nodes[turn - 1] ?? null);
+    const callMs = this.#runtime.clock.monotonicMs();
+    try {
+      const files = await this.#target.countFiles(node);
+      const returnMs = this.#runtime.clock.monotonicMs();
+      tally.ls(returnMs - sinceMs);
+      this.found.set(node ?? "", files);
+      this.#observe(client, "ls", callMs, returnMs, { node, files });
+      return true;
+    } catch (error) {
+      return this.#failed(client, "ls", callMs, tally, error, { node });
+    }
+  }
+
+  #failed(client: number, kind: Kind, callMs: number, tally: Tally, error: unknown, what: Partial<Operation>): false {
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    tally.error(kind, code);
+    this.#observe(client, kind, callMs, this.#runtime.clock.monotonicMs(), { ...what, outcome: outcomeOf(kind, code), code });
+    return false;
+  }
+
+  #observe(client: number, kind: Kind, callMs: number, returnMs: number, what: Partial<Operation>): void {
+    this.#observer?.operation({
+      client,
+      kind,
+      path: null,
+      node: null,
+      version: null,
+      valueId: null,
+      callNs: Math.round((callMs - this.#originMs) * 1e6),
+      returnNs: Math.round((returnMs - this.#originMs) * 1e6),
+      outcome: "ok",
+      code: null,
+      files: null,
+      ...what,
+    });
+  }
+}
+
+/** What a checker may conclude from a failure: a get that found nothing has read "absent"; other gets and listings left no trace. */
+function outcomeOf(kind: Kind, code: ErrorCode): Operation["outcome"] {
+  if (kind !== "put") return kind === "get" && code === "NOT_FOUND" ? "ok" : "fail";
+  return isDefinite(code) ? "fail" : "unknown";
+}
