@@ -1,0 +1,222 @@
+/** Reading heads and inline content: strong (P11) and eventual, over the sessions of one client. */
+import { checksumOf } from "../base/checksum.ts";
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
+import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
+import type { Runtime } from "../ports.ts";
+import { isAbsent } from "../register/ballot.ts";
+import { keptVersion } from "../register/head.ts";
+import { readRegister } from "../register/reader.ts";
+import { headCodec } from "../wire/codec.ts";
+import {
+  type AnswerBody,
+  type Ballot,
+  type Configuration,
+  type Head,
+  type RequestBody,
+  type Version,
+  Want,
+} from "../wire/messages.ts";
+import { askInTurn } from "./ask.ts";
+import { backoffMs, sleep } from "./inbox.ts";
+import type { MapHolder } from "./map-holder.ts";
+import type { Peers } from "./peers.ts";
+import type { Router } from "./router.ts";
+
+export interface ReadPorts {
+  readonly holder: MapHolder;
+  readonly peers: Peers;
+  readonly router: Router;
+  readonly runtime: Runtime;
+}
+
+export interface ReadRequest {
+  readonly path: Path;
+  /** 0: the current one. */
+  readonly version: number;
+  readonly want: "head" | "content";
+  readonly budgetMs: number;
+  /** Told about every request as it ends. */
+  readonly onAnswer?: (node: NodeNumber, elapsedMs: number, answer: string) => void;
+}
+
+export interface HeadRead {
+  readonly ballot: Ballot;
+  /** Undefined: never written, or erased. */
+  readonly head: Head | undefined;
+  readonly content: Uint8Array | undefined;
+  readonly node: NodeNumber;
+  readonly configuration: Configuration;
+  readonly settled: boolean;
+}
+
+/**
+ * The file's head, linearizable. A replica that goes by another map is met by fetching the map and starting over.
+ * @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic, CLUSTER_WAITING
+ */
+export async function readStrong(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
+  const { holder, router, runtime } = ports;
+  const { clock, timers } = runtime;
+  const startedMs = clock.monotonicMs();
+  for (let tries = 0; ; tries += 1) {
+    const configuration = await holder.configuration(partitionOf(request.path));
+    const budgetMs = Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
+    let staleAt: NodeNumber | undefined;
+    const call = async (node: NodeNumber, body: RequestBody, timeoutMs: number) => {
+      try {
+        return await observed(ports, request, node, configuration, body, timeoutMs);
+      } catch (error) {
+        if (codeOf(error) === "CONFIGURATION_STALE") staleAt = node;
+        throw error;
+      }
+    };
+    try {
+      const read = await readRegister({
+        path: request.path,
+        configuration,
+        want: request.want,
+        version: request.version,
+        order: router.readOrder(replicasOf(configuration)),
+        call,
+        settle: (budget) => settle(ports, request.path, configuration, budget),
+        timers,
+        clock,
+        budgetMs: Math.min(budgetMs, UNAVAILABLE_PATIENCE_MS),
+      });
+      return { ...read, configuration };
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined || clock.monotonicMs() - startedMs >= Math.min(UNAVAILABLE_PATIENCE_MS, request.budgetMs))
+        throw error;
+      if (staleAt !== undefined) await holder.refresh(nodeOf(holder.map, staleAt).grpc);
+      else if (code === "QUORUM_UNAVAILABLE") void holder.refresh();
+      else if (code !== "CONFLICT" && code !== "OVERLOADED") throw error;
+      await sleep(timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
+    }
+  }
+}
+
+/** One replica's answer, the first that comes. @throws QdfsError QUORUM_UNAVAILABLE when none answers */
+export async function readEventual(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
+  const { holder, router, runtime } = ports;
+  const configuration = await holder.configuration(partitionOf(request.path));
+  const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
+  const body = { read: { path: request.path, want, version: request.version } };
+  const { node, answer } = await askInTurn({
+    order: router.readOrder(replicasOf(configuration)),
+    hedgeMs: READ_HEDGE_MS,
+    budgetMs: request.budgetMs,
+    runtime,
+    ask: async (replica, timeoutMs) => {
+      const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
+      if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
+      return held;
+    },
+    what: `eventual read of ${request.path}`,
+  });
+  const head = isAbsent(answer.ballot) || answer.head.length === 0 ? undefined : headCodec.decode(answer.head);
+  const content = answer.contentHeld ? answer.content : undefined;
+  return { ballot: answer.ballot, head, content, node, configuration, settled: false };
+}
+
+/**
+ * Verified inline bytes of a version: those that came with the read, else another replica's.
+ * @throws QdfsError CORRUPT when no replica that answers holds valid bytes, QUORUM_UNAVAILABLE when none answers
+ */
+export async function inlineContent(
+  ports: ReadPorts,
+  request: ReadRequest,
+  read: HeadRead,
+  version: Version,
+): Promise<Uint8Array> {
+  const valid = (content: Uint8Array) => content.length === version.sizeBytes && checksumOf(content) === version.checksum;
+  if (read.content !== undefined && valid(read.content)) return read.content;
+  const { holder, peers, router, runtime } = ports;
+  const configuration = await holder.configuration(partitionOf(request.path));
+  const body = { fetch: { path: request.path, random: version.operation.random } };
+  const { answer } = await askInTurn({
+    order: router.readOrder(replicasOf(configuration)),
+    hedgeMs: READ_HEDGE_MS,
+    budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
+    runtime,
+    ask: async (replica, timeoutMs) => {
+      const { fetched } = await peers.call(replica, configuration, body, timeoutMs);
+      if (!fetched?.held) throw new QdfsError("CORRUPT", "it does not hold the bytes");
+      if (!valid(fetched.content)) throw new QdfsError("CORRUPT", "its bytes do not have their checksum");
+      return fetched.content;
+    },
+    what: `content of ${request.path}`,
+  });
+  return answer;
+}
+
+/**
+ * The version asked for, which is a file's and not a deletion's.
+ * @throws QdfsError NOT_FOUND saying what there is instead
+ */
+export function versionIn(read: HeadRead, path: Path, version: number): { readonly head: Head; readonly version: Version } {
+  const { head } = read;
+  if (head === undefined || head.current.version === 0) throw new QdfsError("NOT_FOUND", `${path} does not exist`, { path });
+  const found = keptVersion(head, version);
+  if (found !== undefined && !found.tombstone) return { head, version: found };
+  const kept = keptNumbers(head);
+  const instead = kept.length === 0 ? "no version is kept" : `kept: ${kept.map((number) => `@${number}`).join(" ")}`;
+  const what = found === undefined ? `${path}@${version} is not kept` : `${path} was deleted by version ${found.version}`;
+  throw new QdfsError("NOT_FOUND", `${what}; ${instead}`, { path, version, kept });
+}
+
+/** Numbers of the versions that can be read, newest first. */
+function keptNumbers(head: Head): readonly number[] {
+  return [head.current, ...head.history].filter((version) => !version.tombstone).map((version) => version.version);
+}
+
+/** Has a coordinator settle the file: asked in write order, repeated freely. */
+async function settle(ports: ReadPorts, path: Path, configuration: Configuration, budgetMs: number) {
+  const { peers, router, runtime } = ports;
+  const { answer } = await askInTurn({
+    order: router.writeOrder(replicasOf(configuration)),
+    hedgeMs: 4 * READ_HEDGE_MS,
+    budgetMs,
+    runtime,
+    ask: async (node, timeoutMs) => {
+      const { settled } = await peers.call(node, configuration, { settle: { path, budgetMs: timeoutMs } }, timeoutMs);
+      if (!settled) throw new QdfsError("BAD_REQUEST", "it answered a settle with something else");
+      return settled;
+    },
+    what: `settling ${path}`,
+  });
+  return answer;
+}
+
+async function observed(
+  { peers, runtime }: ReadPorts,
+  { onAnswer }: ReadRequest,
+  node: NodeNumber,
+  configuration: Configuration,
+  body: RequestBody,
+  timeoutMs: number,
+): Promise<AnswerBody> {
+  if (onAnswer === undefined) return await peers.call(node, configuration, body, timeoutMs);
+  const startedMs = runtime.clock.monotonicMs();
+  const ended = (answer: string) => onAnswer(node, runtime.clock.monotonicMs() - startedMs, answer);
+  try {
+    const answer = await peers.call(node, configuration, body, timeoutMs);
+    ended(describe(body, answer));
+    return answer;
+  } catch (error) {
+    ended(messageOf(error));
+    throw error;
+  }
+}
+
+function describe(body: RequestBody, { held }: AnswerBody): string {
+  if (!held) return "answered";
+  if (isAbsent(held.ballot)) return "holds nothing of it";
+  const what = body.read?.want === Want.BALLOT ? "ballot" : held.contentHeld ? "head and content" : "head";
+  return held.chosen ? `${what}, known chosen` : what;
+}
+
+export function nodeNames(nodes: readonly NodeNumber[]): string {
+  return nodes.map(nodeName).join(", ");
+}
