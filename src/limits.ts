@@ -53,6 +53,10 @@ export const SESSION_BUFFER_BYTES_MAX = 16 * MIB;
 export const BATCH_BYTES_MAX = 1 * MIB;
 /** The largest gRPC message that a server takes; more is refused by gRPC itself. */
 export const MESSAGE_BYTES_MAX = 4 * MIB;
+/** Chosen hints that wait for a batch to ride on; more are forgotten, which costs a slower read at worst. */
+export const HINTS_MAX = 4 * KIB;
+/** One answer of a control call: the longest page of a listing with the longest paths. */
+export const CONTROL_REPLY_BYTES_MAX = 16 * MIB;
 /** Requests of one replica batch: one SQLite transaction, one fsync. */
 export const COMMIT_REQUESTS_MAX = 4096;
 /** Requests waiting for a replica's next turns; one more is refused with OVERLOADED. */
@@ -79,8 +83,16 @@ export const QUORUM_PATIENCE_MS = 1_500;
 export const HEDGE_MS = 250;
 /** A ballot-only or content read unanswered for this long is repeated at another replica: reads repeat freely. */
 export const READ_HEDGE_MS = 80;
+/** A prepare unanswered for this long goes to one more replica. */
+export const PREPARE_HEDGE_MS = 50;
 /** A session whose oldest request is unanswered for this long is called silent: others are asked first. */
 export const SILENT_MS = 200;
+/** With a request unanswered and nothing heard for this long, a session asks for a sign of life. */
+export const SESSION_PING_MS = 100;
+/** Nothing heard for this long although asked: the session is torn down and built anew (a stalled runtime, a frozen peer). */
+export const SESSION_STALL_MS = 4_000;
+/** A client that takes none of the answers waiting for it for this long, with the buffer full, loses its session. */
+export const SLOW_READER_MS = 10_000;
 /** Backoff after a conflict: drawn from 0 … base × 2^tries, at most the maximum. */
 export const CONFLICT_BACKOFF_BASE_MS = 2;
 export const CONFLICT_BACKOFF_MAX_MS = 200;
@@ -132,11 +144,43 @@ export const DRAIN_MS = 10_000;
 /** A bulk request (one chunk) that makes no progress for this long is given up and repeated elsewhere. */
 export const CHUNK_STALL_MS = 5_000;
 
+// ---------------------------------------------------------------------------------------------------- catalogue
+/** While no listing waits, a change log is read at most this often: few large batches cost little. */
+export const FOLLOW_PAUSE_MS = 80;
+/** As UNSETTLED_AFTER_MS, while a listing waits for it. */
+export const SETTLE_FOR_LISTING_MS = 150;
+/** A chosen change whose head has not come with its proposer's log for this long is asked for; at once if a listing waits. */
+export const HEAD_FETCH_AFTER_MS = 250;
+/** How often the changes that wait are looked through for what is overdue. */
+export const SWEEP_MS = 100;
+/** A file that could not be settled is tried again after UNSETTLED_AFTER_MS × 2^tries, at most the maximum. */
+export const SETTLE_BACKOFF_MAX_MS = 30_000;
+/** Settles and head reads of the SuperNode at a time: a background job. */
+export const SETTLES_IN_FLIGHT = 64;
+/** Changes of one DataNode taken and not yet listed; past that its log is not read on. Some 300 bytes each. */
+export const PENDING_CHANGES_MAX = 32 * KIB;
+/** Ballots of one file waiting to be listed; the lowest goes first, a higher one will supersede it. */
+export const CANDIDATES_MAX = 16;
+/** Listed files whose ballot is remembered, so that a late replica's report needs no look-up; some 200 bytes each. */
+export const RECENT_LISTED_MAX = 32 * KIB;
+/** A DataNode that has not said its log's current sequence after this long does not answer, as far as a listing goes. */
+export const FENCE_ANSWER_MS = 1_000;
+
 // ------------------------------------------------------------------------------------------------------ storage
 /** Free space below which a DataNode refuses new bytes: room for the change log, settles and deletes. */
 export const FREE_BYTES_MIN = 64 * MIB;
-/** The write-ahead log is checkpointed off the request path when it is longer than this. */
+/** The write-ahead log is checkpointed off the request path when it is longer than this: some 50-100 ms, one file's length. */
 export const WAL_CHECKPOINT_BYTES = 32 * MIB;
+/** No idle moment came: past this length of the log a commit checkpoints by itself, so that the log stays bounded. */
+export const WAL_BYTES_MAX = 128 * MIB;
+/** Pages of a database kept in memory by SQLite. */
+export const PAGE_CACHE_BYTES = 64 * MIB;
+/** Accepted values (heads, and inline bytes once read or written) kept decoded in memory. */
+export const REGISTER_CACHE_BYTES = 64 * MIB;
+/** A database file up to this size is checked whole (about a second) before it is opened, a larger one by its header and schema. */
+export const QUICK_CHECK_BYTES_MAX = 256 * MIB;
+/** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
+export const DIRECTORIES_CACHED = 64 * KIB;
 
 // -------------------------------------------------------------------------------------------------------- bench
 /** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
@@ -151,5 +195,9 @@ export const BENCH_PRELOAD_IN_FLIGHT = 64;
 assert(HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "an accept fits a message");
 assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "a batch closed at its bound fits a message");
 assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the longest chunk list fits");
+assert(SESSION_PING_MS < SILENT_MS && SILENT_MS < SESSION_STALL_MS, "a live peer that was asked is never called silent");
+assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page of a listing fits an answer");
 assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
+assert(SETTLE_FOR_LISTING_MS + FENCE_ANSWER_MS < LISTING_WAIT_MS, "a listing has time to settle what it waits for");
