@@ -65,6 +65,10 @@ export const REPLICA_INBOX_MAX = 64 * KIB;
 export const REGISTER_CACHE_MAX = 32 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
+/** Bad chunks that a DataNode replaces at a time; each is held in memory once. */
+export const CHUNK_REFETCHES_IN_FLIGHT = 4;
+/** Alarms that a heartbeat names one by one. */
+export const ALARMS_MAX = 20;
 /** Entries of one page of a listing. */
 export const LIST_PAGE_MAX = 5000;
 /** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */

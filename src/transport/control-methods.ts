@@ -1,0 +1,77 @@
+/** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
+import type { ClusterApi, SuperNodeApi } from "../ports.ts";
+import { type Codec, codecOf } from "../wire/codec.ts";
+import type {
+  GetMapRequest,
+  HeartbeatReply,
+  HeartbeatRequest,
+  JoinReply,
+  JoinRequest,
+  ListReply,
+  ListRequest,
+  MapReply,
+  StatusReply,
+  StatusRequest,
+  UsageReply,
+  UsageRequest,
+} from "../wire/messages.ts";
+
+interface Method<Q, A> {
+  readonly path: string;
+  readonly request: Codec<Q>;
+  readonly answer: Codec<A>;
+}
+
+function method<Q, A>(path: string, request: string, answer: string): Method<Q, A> {
+  return { path: `/qdfs.v1.${path}`, request: codecOf(request), answer: codecOf(answer) };
+}
+
+const GET_MAP = method<GetMapRequest, MapReply>("Cluster/GetMap", "GetMapRequest", "MapReply");
+const JOIN = method<JoinRequest, JoinReply>("SuperNode/Join", "JoinRequest", "JoinReply");
+const HEARTBEAT = method<HeartbeatRequest, HeartbeatReply>("SuperNode/Heartbeat", "HeartbeatRequest", "HeartbeatReply");
+const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "ListReply");
+const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
+const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
+
+/** A DataNode serves the first, a SuperNode the second. */
+export type ControlApi = ClusterApi | SuperNodeApi;
+
+/** The gRPC path of a method, and what answers it. Rejects with QdfsError. */
+export interface ServedMethod {
+  readonly path: string;
+  readonly run: (request: Uint8Array) => Promise<Buffer>;
+}
+
+function served<Q, A>({ path, request, answer }: Method<Q, A>, run: (request: Q) => Promise<A>): ServedMethod {
+  return { path, run: async (bytes) => answer.encode(await run(request.decode(bytes))) };
+}
+
+export function servedMethods(api: ControlApi): readonly ServedMethod[] {
+  const cluster = [served(GET_MAP, () => api.getMap())];
+  if (!("join" in api)) return cluster;
+  return [
+    ...cluster,
+    served(JOIN, (request) => api.join(request)),
+    served(HEARTBEAT, (request) => api.heartbeat(request)),
+    served(LIST, (request) => api.list(request)),
+    served(USAGE, (request) => api.usage(request)),
+    served(STATUS, (request) => api.status(request)),
+  ];
+}
+
+/** The API of a server that is reached by `call` (path, request → answer). */
+export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi {
+  const caller =
+    <Q, A>({ path, request, answer }: Method<Q, A>): ((message: Q) => Promise<A>) =>
+    async (message) =>
+      answer.decode(await call(path, request.encode(message)));
+  const getMap = caller(GET_MAP);
+  return {
+    getMap: () => getMap({}),
+    join: caller(JOIN),
+    heartbeat: caller(HEARTBEAT),
+    list: caller(LIST),
+    usage: caller(USAGE),
+    status: caller(STATUS),
+  };
+}
