@@ -183,7 +183,7 @@ class Mutating {
     const code = codeOf(error);
     if (code === undefined || !(error instanceof QdfsError)) throw error;
     this.#causes.set(node, messageOf(error));
-    if (!isDefinite(code) || error.details.definite === false) {
+    if (!isDefinite(code)) {
       this.#attempts.endedOpen();
       return await this.#next(code, node);
     }
