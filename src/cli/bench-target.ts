@@ -1,0 +1,28 @@
+/** The client library as the bench drives it: one client, one session per node, whatever the number of logical clients. */
+import { nodeName } from "../base/ids.ts";
+import { ROOT } from "../base/path.ts";
+import type { BenchTarget } from "../bench/target.ts";
+import type { Client } from "../client/connect.ts";
+
+export function benchTargetOf(client: Client): BenchTarget {
+  return {
+    put: (path, bytes) => client.put(path, bytes),
+    get: async (path) => {
+      const { version, node, bytes } = await client.read(path);
+      return { version: version.version, node, bytes };
+    },
+    countFiles: async (node) => {
+      let files = 0;
+      for await (const entry of client.list(ROOT, { recursive: true, ...(node === null ? {} : { node }) })) {
+        if (!entry.directory) files++;
+      }
+      return files;
+    },
+    remove: (path) => client.remove(path),
+    describe: async () => {
+      const { policy, nodes } = await client.status();
+      const { n, w, r, name } = policy;
+      return { quorum: { n, w, r, name }, nodes: nodes.map(({ node }) => nodeName(node.number)) };
+    },
+  };
+}

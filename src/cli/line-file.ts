@@ -1,0 +1,48 @@
+/** A local file of lines, written in large pieces so that a line costs next to nothing. */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { messageOf, QdfsError } from "../base/errors.ts";
+
+const BUFFER_CHARACTERS = 256 * 1024;
+
+export class LineFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #buffer = "";
+
+  /** Empties the file, or makes it. @throws QdfsError LOCAL_FILE */
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = this.#attempt(() => openSync(path, "w"));
+  }
+
+  /** @throws QdfsError LOCAL_FILE (disk full, …), now or at a later line */
+  write(line: string): void {
+    this.#buffer += `${line}\n`;
+    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush();
+  }
+
+  /** @throws QdfsError LOCAL_FILE */
+  close(): void {
+    try {
+      this.#flush();
+    } finally {
+      closeSync(this.#descriptor);
+    }
+  }
+
+  #flush(): void {
+    const bytes = Buffer.from(this.#buffer);
+    this.#buffer = "";
+    this.#attempt(() => {
+      for (let at = 0; at < bytes.byteLength; ) at += writeSync(this.#descriptor, bytes, at);
+    });
+  }
+
+  #attempt<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      throw new QdfsError("LOCAL_FILE", `cannot write ${this.#path}: ${messageOf(error)}`, { path: this.#path });
+    }
+  }
+}

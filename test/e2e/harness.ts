@@ -1,0 +1,76 @@
+/** What the end-to-end tests share: the compiled executable, clusters of it, file trees to put into them. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { seededRandom } from "../../src/runtime/seeded-random.ts";
+import { LocalCluster, type LocalClusterOptions } from "../../src/tools/local-cluster.ts";
+import type { CommandOptions, CommandResult } from "../../src/tools/run-command.ts";
+
+export const BINARY = process.env.QDFS_BIN ?? resolve(import.meta.dir, "../../dist/qdfs");
+
+/** @throws when there is no executable to test */
+export function startCluster(options: Omit<LocalClusterOptions, "binary"> = {}): Promise<LocalCluster> {
+  if (!existsSync(BINARY)) throw new Error(`there is no ${BINARY}: run \`npm run build\` first`);
+  return LocalCluster.start({ binary: BINARY, ...options });
+}
+
+export const Expected = {
+  USAGE: 2,
+  NOT_FOUND: 3,
+  PRECONDITION: 4,
+  UNAVAILABLE: 5,
+  LOCAL: 7,
+  FULL: 10,
+} as const;
+
+/** Runs a command that must fail with that exit code, say why on stderr, and show no stack trace. */
+export async function fails(
+  cluster: LocalCluster,
+  exit: number,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const result = await cluster.run(args, options);
+  const said = `qdfs ${args.join(" ")}: exit ${result.exit}, wanted ${exit}: ${result.stderr.slice(-500)}`;
+  if (result.exit !== exit || result.stderr.trim() === "" || result.stderr.includes("    at ")) throw new Error(said);
+  return result;
+}
+
+/** A directory that is removed when the scope ends. */
+export function scratch(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "qdfs-files-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Incompressible bytes that follow from the seed. */
+export function bytesOf(sizeBytes: number, seed = 1): Buffer {
+  const block = Buffer.from(seededRandom(seed).hex(2 * Math.min(sizeBytes, 1 << 16)), "hex");
+  const bytes = Buffer.alloc(sizeBytes);
+  for (let at = 0, turn = 0; at < sizeBytes; at += block.length, turn++) {
+    block.copy(bytes, at);
+    // So that no two blocks, and no two chunks, are alike.
+    if (at + 4 <= sizeBytes) bytes.writeUInt32LE(turn, at);
+  }
+  return bytes;
+}
+
+export function makeTree(root: string, files: number): void {
+  const sizes = [0, 1, 10, 100, 1000, 4096, 20_000, 70_000];
+  for (let index = 0; index < files; index++) {
+    const dir = join(root, `d${index % 7}`, `e${index % 3}`);
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, `file ${index}.bin`), bytesOf(sizes[index % sizes.length] ?? 0, index + 1));
+  }
+  const names = [
+    "日本語.txt",
+    "ελληνικά.md",
+    "naïve café.txt",
+    "emoji-🦊.txt",
+    `with'quote".txt`,
+    "-dash.txt",
+    "a+b%20c#d?.txt",
+    "at@3",
+    "c:\\d",
+  ];
+  for (const name of names) writeFileSync(join(root, name), `content of ${name}`);
+}
