@@ -170,6 +170,17 @@ export interface BulkClient {
   close(): void;
 }
 
+/** The receiving side of the bulk plane. Rejections of QdfsError become HTTP errors with their code. */
+export interface BulkHandler {
+  /** Durable when it resolves. @throws QdfsError CORRUPT, STORAGE_FULL, BAD_REQUEST */
+  putChunk(chunk: ChunkId, owner: Path, body: AsyncIterable<Uint8Array>, checksum: string): Promise<Receipt>;
+  /** Undefined when no copy is held here. */
+  openChunk(chunk: ChunkId): Promise<{ readonly blob: Blob; readonly checksum: string; readonly sizeBytes: number } | undefined>;
+  reportChunk(chunk: ChunkId): Promise<void>;
+  /** The text of /metrics, in the Prometheus exposition format. */
+  metrics(): string;
+}
+
 // --------------------------------------------------------------------------------------- DataNode: stable storage
 
 export interface StoredRegister {
@@ -180,6 +191,7 @@ export interface StoredRegister {
   readonly chosen: boolean;
 }
 
+/** The store may keep the bytes handed over: they are never changed afterwards. */
 export interface AcceptWrite {
   readonly path: Path;
   readonly ballot: Ballot;

@@ -1,0 +1,90 @@
+/**
+ * A DataNode's database, node.db: every register it replicates, its change log, its inline bytes, the chunk index, the
+ * ceiling, the adopted map. The format, precise enough to write another reader of it:
+ *
+ *   PRAGMA user_version      1
+ *   accepted                 one row per accept still of use, in the order of acceptance; register, change log and inline
+ *                            bytes are this one table, so an accept is one insert into a table and one into an index
+ *     sequence               INTEGER PRIMARY KEY, rises by 1 per accept: the place in the change log
+ *     path                   TEXT, normalised (base/path.ts), UTF-8
+ *     configuration, counter, node    the ballot
+ *     chosen                 1: this very ballot is known chosen
+ *     random                 TEXT, the operation that made the version which the head calls current
+ *     head                   BLOB, a qdfs.v1.Head message
+ *     content                BLOB, the inline bytes of that version; NULL: a tombstone, or in chunks. Last in the row, so
+ *                            that heads are read without its overflow pages
+ *   accepted_by_path         UNIQUE (path, random): one row per version and file
+ *   chunks                   chunk TEXT PRIMARY KEY, owner TEXT (path), size INTEGER (bytes), checksum TEXT
+ *   cursors                  disk TEXT PRIMARY KEY, sequence INTEGER: how far that disk's change log was followed
+ *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling` (INTEGER),
+ *                            `map` (BLOB, a qdfs.v1.ClusterMap message)
+ *
+ * The row with a path's highest sequence is the file's accepted value; no row: absent. Its other rows keep the inline bytes
+ * of versions in the history until a trim drops them (their heads are of no use). An accept of a version that has a row
+ * already (a settle, a learned copy) replaces that row, at its own new sequence.
+ *
+ * Sequences never repeat (P19): the next one is the highest row's plus 1, and the highest row goes only in the transaction
+ * that inserts a higher one. A trim never takes a path's highest row, and the table's highest row is its path's.
+ */
+import type { Database, SqlValue } from "./sqlite.ts";
+
+export const NODE_MIGRATIONS = [
+  `
+  CREATE TABLE accepted (
+    sequence INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    configuration INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    chosen INTEGER NOT NULL,
+    random TEXT NOT NULL,
+    head BLOB NOT NULL,
+    content BLOB
+  ) STRICT;
+  CREATE UNIQUE INDEX accepted_by_path ON accepted (path, random);
+  CREATE TABLE chunks (chunk TEXT PRIMARY KEY, owner TEXT NOT NULL, size INTEGER NOT NULL, checksum TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE cursors (disk TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];
+
+export type RegisterRow = readonly [
+  sequence: number,
+  configuration: number,
+  counter: number,
+  node: number,
+  chosen: number,
+  random: string,
+  head: Buffer,
+];
+
+const REGISTER = "sequence, configuration, counter, node, chosen, random, head";
+const NEWEST = "WHERE sequence = (SELECT max(sequence) FROM accepted WHERE path = ?)";
+
+/** The prepared statements of a node store. */
+export function nodeStatements(database: Database) {
+  return {
+    register: database.prepare<RegisterRow>(`SELECT ${REGISTER} FROM accepted ${NEWEST}`),
+    current: database.prepare<[...RegisterRow, Buffer | null]>(`SELECT ${REGISTER}, content FROM accepted ${NEWEST}`),
+    content: database.prepare<[Buffer | null]>("SELECT content FROM accepted WHERE path = ? AND random = ?"),
+    insert: database.prepare<[]>("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    choose: database.prepare<[]>("UPDATE accepted SET chosen = 1 WHERE sequence = ?"),
+    rowsOf: database.prepare<[number, string]>("SELECT sequence, random FROM accepted WHERE path = ? ORDER BY sequence"),
+    trim: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ? AND (configuration, counter, node) < (?, ?, ?)"),
+    changes: database.prepare<[string, ...RegisterRow]>(
+      `SELECT path, ${REGISTER} FROM accepted AS a WHERE sequence > ?
+         AND NOT EXISTS (SELECT 1 FROM accepted AS b WHERE b.path = a.path AND b.sequence > a.sequence)
+       ORDER BY sequence LIMIT ?`,
+    ),
+    lastSequence: database.prepare<[number | null]>("SELECT max(sequence) FROM accepted"),
+    files: database.prepare<[number]>("SELECT count(DISTINCT path) FROM accepted"),
+    chunk: database.prepare<[string, number, string]>("SELECT owner, size, checksum FROM chunks WHERE chunk = ?"),
+    putChunk: database.prepare<[]>("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)"),
+    dropChunk: database.prepare<[]>("DELETE FROM chunks WHERE chunk = ?"),
+    chunkBytes: database.prepare<[number]>("SELECT coalesce(sum(size), 0) FROM chunks"),
+    cursor: database.prepare<[number]>("SELECT sequence FROM cursors WHERE disk = ?"),
+    putCursor: database.prepare<[]>("INSERT OR REPLACE INTO cursors VALUES (?, ?)"),
+    meta: database.prepare<[SqlValue]>("SELECT value FROM meta WHERE name = ?"),
+    putMeta: database.prepare<[]>("INSERT OR REPLACE INTO meta VALUES (?, ?)"),
+  };
+}
