@@ -61,12 +61,15 @@ export const CONTROL_REPLY_BYTES_MAX = 16 * MIB;
 export const COMMIT_REQUESTS_MAX = 4096;
 /** Requests waiting for a replica's next turns; one more is refused with OVERLOADED. */
 export const REPLICA_INBOX_MAX = 64 * KIB;
-/** Accepted heads kept in memory by a replica: some 300 bytes each. */
-export const REGISTER_CACHE_MAX = 32 * KIB;
+/** Overwritten files that a replica remembers to trim when the new version is known chosen. */
+export const SUPERSEDED_MAX = 64 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
 /** Bad chunks that a DataNode replaces at a time; each is held in memory once. */
 export const CHUNK_REFETCHES_IN_FLIGHT = 4;
+/** Entries of a peer's change log that catching up looks at in one go, and files that it takes over at a time. */
+export const CATCH_UP_BATCH = 500;
+export const CATCH_UP_IN_FLIGHT = 16;
 /** Alarms that a heartbeat names one by one. */
 export const ALARMS_MAX = 20;
 /** Entries of one page of a listing. */
@@ -141,12 +144,24 @@ export const CHANGES_WAIT_MS = 1_000;
 export const LISTING_WAIT_MS = 3_000;
 /** A change that stays short of W reports for this long is settled by the SuperNode's request (P20). */
 export const UNSETTLED_AFTER_MS = 1_000;
+/** Catching up lets what is just being written come by itself for this long. */
+export const CATCH_UP_GRACE_MS = 500;
+/** An idle node looks this often whether it missed anything. */
+export const CATCH_UP_EVERY_MS = 60_000;
+/** … and idle is a node that takes fewer operations per second than this. */
+export const QUIET_OPERATIONS_PER_SEC = 50;
+/** The DataNode's housekeeping: free space, checkpoints, returned peers. */
+export const HOUSEKEEPING_MS = 500;
 /** Chosen hints wait at most this long for a batch to ride on. */
 export const HINT_DELAY_MS = 20;
 /** SIGTERM: in-flight work may take this long before the process ends anyway. */
 export const DRAIN_MS = 10_000;
+/** How long `qdfs up` waits for its servers to serve. */
+export const CLUSTER_START_MS = 30_000;
 /** A bulk request (one chunk) that makes no progress for this long is given up and repeated elsewhere. */
 export const CHUNK_STALL_MS = 5_000;
+/** An HTTP connection on which nothing moves for this long is closed by the server; above what a chunk may take to be stored. */
+export const HTTP_IDLE_MS = 60_000;
 
 // ---------------------------------------------------------------------------------------------------- catalogue
 /** While no listing waits, a change log is read at most this often: few large batches cost little. */

@@ -1,0 +1,113 @@
+/** Chunk bytes over HTTP: the asking end. Connections are kept alive by the runtime and shared between calls. */
+import { messageOf, QdfsError } from "../base/errors.ts";
+import type { Path } from "../base/ids.ts";
+import { CHUNK_BYTES_DEFAULT, CHUNK_BYTES_MAX, CHUNK_STALL_MS } from "../limits.ts";
+import type { BulkClient, ChunkId, Receipt, Runtime } from "../ports.ts";
+import { CHECKSUM_HEADER, chunkUrl, errorFromResponse, OWNER_HEADER, parseReceipt } from "./http-bulk-wire.ts";
+
+/** How long this many bytes may take: a pace below this counts as no progress. */
+function spanMs(sizeBytes: number): number {
+  return CHUNK_STALL_MS * Math.max(1, Math.ceil(sizeBytes / CHUNK_BYTES_DEFAULT));
+}
+
+export class HttpBulkClient implements BulkClient {
+  readonly #runtime: Runtime;
+  readonly #underWay = new Set<AbortController>();
+  #closed = false;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  async putChunk(http: string, chunk: ChunkId, owner: Path, bytes: Uint8Array, checksum: string): Promise<Receipt> {
+    const headers = { [OWNER_HEADER]: encodeURIComponent(owner), [CHECKSUM_HEADER]: checksum };
+    const request = { method: "PUT", headers, body: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) };
+    return await this.#exchange(http, chunkUrl(http, chunk), request, bytes.length, async (response) => {
+      const receipt = parseReceipt(await response.json());
+      if (receipt?.chunk === chunk && receipt.checksum === checksum) return receipt;
+      throw new QdfsError("CORRUPT", "the receipt is for other bytes", { http, chunk });
+    });
+  }
+
+  async getChunk(http: string, chunk: ChunkId, range?: { start: number; end: number }): Promise<Uint8Array> {
+    const init = range === undefined ? {} : { headers: { range: `bytes=${range.start}-${range.end}` } };
+    return await this.#exchange(http, chunkUrl(http, chunk), init, 0, async (response, within) => {
+      const sizeBytes = Number(response.headers.get("content-length") ?? 0);
+      if (sizeBytes > CHUNK_BYTES_MAX) throw new QdfsError("CORRUPT", `a chunk of ${sizeBytes} bytes`, { http, chunk });
+      within(spanMs(sizeBytes));
+      return new Uint8Array(await response.arrayBuffer());
+    });
+  }
+
+  async reportChunk(http: string, chunk: ChunkId): Promise<void> {
+    try {
+      await this.#exchange(http, `${chunkUrl(http, chunk)}/report`, { method: "POST" }, 0, async () => {});
+    } catch (error) {
+      if (!(error instanceof QdfsError)) throw error;
+      this.#runtime.log.debug("a bad copy could not be reported", { http, chunk, error });
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const abort of this.#underWay) abort.abort();
+  }
+
+  /** One request and what `take` makes of a good response. `within` gives the rest of it another span of time. */
+  async #exchange<T>(
+    http: string,
+    url: string,
+    init: RequestInit,
+    sentBytes: number,
+    take: (response: Response, within: (ms: number) => void) => Promise<T>,
+  ): Promise<T> {
+    bypassProxies(http);
+    if (this.#closed) throw new QdfsError("NODE_UNREACHABLE", "the client was closed", { http });
+    const abort = new AbortController();
+    this.#underWay.add(abort);
+    let limitMs = spanMs(sentBytes);
+    const timeOut = (): void => abort.abort();
+    let cancel = this.#runtime.timers.after(limitMs, timeOut);
+    const within = (ms: number): void => {
+      cancel();
+      limitMs = ms;
+      cancel = this.#runtime.timers.after(ms, timeOut);
+    };
+    try {
+      const response = await fetch(url, {
+        ...init,
+        signal: abort.signal,
+        redirect: "error",
+      });
+      if (!response.ok) throw await errorFromResponse(response);
+      return await take(response, within);
+    } catch (error) {
+      if (error instanceof QdfsError) throw error;
+      throw this.#failure(http, error, abort.signal.aborted ? `timed out after ${limitMs} ms` : undefined);
+    } finally {
+      cancel();
+      this.#underWay.delete(abort);
+    }
+  }
+
+  #failure(http: string, error: unknown, timedOut: string | undefined): QdfsError {
+    if (this.#closed) return new QdfsError("NODE_SILENT", "the client was closed", { http });
+    if (timedOut !== undefined) return new QdfsError("NODE_SILENT", timedOut, { http });
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (code === "ECONNREFUSED") return new QdfsError("NODE_UNREACHABLE", "connection refused", { http });
+    if (NOT_SENT.has(code)) return new QdfsError("NODE_UNREACHABLE", messageOf(error), { http });
+    return new QdfsError("NODE_SILENT", code === "ECONNRESET" ? "connection lost" : messageOf(error), { http });
+  }
+}
+
+/** No connection came about, so nothing was sent. */
+const NOT_SENT: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "FailedToOpenSocket"]);
+
+/** The environment's proxy is not for DataNodes, and Bun's fetch heeds it unless NO_PROXY names the host. */
+function bypassProxies(http: string): void {
+  if (process.env.HTTP_PROXY === undefined && process.env.http_proxy === undefined) return;
+  for (const name of process.env.no_proxy === undefined ? ["NO_PROXY"] : ["NO_PROXY", "no_proxy"]) {
+    const listed = process.env[name] ?? "";
+    if (!listed.split(",").includes(http)) process.env[name] = listed === "" ? http : `${listed},${http}`;
+  }
+}
