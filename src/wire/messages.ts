@@ -66,6 +66,8 @@ export interface Accept {
   readonly ballot: Ballot;
   readonly head: Uint8Array;
   readonly content: Uint8Array;
+  readonly random: string;
+  readonly inline: boolean;
 }
 export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
 export type Want = (typeof Want)[keyof typeof Want];

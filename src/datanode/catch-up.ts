@@ -1,0 +1,162 @@
+/**
+ * Catching up: a replica that was away asks each peer what changed since it last looked, and takes over what it missed. A
+ * value that the peer knows chosen is learned as it is; one of which that is not known is settled, which writes it here too.
+ * Runs at the start, when a peer comes back, after this process was stopped for a while, and now and then when there is
+ * little to do.
+ */
+import { CHECKSUM_BYTES, formatChecksum } from "../base/checksum.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
+import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS, OPERATION_BUDGET_MS } from "../limits.ts";
+import type { NodeStore, Runtime } from "../ports.ts";
+import { compareBallots } from "../register/ballot.ts";
+import { isInline } from "../register/head.ts";
+import { headCodec } from "../wire/codec.ts";
+import { type Change, type Head, Want } from "../wire/messages.ts";
+import type { ChunkStore } from "./chunk-store.ts";
+import type { Coordinator } from "./coordinator.ts";
+import type { MapKeeper } from "./map-keeper.ts";
+import type { Peers } from "./peers.ts";
+import type { Replica } from "./replica.ts";
+
+export class CatchUp {
+  readonly #runtime: Runtime;
+  readonly #store: NodeStore;
+  readonly #maps: MapKeeper;
+  readonly #peers: Peers;
+  readonly #replica: Replica;
+  readonly #coordinator: Coordinator;
+  readonly #chunks: ChunkStore;
+  readonly #running = new Map<NodeNumber, Promise<void>>();
+  readonly #behind = new Map<NodeNumber, number>();
+  #stopped = false;
+  /** Files taken over in this life. */
+  takenCount = 0;
+
+  constructor(parts: {
+    runtime: Runtime;
+    store: NodeStore;
+    maps: MapKeeper;
+    peers: Peers;
+    replica: Replica;
+    coordinator: Coordinator;
+    chunks: ChunkStore;
+  }) {
+    this.#runtime = parts.runtime;
+    this.#store = parts.store;
+    this.#maps = parts.maps;
+    this.#peers = parts.peers;
+    this.#replica = parts.replica;
+    this.#coordinator = parts.coordinator;
+    this.#chunks = parts.chunks;
+  }
+
+  /** Changes at the peers that have not been looked at yet, as far as known while catching up; 0 when not. */
+  get behind(): number {
+    let sum = 0;
+    for (const count of this.#behind.values()) sum += count;
+    return sum;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Catches up with every peer; resolves when all have been followed to where they stood, or could not be reached. */
+  async all(): Promise<void> {
+    const others = this.#maps.map.nodes.filter(({ number }) => number !== this.#maps.self);
+    await Promise.all(others.map(({ number }) => this.with(number)));
+  }
+
+  /** Catches up with one peer. Failures are logged: the next run goes on from the stored cursor. */
+  with(peer: NodeNumber): Promise<void> {
+    const running = this.#running.get(peer);
+    if (running !== undefined) return running;
+    const run = this.#follow(peer)
+      .catch((error) => {
+        if (codeOf(error) === undefined) throw error;
+        this.#runtime.log.debug("not caught up", { peer, why: messageOf(error) });
+      })
+      .finally(() => {
+        this.#running.delete(peer);
+        this.#behind.delete(peer);
+      });
+    this.#running.set(peer, run);
+    return run;
+  }
+
+  async #follow(peer: NodeNumber): Promise<void> {
+    const { diskId } = nodeOf(this.#maps.map, peer);
+    let after = this.#store.cursor(diskId);
+    let end: number | undefined;
+    while (!this.#stopped) {
+      const request = { changes: { after, limit: CATCH_UP_BATCH, waitMs: 0, heads: false } };
+      const { changes } = await this.#peers.call(peer, 0, request, CONTROL_CALL_MS);
+      if (!changes || changes.diskId !== diskId) return;
+      end ??= changes.current;
+      this.#behind.set(peer, Math.max(0, end - after));
+      await this.#takeOver(peer, changes.changes);
+      if (changes.through > after) await this.#replica.write({ cursors: [{ diskId, sequence: changes.through }] });
+      after = changes.through;
+      if (after >= end || changes.changes.length === 0) return;
+    }
+  }
+
+  async #takeOver(peer: NodeNumber, changes: readonly Change[]): Promise<void> {
+    const missed = changes.filter((change) => this.#missed(change));
+    if (missed.some(({ chosen }) => !chosen)) {
+      // What is just being written will be here, or known chosen, in a moment.
+      await new Promise<void>((resolve) => this.#runtime.timers.after(CATCH_UP_GRACE_MS, resolve));
+    }
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let change = missed[next++]; change !== undefined && !this.#stopped; change = missed[next++]) {
+        if (this.#missed(change)) await this.#take(peer, change.path);
+      }
+    };
+    await Promise.all(Array.from({ length: CATCH_UP_IN_FLIGHT }, worker));
+  }
+
+  #missed({ path, ballot }: Change): boolean {
+    const configuration = this.#maps.map.partitions[partitionOf(path)];
+    if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
+    return compareBallots(ballot, this.#replica.accepted(path).ballot) > 0;
+  }
+
+  async #take(peer: NodeNumber, path: Path): Promise<void> {
+    const configuration = this.#maps.configurationOf(path);
+    const request = { read: { path, want: Want.CONTENT, version: 0 } };
+    const { held } = await this.#peers.call(peer, configuration.number, request, CONTROL_CALL_MS);
+    if (!held || held.head.length === 0) return;
+    const head = headCodec.decode(held.head);
+    const inline = isInline(head.current);
+    if (!held.chosen || (inline && !held.contentHeld)) {
+      await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
+    } else {
+      const { configuration: number, counter, node } = held.ballot;
+      await this.#replica.learn({
+        path,
+        ballot: { configuration: number, counter, node },
+        head: held.head,
+        random: head.current.operation.random,
+        content: inline ? held.content : null,
+      });
+    }
+    this.takenCount += 1;
+    await this.#takeChunks(path, head);
+  }
+
+  /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */
+  async #takeChunks(path: Path, head: Head): Promise<void> {
+    const { chunks } = head.current;
+    if (chunks === null) return;
+    const sums = new DataView(chunks.checksums.buffer, chunks.checksums.byteOffset, chunks.checksums.byteLength);
+    for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
+      const chunk = `${chunks.upload}-${index}`;
+      const configuration = this.#maps.map.partitions[chunkPartitionOf(chunk)];
+      if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) continue;
+      await this.#chunks.take(chunk, path, formatChecksum(sums.getBigUint64(index * CHECKSUM_BYTES)));
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Answers "what changed since" from the store's log (P19): a row per file, at the sequence of its latest accept, so the log
+ * never needs trimming and never falls behind itself. Only what is committed is shown. A question that finds nothing new
+ * waits for the next commit.
+ */
+import { CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
+import type { NodeStore, Runtime } from "../ports.ts";
+import type { AnswerBody, Change, Changes } from "../wire/messages.ts";
+import type { Replica, Reply } from "./replica.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+export class ChangeLog {
+  readonly #runtime: Runtime;
+  readonly #store: NodeStore;
+  readonly #replica: Replica;
+  readonly #diskId: string;
+  readonly #self: number;
+
+  constructor(runtime: Runtime, store: NodeStore, replica: Replica, diskId: string, self: number) {
+    this.#runtime = runtime;
+    this.#store = store;
+    this.#replica = replica;
+    this.#diskId = diskId;
+    this.#self = self;
+  }
+
+  sequence(): AnswerBody {
+    return { sequence: { diskId: this.#diskId, current: this.#store.sequence } };
+  }
+
+  answer(changes: Changes, reply: Reply): void {
+    if (this.#store.sequence > changes.after || changes.waitMs <= 0) {
+      reply(this.#read(changes));
+      return;
+    }
+    const wake = (): void => {
+      cancelTimer();
+      unwatch();
+      reply(this.#read(changes));
+    };
+    const cancelTimer = this.#runtime.timers.after(Math.min(changes.waitMs, CHANGES_WAIT_MS), wake);
+    const unwatch = this.#replica.watch(wake);
+  }
+
+  #read({ after, limit, heads }: Changes): AnswerBody {
+    const current = this.#store.sequence;
+    const most = Math.min(limit || CHANGES_MAX, CHANGES_MAX);
+    const rows = this.#store.changesAfter(after, most);
+    const changes: Change[] = rows.map(({ sequence, path, ballot, head }) => ({
+      sequence,
+      path,
+      ballot,
+      chosen: this.#replica.accepted(path).chosen,
+      // The head travels once: from the replica that proposed it.
+      head: heads && ballot.node === this.#self ? head : NO_BYTES,
+    }));
+    const last = rows.at(-1)?.sequence ?? after;
+    const through = rows.length < most ? Math.max(current, last) : last;
+    return { changes: { changes, diskId: this.#diskId, current, through } };
+  }
+}

@@ -1,0 +1,42 @@
+/** What a DataNode takes from a client: everything that would not hold is refused before anything is done. */
+import { CHECKSUM_BYTES, checksumOf } from "../base/checksum.ts";
+import { QdfsError } from "../base/errors.ts";
+import { parseFilePath } from "../base/path.ts";
+import { CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
+import type { Mutate, Policy, Put } from "../wire/messages.ts";
+
+function bad(message: string): QdfsError {
+  return new QdfsError("BAD_REQUEST", message);
+}
+
+/** @throws QdfsError BAD_PATH, BAD_REQUEST */
+export function checkMutate(mutate: Mutate, policy: Policy): void {
+  if (parseFilePath(mutate.path) !== mutate.path) throw new QdfsError("BAD_PATH", `the path ${mutate.path} is not normalised`);
+  if (!mutate.operation || !/^[0-9a-f]{16}$/.test(mutate.operation.random)) throw bad("an operation id has 16 hex digits");
+  if (mutate.operation.stamp < 1) throw bad("an operation's stamp is at least 1");
+  if (mutate.attempt < 1) throw bad("attempts are counted from 1");
+  if (mutate.put) checkPut(mutate.put, policy);
+  else if (!mutate.remove && !mutate.restore) throw bad("a mutation puts, removes or restores");
+}
+
+function checkPut({ version, content }: Put, policy: Policy): void {
+  if (!version) throw bad("a put carries a version");
+  let metadataBytes = version.contentType.length + version.by.length;
+  for (const [key, value] of Object.entries(version.metadata)) metadataBytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+  if (metadataBytes > METADATA_BYTES_MAX) throw bad(`user metadata has ${metadataBytes} bytes, at most ${METADATA_BYTES_MAX}`);
+  if (version.chunks) {
+    const { upload, chunkSizeBytes, checksums } = version.chunks;
+    const chunkCount = checksums.length / CHECKSUM_BYTES;
+    if (!/^[0-9a-f]{16}$/.test(upload)) throw bad("an upload has 16 hex digits");
+    if (!Number.isInteger(chunkCount) || chunkCount < 1 || chunkCount > CHUNKS_MAX) throw bad("a bad number of chunks");
+    if (chunkCount !== Math.ceil(version.sizeBytes / chunkSizeBytes)) throw bad("the chunks do not add up to the size");
+    if (!/^xxh3:[0-9a-f]{16}$/.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
+    return;
+  }
+  if (content.length > policy.inlineLimitBytes) {
+    throw bad(`inline content has ${content.length} bytes, at most ${policy.inlineLimitBytes}: larger files are cut into chunks`);
+  }
+  if (content.length !== version.sizeBytes) throw bad("the content does not have its size");
+  if (checksumOf(content) !== version.checksum)
+    throw new QdfsError("CORRUPT", "the content was damaged on its way: its checksum differs");
+}

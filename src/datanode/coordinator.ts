@@ -1,0 +1,285 @@
+/**
+ * The coordinator: the proposer of the operations that clients send to this DataNode. Operations of one file queue up
+ * (file-queue.ts). Each runs phase 1, settles what is not known to be chosen, lets its change function decide, and runs
+ * phase 2, again and again under new ballots until its outcome is known or its time is over (attempt.ts).
+ */
+import { codeOf, QdfsError } from "../base/errors.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
+import { replicasOf } from "../cluster/map.ts";
+import { HEAD_BYTES_MAX, QUORUM_PATIENCE_MS } from "../limits.ts";
+import type { Runtime } from "../ports.ts";
+import { isAbsent } from "../register/ballot.ts";
+import type { BallotCounter } from "../register/counter.ts";
+import { absentHead, type Decision, decide, isInline } from "../register/head.ts";
+import { type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
+import { Tally, writeNeed } from "../register/quorum.ts";
+import { headCodec } from "../wire/codec.ts";
+import type { Accept, Ballot, Configuration, Head, Mutate, Mutated, Settled } from "../wire/messages.ts";
+import { Attempt } from "./attempt.ts";
+import { ChunkConfirmer } from "./chunk-confirmer.ts";
+import { ContentSource } from "./content-source.ts";
+import { FileQueues } from "./file-queue.ts";
+import type { MapKeeper } from "./map-keeper.ts";
+import type { Peers } from "./peers.ts";
+import type { Replica } from "./replica.ts";
+
+type Promises = Extract<Prepared, { kind: "promised" }>;
+type Change = Exclude<Decision, { kind: "recorded" | "stale" }>;
+type Value = Pick<Accept, "head" | "content" | "random" | "inline">;
+type Answer = (mutated: Mutated) => void;
+
+/** The configuration and the ballot of one try. */
+interface Try {
+  readonly configuration: Configuration;
+  readonly ballot: Ballot;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+export class Coordinator {
+  readonly #runtime: Runtime;
+  readonly #maps: MapKeeper;
+  readonly #counter: BallotCounter;
+  readonly #replica: Replica;
+  readonly #peers: Peers;
+  readonly #chunks: ChunkConfirmer;
+  readonly #contents: ContentSource;
+  readonly #queues = new FileQueues();
+  /** Readers of one file share the settle that has not begun yet (P11). */
+  readonly #settles = new Map<Path, Promise<Settled>>();
+
+  constructor(runtime: Runtime, maps: MapKeeper, counter: BallotCounter, replica: Replica, peers: Peers) {
+    this.#runtime = runtime;
+    this.#maps = maps;
+    this.#counter = counter;
+    this.#replica = replica;
+    this.#peers = peers;
+    this.#chunks = new ChunkConfirmer(maps, peers);
+    this.#contents = new ContentSource(replica, peers);
+  }
+
+  /** Operations queued or running. */
+  get inFlight(): number {
+    return this.#queues.size;
+  }
+
+  /** Resolves when none is. */
+  idle(): Promise<void> {
+    return this.#queues.idle();
+  }
+
+  /**
+   * Carries out a client's operation and answers with its outcome, a refusal included. `ack` below W is answered early and
+   * the work goes on (P9); `ack` above W is answered with fewer when the other replicas fail after it was chosen.
+   * @throws QdfsError QUORUM_UNAVAILABLE, CONFLICT, DEADLINE, CHUNKS_MISSING, STALE_STAMP, STORAGE_FULL, OVERLOADED …: this
+   * attempt did nothing and will do nothing. OUTCOME_UNKNOWN when that cannot be said.
+   */
+  mutate(mutate: Mutate): Promise<Mutated> {
+    return new Promise((answer, reject) => {
+      const replicas = replicasOf(this.#maps.configurationOf(mutate.path)).length;
+      if (mutate.ack > replicas) {
+        throw new QdfsError("BAD_USAGE", `${mutate.ack} acknowledgements are asked for, but a file has ${replicas} replicas`);
+      }
+      const attempt = new Attempt(this.#runtime, mutate.path, mutate.budgetMs);
+      this.#queues.run(mutate.path, () => this.#mutate(mutate, attempt, answer)).catch(reject);
+    });
+  }
+
+  /** Makes what the file holds chosen and answers with it (P11). @throws as mutate, but never OUTCOME_UNKNOWN */
+  settle(path: Path, budgetMs: number): Promise<Settled> {
+    const waiting = this.#settles.get(path);
+    if (waiting !== undefined) return waiting;
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    const settled = this.#queues.run(path, () => {
+      this.#settles.delete(path); // who asks from now on must see what is written from now on
+      return this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        if (prepared.knownChosen) return { ballot: prepared.accepted, head: prepared.head };
+        return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head: prepared.head } : undefined;
+      });
+    });
+    this.#settles.set(path, settled);
+    settled.catch(() => this.#settles.delete(path));
+    return settled;
+  }
+
+  /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */
+  async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer): Promise<void> {
+    await this.#persist(attempt, async (at) => {
+      const prepared = await this.#prepare(attempt, at);
+      if (prepared === undefined) return undefined;
+      if (!prepared.knownChosen) {
+        await this.#settleAt(attempt, at, prepared);
+        return undefined; // the new head goes on top of it, at the next ballot (P6)
+      }
+      const base = isAbsent(prepared.accepted) ? absentHead(prepared.forgotten) : headCodec.decode(prepared.head);
+      const decision = decide(base, mutate, this.#maps.map.policy.keepVersions);
+      switch (decision.kind) {
+        case "recorded":
+          answer({ outcome: decision.outcome, version: decision.version, acks: needOf(at.configuration) });
+          return true;
+        case "stale":
+          throw stale(mutate, attempt);
+        case "refused":
+          // P8: the base is known chosen, and R answers showed it after the operation arrived: a first attempt's refusal is
+          // a read. On a later attempt an earlier coordinator may still be at it, so the refusal is recorded first (P13).
+          if (mutate.attempt > 1 || attempt.proposed) return await this.#carryOut(mutate, attempt, at, decision, answer);
+          answer({ outcome: decision.outcome, version: null, acks: 0 });
+          return true;
+        case "changed":
+          return await this.#carryOut(mutate, attempt, at, decision, answer);
+      }
+    });
+  }
+
+  /** Proposes the decided head. Undefined: not known to be chosen, look again under a new ballot. */
+  async #carryOut(mutate: Mutate, attempt: Attempt, at: Try, decision: Change, answer: Answer): Promise<true | undefined> {
+    const { outcome } = decision;
+    const version = decision.kind === "changed" ? decision.version : null;
+    const w = needOf(at.configuration);
+    const wanted = decision.kind === "changed" && mutate.ack > 0 ? mutate.ack : w; // a recorded refusal needs W (P13)
+    if (version?.chunks) await this.#chunks.confirm(attempt.path, version); // P21
+    const value = await this.#value(attempt.path, at.configuration, decision, mutate);
+    await this.#requireReachable(at.configuration, wanted);
+
+    const replicas = replicasOf(at.configuration).length;
+    const before = attempt.proposed;
+    attempt.proposed = true;
+    const proposed = await this.#propose(attempt.path, at, value, (acks, chosen, answered) => {
+      if (acks >= wanted || (chosen && answered === replicas)) answer({ outcome, version, acks });
+    });
+    if (proposed.kind === "chosen") return true;
+    if (proposed.kind === "failed") attempt.proposed = before;
+    return await this.#lookAgain(attempt, proposed);
+  }
+
+  async #value(path: Path, configuration: Configuration, decision: Change, mutate: Mutate): Promise<Value> {
+    const { head, content: source } = decision;
+    switch (source.from) {
+      case "nowhere":
+        return encodeValue(head, null);
+      case "mutation":
+        return encodeValue(head, mutate.put?.content ?? NO_BYTES);
+      case "version":
+        return encodeValue(head, await this.#contents.inlineBytes(path, configuration, source.version));
+    }
+  }
+
+  /** Proposes the value that was found again, bytes included, at the prepared ballot (P6). True when it is chosen now. */
+  async #settleAt(attempt: Attempt, at: Try, prepared: Promises): Promise<boolean> {
+    const head = headCodec.decode(prepared.head);
+    const content = isInline(head.current)
+      ? await this.#contents.inlineBytes(attempt.path, at.configuration, head.current)
+      : null;
+    const proposed = await this.#propose(attempt.path, at, encodeValue(head, content), () => undefined);
+    if (proposed.kind === "chosen") return true;
+    await this.#lookAgain(attempt, proposed);
+    return false;
+  }
+
+  async #propose(
+    path: Path,
+    { configuration, ballot }: Try,
+    value: Value,
+    onAccept: (acks: number, chosen: boolean, answered: number) => void,
+  ): Promise<Proposed> {
+    const replicas = replicasOf(configuration);
+    const proposed = await propose({ path, configuration, ballot, replicas }, value, this.#peers, onAccept);
+    if (proposed.kind === "chosen") for (const node of replicas) this.#peers.hint(node, { path, ballot });
+    return proposed;
+  }
+
+  /** Phase 1. Undefined when a higher ballot is about: look again. */
+  async #prepare(attempt: Attempt, { configuration, ballot }: Try): Promise<Promises | undefined> {
+    const round = { path: attempt.path, configuration, ballot, replicas: replicasOf(configuration) };
+    const prepared = await prepare(round, this.#peers, this.#runtime.timers);
+    attempt.available();
+    if (prepared.kind === "promised") return prepared;
+    this.#counter.observe(prepared.floor.counter);
+    await attempt.backOff();
+    return undefined;
+  }
+
+  async #lookAgain(attempt: Attempt, proposed: Exclude<Proposed, { kind: "chosen" }>): Promise<undefined> {
+    if (proposed.kind === "refused") {
+      this.#counter.observe(proposed.floor.counter);
+      await attempt.backOff();
+    } else if (codeOf(proposed.error) === "STORAGE_FULL") throw attempt.truly(proposed.error);
+    else await attempt.bear(proposed.error);
+  }
+
+  /** Runs `step` under fresh ballots until it has a result. What may pass by itself is borne for a while. */
+  async #persist<T>(attempt: Attempt, step: (at: Try) => Promise<T | undefined>): Promise<T> {
+    for (;;) {
+      attempt.checkDeadline();
+      try {
+        const configuration = this.#maps.configurationOf(attempt.path);
+        const result = await step({ configuration, ballot: await this.#ballot(configuration) });
+        if (result !== undefined) return result;
+      } catch (error) {
+        const code = codeOf(error);
+        const mayPass = code === "CONFIGURATION_STALE" || code === "QUORUM_UNAVAILABLE" || code === "CHUNKS_MISSING";
+        if (!mayPass) throw attempt.truly(error);
+        await attempt.bear(error);
+      }
+    }
+  }
+
+  /** A ballot of our own that was never used before (P3). */
+  async #ballot(configuration: Configuration): Promise<Ballot> {
+    let counter = this.#counter.next();
+    while (counter === undefined) {
+      await this.#replica.raiseCeiling();
+      counter = this.#counter.next();
+    }
+    return { configuration: configuration.number, counter, node: this.#maps.self };
+  }
+
+  /**
+   * Before anything is proposed: are W replicas (or as many as asked for) there at all? A refusal now is certain; once phase
+   * 2 has begun it would have to be OUTCOME_UNKNOWN.
+   */
+  async #requireReachable(configuration: Configuration, wanted: number): Promise<void> {
+    const replicas = replicasOf(configuration);
+    if (!replicas.some((node) => this.#peers.doubtful(node))) return;
+    const tally = new Tally(configuration, (set) => Math.max(writeNeed(set), Math.min(wanted, set.nodes.length)));
+    const ask = async (node: NodeNumber): Promise<void> => {
+      const cause = this.#peers.doubtful(node) ? await this.#peers.probe(node, QUORUM_PATIENCE_MS / 3) : undefined;
+      if (cause === undefined) tally.yes(node);
+      else tally.no(node, cause);
+    };
+    const enough = replicas.filter((node) => !this.#peers.doubtful(node));
+    for (const node of enough) tally.yes(node);
+    if (tally.vote() === "won") return;
+    await Promise.all(replicas.filter((node) => !enough.includes(node)).map(ask));
+    if (tally.vote() !== "won") throw tally.unavailable("write");
+  }
+}
+
+/** The largest W of the configuration's sets. */
+function needOf(configuration: Configuration): number {
+  return Math.max(...configuration.sets.map(writeNeed));
+}
+
+function encodeValue(head: Head, content: Uint8Array | null): Value {
+  const bytes = headCodec.encode(head);
+  if (bytes.length > HEAD_BYTES_MAX) {
+    throw new QdfsError("BAD_REQUEST", `the file's head would have ${bytes.length} bytes, at most ${HEAD_BYTES_MAX} are allowed`);
+  }
+  return { head: bytes, content: content ?? NO_BYTES, random: head.current.operation.random, inline: content !== null };
+}
+
+function stale(mutate: Mutate, attempt: Attempt): QdfsError {
+  if (mutate.attempt > 1 || attempt.proposed) {
+    return new QdfsError(
+      "OUTCOME_UNKNOWN",
+      `the operation on ${mutate.path} may or may not have been done: its record was dropped`,
+    );
+  }
+  const { stamp } = mutate.operation;
+  return new QdfsError(
+    "STALE_STAMP",
+    `the operation's stamp ${stamp} is older than what ${mutate.path} remembers; nothing was done`,
+  );
+}

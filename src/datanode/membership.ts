@@ -1,0 +1,124 @@
+/**
+ * This node as a member of its cluster: admission by the SuperNode, heartbeats with load and alarms out, newer maps and the
+ * others' loads in. None of it is on the path of a put or get: a member serves while every SuperNode is away.
+ */
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
+import { HEARTBEAT_MS, RECONNECT_BASE_MS, RECONNECT_MAX_MS } from "../limits.ts";
+import type { Cancel, ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
+import type { HeartbeatRequest, JoinReply, JoinRequest, NodeLoad } from "../wire/messages.ts";
+import type { MapKeeper } from "./map-keeper.ts";
+
+type SuperNodeConnection = SuperNodeApi & { close(): void };
+
+/** Calls to whichever SuperNode answers. */
+export class SuperNodes {
+  readonly #dialer: ControlDialer;
+  readonly #addresses: readonly string[];
+  #connection: SuperNodeConnection | undefined;
+  #next = 0;
+
+  constructor(dialer: ControlDialer, addresses: readonly string[]) {
+    this.#dialer = dialer;
+    this.#addresses = addresses;
+  }
+
+  /** @throws QdfsError CLUSTER_UNREACHABLE (the next call tries the next address), or what the SuperNode answered */
+  async call<T>(run: (supernode: SuperNodeApi) => Promise<T>): Promise<T> {
+    const address = this.#addresses[this.#next % this.#addresses.length];
+    if (address === undefined) throw new QdfsError("CLUSTER_UNREACHABLE", "no SuperNode is known");
+    this.#connection ??= this.#dialer.connect(address);
+    try {
+      return await run(this.#connection);
+    } catch (error) {
+      if (codeOf(error) === "CLUSTER_UNREACHABLE") {
+        this.close();
+        this.#next += 1;
+      }
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+}
+
+/**
+ * Asks for admission until a SuperNode decides.
+ * @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, … when it refuses
+ */
+export async function join(
+  runtime: Runtime,
+  supernodes: SuperNodes,
+  request: JoinRequest,
+  stopped: () => boolean,
+): Promise<JoinReply> {
+  let warned = false;
+  for (let delayMs = RECONNECT_BASE_MS; ; delayMs = Math.min(RECONNECT_MAX_MS, delayMs * 2)) {
+    try {
+      return await supernodes.call((supernode) => supernode.join(request));
+    } catch (error) {
+      if (codeOf(error) !== "CLUSTER_UNREACHABLE" || stopped()) throw error;
+      if (!warned) runtime.log.info("waiting for the SuperNode", { why: messageOf(error) });
+      warned = true;
+    }
+    await new Promise<void>((resolve) => runtime.timers.after(delayMs, resolve));
+  }
+}
+
+/** What a node says of itself in every heartbeat. */
+export type NodeReport = Omit<HeartbeatRequest, "clusterId" | "mapVersion" | "mapGeneration" | "leaving">;
+
+export class Heartbeats {
+  readonly #runtime: Runtime;
+  readonly #supernodes: SuperNodes;
+  readonly #maps: MapKeeper;
+  readonly #report: () => NodeReport;
+  #cancel: Cancel | undefined;
+  #stopped = false;
+  #lost = false;
+  /** The other nodes' loads as of the last heartbeat. */
+  loads: readonly NodeLoad[] = [];
+
+  constructor(runtime: Runtime, supernodes: SuperNodes, maps: MapKeeper, report: () => NodeReport) {
+    this.#runtime = runtime;
+    this.#supernodes = supernodes;
+    this.#maps = maps;
+    this.#report = report;
+  }
+
+  start(): void {
+    void this.#beat();
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#stopped) return;
+    await this.send(false);
+    if (!this.#stopped) this.#cancel = this.#runtime.timers.after(HEARTBEAT_MS, () => void this.#beat());
+  }
+
+  /** One heartbeat now; takes over the map that comes back. Never rejects. */
+  async send(leaving: boolean): Promise<void> {
+    const { clusterId, version, generation } = this.#maps.map;
+    const request = { ...this.#report(), clusterId, mapVersion: version, mapGeneration: generation, leaving };
+    try {
+      const { map, loads } = await this.#supernodes.call((supernode) => supernode.heartbeat(request));
+      this.loads = loads;
+      if (map !== null) await this.#maps.adopt(map);
+      if (this.#lost) this.#runtime.log.info("the SuperNode is back");
+      this.#lost = false;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      if (!this.#lost) this.#runtime.log.warn("no heartbeat to the SuperNode", { why: messageOf(error) });
+      this.#lost = true;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.send(true);
+    this.#supernodes.close();
+  }
+}

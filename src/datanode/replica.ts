@@ -1,0 +1,382 @@
+/**
+ * The replica: executes what arrived together, from everyone, in one commit (group commit, P1). Requests queue in an inbox;
+ * a turn takes them in order, lets the acceptor decide each against what is committed plus what this turn has staged, commits
+ * the staged writes with one fsync, and only then answers whatever depends on them. While a commit runs the next batch forms.
+ */
+import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
+import type { Path } from "../base/ids.ts";
+import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX, SUPERSEDED_MAX } from "../limits.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime, Trim } from "../ports.ts";
+import { Acceptor } from "../register/acceptor.ts";
+import { ABSENT, compareBallots, isAbsent, sameBallot } from "../register/ballot.ts";
+import type { BallotCounter } from "../register/counter.ts";
+import { keptOperations, keptVersion } from "../register/head.ts";
+import { headCodec } from "../wire/codec.ts";
+import { failureAnswer } from "../wire/failure.ts";
+import {
+  type Accept,
+  type AnswerBody,
+  type Ballot,
+  type Chosen,
+  type ClusterMap,
+  type Fetch,
+  type Prepare,
+  type Read,
+  type RequestBody,
+  Want,
+} from "../wire/messages.ts";
+
+export type Reply = (answer: AnswerBody) => void;
+
+/** A value that is known chosen, taken over from a peer. */
+export type Learned = Omit<AcceptWrite, "chosen">;
+
+interface Entry {
+  readonly body: RequestBody;
+  readonly learned?: Learned;
+  readonly writes?: Partial<NodeWrites>;
+  readonly reply: Reply;
+}
+
+/** What a replica has accepted for a file. */
+export interface Accepted {
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+  /** Known chosen, on disk or by a hint. */
+  readonly chosen: boolean;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NOTHING: Accepted = { ballot: ABSENT, head: NO_BYTES, chosen: true };
+
+/** What one turn has staged and whom it owes an answer once that is durable. */
+class Turn {
+  readonly accepts: AcceptWrite[] = [];
+  readonly extra: Partial<NodeWrites>[] = [];
+  readonly staged = new Map<Path, Accepted>();
+  readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
+  ceiling: number | undefined;
+}
+
+export class Replica {
+  readonly #runtime: Runtime;
+  readonly #store: NodeStore;
+  readonly #counter: BallotCounter;
+  readonly #acceptor: Acceptor;
+  readonly #inbox: Entry[] = [];
+  /** Hints that are known here and not yet on disk; they go along with the next commit. */
+  readonly #hints = new Map<Path, Ballot>();
+  /** Files of which an earlier value was replaced: once the new one is known chosen, dropped versions can go (P23). */
+  readonly #superseded = new Set<Path>();
+  readonly #watchers = new Set<() => void>();
+  #scheduled = false;
+  #running: Promise<void> = Promise.resolve();
+  readonly #onFatal: (error: unknown) => void;
+  /** The last commit failed for want of room. */
+  full = false;
+
+  constructor(runtime: Runtime, store: NodeStore, counter: BallotCounter, onFatal: (error: unknown) => void) {
+    this.#runtime = runtime;
+    this.#store = store;
+    this.#counter = counter;
+    this.#acceptor = new Acceptor(counter);
+    this.#onFatal = onFatal;
+  }
+
+  /** Prepare, accept, read and fetch. `reply` is called once, after everything the answer claims is durable (I1). */
+  submit(body: RequestBody, reply: Reply): void {
+    this.#enqueue({ body, reply });
+  }
+
+  /** Takes over a value known chosen; resolves when it is durable, or at once when what is held here is as new. */
+  learn(learned: Learned): Promise<void> {
+    return this.#durable({ body: {}, learned });
+  }
+
+  /** Makes node-level writes (chunk rows, the map, cursors) durable in the next commit. */
+  write(writes: Partial<NodeWrites>): Promise<void> {
+    return this.#durable({ body: {}, writes });
+  }
+
+  /** A hint that `ballot` is chosen for the file. Shown at once, written with the next commit. */
+  chosen({ path, ballot }: Chosen): void {
+    const known = this.#hints.get(path);
+    if (known !== undefined && compareBallots(known, ballot) >= 0) return;
+    this.#hints.set(path, { configuration: ballot.configuration, counter: ballot.counter, node: ballot.node });
+    if (this.#hints.size >= COMMIT_REQUESTS_MAX) this.#schedule();
+  }
+
+  /** The committed accepted value, with what is known of its being chosen. */
+  accepted(path: Path): Accepted {
+    const stored = this.#store.register(path);
+    if (stored === undefined) return NOTHING;
+    if (stored.chosen) return stored;
+    const hint = this.#hints.get(path);
+    return hint !== undefined && sameBallot(hint, stored.ballot) ? { ...stored, chosen: true } : stored;
+  }
+
+  content(path: Path, random: string): Uint8Array | undefined {
+    return this.#store.content(path, random);
+  }
+
+  /** Calls `run` after every commit that accepted something, until cancelled. */
+  watch(run: () => void): () => void {
+    this.#watchers.add(run);
+    return () => void this.#watchers.delete(run);
+  }
+
+  /** Resolves when everything submitted so far is committed and answered, hints included. */
+  async flush(): Promise<void> {
+    await this.write({});
+    await this.#running;
+  }
+
+  get depth(): number {
+    return this.#inbox.length;
+  }
+
+  /** Raises the durable ceiling so that the counter can issue ballots (P3). */
+  async raiseCeiling(): Promise<void> {
+    const ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
+    await this.write({ ceiling });
+  }
+
+  #durable(entry: Omit<Entry, "reply">): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({
+        ...entry,
+        reply: ({ failure: failed }) => (failed ? reject(new QdfsError("STORAGE_FULL", failed.message)) : resolve()),
+      });
+    });
+  }
+
+  #enqueue(entry: Entry): void {
+    if (this.#inbox.length >= REPLICA_INBOX_MAX) {
+      entry.reply(failureAnswer(new QdfsError("OVERLOADED", "the replica's queue is full")));
+      return;
+    }
+    this.#inbox.push(entry);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#runtime.timers.soon(() => {
+      this.#running = this.#run().catch(this.#onFatal);
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do {
+        await this.#turn(this.#inbox.splice(0, COMMIT_REQUESTS_MAX));
+      } while (this.#inbox.length > 0);
+    } finally {
+      this.#scheduled = false;
+    }
+    if (this.#inbox.length > 0) this.#schedule();
+  }
+
+  async #turn(entries: readonly Entry[]): Promise<void> {
+    const turn = new Turn();
+    for (const entry of entries) this.#execute(entry, turn);
+    const writes = this.#writes(turn);
+    if (writes === undefined) {
+      for (const { entry, answer } of turn.waiting) entry.reply(answer);
+      return;
+    }
+    try {
+      await this.#store.commit(writes);
+    } catch (error) {
+      if (codeOf(error) !== "STORAGE_FULL") throw error;
+      this.#refuseAll(turn, error);
+      return;
+    }
+    this.full = false;
+    this.#committed(turn, writes);
+  }
+
+  #committed(turn: Turn, writes: NodeWrites): void {
+    if (writes.ceiling !== undefined && writes.ceiling > this.#counter.ceiling) this.#counter.raise(writes.ceiling);
+    for (const [path, accepted] of turn.staged) {
+      this.#acceptor.accepted(path, accepted.ballot);
+      if (accepted.chosen) this.#hints.set(path, accepted.ballot); // learned: its trims are due
+    }
+    for (const { entry, answer } of turn.waiting) entry.reply(answer);
+    if (turn.accepts.length > 0) for (const run of this.#watchers) run();
+  }
+
+  /** No room: nothing of the turn was written. Accepts fail; what only looked is decided again without them. */
+  #refuseAll(turn: Turn, error: unknown): void {
+    this.full = true;
+    this.#runtime.log.warn("commit refused", { reason: messageOf(error) });
+    for (const { entry } of turn.waiting) {
+      const writes = entry.body.accept || entry.learned || entry.writes || this.#needsCeiling(entry);
+      if (writes) entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
+      else this.#inbox.push(entry);
+    }
+  }
+
+  #needsCeiling(entry: Entry): boolean {
+    return (
+      entry.body.prepare !== undefined &&
+      entry.body.prepare !== null &&
+      entry.body.prepare.ballot.counter >= this.#counter.ceiling
+    );
+  }
+
+  #writes(turn: Turn): NodeWrites | undefined {
+    const extra = turn.extra;
+    const empty = turn.accepts.length === 0 && extra.length === 0 && turn.ceiling === undefined;
+    if (empty && this.#hints.size < COMMIT_REQUESTS_MAX) return undefined;
+    if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
+    const ceilings = [turn.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
+    const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
+    const { chosen, trims } = this.#takeHints();
+    return {
+      accepts: turn.accepts,
+      chosen,
+      trims,
+      chunks: extra.flatMap((writes): readonly ChunkRow[] => writes.chunks ?? []),
+      droppedChunks: extra.flatMap((writes): readonly ChunkId[] => writes.droppedChunks ?? []),
+      cursors: extra.flatMap((writes) => writes.cursors ?? []),
+      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
+      ...(map === undefined ? {} : { map }),
+    };
+  }
+
+  /** The waiting hints, and for files that had earlier versions which inline bytes the chosen head no longer names (P23). */
+  #takeHints(): Pick<NodeWrites, "chosen" | "trims"> {
+    const chosen: Chosen[] = [];
+    const trims: Trim[] = [];
+    for (const [path, ballot] of this.#hints) {
+      chosen.push({ path, ballot });
+      if (!this.#superseded.has(path)) continue;
+      const stored = this.#store.register(path);
+      if (stored === undefined || !sameBallot(stored.ballot, ballot)) continue;
+      trims.push({ path, ballot, keep: keptOperations(headCodec.decode(stored.head)) });
+      this.#superseded.delete(path);
+    }
+    this.#hints.clear();
+    return { chosen, trims };
+  }
+
+  /** Committed plus what this turn has staged. */
+  #view(path: Path, turn: Turn): Accepted {
+    return turn.staged.get(path) ?? this.accepted(path);
+  }
+
+  /** Answers now, or after the commit when the answer depends on what is staged. */
+  #answer(entry: Entry, path: Path, turn: Turn, answer: AnswerBody): void {
+    if (turn.staged.has(path)) turn.waiting.push({ entry, answer });
+    else entry.reply(answer);
+  }
+
+  #execute(entry: Entry, turn: Turn): void {
+    const { body } = entry;
+    if (body.accept) this.#accept(entry, body.accept, turn);
+    else if (body.prepare) this.#prepare(entry, body.prepare, turn);
+    else if (body.read) this.#read(entry, body.read, turn);
+    else if (body.fetch) this.#fetch(entry, body.fetch, turn);
+    else if (entry.learned) this.#learn(entry, entry.learned, turn);
+    else if (entry.writes) {
+      turn.extra.push(entry.writes);
+      turn.waiting.push({ entry, answer: {} });
+    } else assert(false, "a replica executes prepare, accept, read, fetch, learned values and node writes");
+  }
+
+  #prepare(entry: Entry, { path, ballot }: Prepare, turn: Turn): void {
+    const accepted = this.#view(path, turn);
+    const verdict = this.#acceptor.prepare(path, plainBallot(ballot), accepted);
+    if (verdict.kind === "refused") {
+      this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
+      return;
+    }
+    const answer: AnswerBody = {
+      promised: { ballot: accepted.ballot, head: accepted.head, chosen: accepted.chosen, forgotten: 0 },
+    };
+    if (ballot.counter >= this.#counter.ceiling) {
+      turn.ceiling = Math.max(turn.ceiling ?? 0, this.#counter.ceilingFor(ballot.counter));
+      turn.waiting.push({ entry, answer });
+    } else this.#answer(entry, path, turn, answer);
+  }
+
+  #accept(entry: Entry, accept: Accept, turn: Turn): void {
+    const { path } = accept;
+    const ballot = plainBallot(accept.ballot);
+    const accepted = this.#view(path, turn);
+    const verdict = this.#acceptor.accept(path, ballot, accepted);
+    if (verdict.kind === "refused") {
+      this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
+      return;
+    }
+    const content = accept.inline ? accept.content : null;
+    this.#stage({ path, ballot, head: accept.head, random: accept.random, content, chosen: false }, accepted, turn);
+    turn.waiting.push({ entry, answer: { accepted: {} } });
+  }
+
+  #learn(entry: Entry, learned: Learned, turn: Turn): void {
+    const accepted = this.#view(learned.path, turn);
+    if (this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
+    turn.waiting.push({ entry, answer: {} });
+  }
+
+  #stage(write: AcceptWrite, before: Accepted, turn: Turn): void {
+    assert(compareBallots(write.ballot, before.ballot) >= 0, "what is accepted only rises (P2)");
+    turn.accepts.push(write);
+    turn.staged.set(write.path, {
+      ballot: write.ballot,
+      head: write.head,
+      chosen: write.chosen,
+    });
+    if (!isAbsent(before.ballot)) this.#noteSuperseded(write.path);
+  }
+
+  /** Bounded: what is forgotten here is trimmed at the file's next change. */
+  #noteSuperseded(path: Path): void {
+    this.#superseded.add(path);
+    if (this.#superseded.size <= SUPERSEDED_MAX) return;
+    const [oldest] = this.#superseded;
+    if (oldest !== undefined) this.#superseded.delete(oldest);
+  }
+
+  #read(entry: Entry, { path, want, version }: Read, turn: Turn): void {
+    const accepted = this.#view(path, turn);
+    const { ballot, chosen } = accepted;
+    if (want === Want.BALLOT) {
+      this.#answer(entry, path, turn, { held: { ballot, head: NO_BYTES, chosen, content: NO_BYTES, contentHeld: false } });
+      return;
+    }
+    if (want === Want.CONTENT && turn.staged.has(path)) {
+      this.#inbox.push(entry); // its bytes are not on disk yet: after this commit
+      return;
+    }
+    const content = want === Want.CONTENT ? this.#inlineBytes(path, accepted, version) : undefined;
+    this.#answer(entry, path, turn, {
+      held: { ballot, head: accepted.head, chosen, content: content ?? NO_BYTES, contentHeld: content !== undefined },
+    });
+  }
+
+  /** The inline bytes of version `number` (0: the current one) as far as this replica holds them. */
+  #inlineBytes(path: Path, accepted: Accepted, number: number): Uint8Array | undefined {
+    if (isAbsent(accepted.ballot)) return undefined;
+    if (number === 0) return this.#store.current(path)?.content ?? undefined;
+    const version = keptVersion(headCodec.decode(accepted.head), number);
+    return version === undefined ? undefined : this.#store.content(path, version.operation.random);
+  }
+
+  #fetch(entry: Entry, { path, random }: Fetch, turn: Turn): void {
+    if (turn.staged.has(path)) {
+      this.#inbox.push(entry);
+      return;
+    }
+    const content = this.#store.content(path, random);
+    entry.reply({ fetched: { content: content ?? NO_BYTES, held: content !== undefined } });
+  }
+}
+
+/** A decoded batch's ballot keeps defaults on its prototype; what is kept is a plain one. */
+function plainBallot({ configuration, counter, node }: Ballot): Ballot {
+  return { configuration, counter, node };
+}

@@ -1,0 +1,79 @@
+/**
+ * The acceptor of one replica (P1-P5), as pure decisions over a view of what is accepted. The caller (datanode/replica.ts)
+ * hands it the requests of one batch in order, and commits what they staged before it answers any of them: so the promise
+ * check and the write are one step, and nothing uncommitted is ever shown (P1).
+ */
+import type { Path } from "../base/ids.ts";
+import { COUNTER_LEAP_MAX } from "../limits.ts";
+import type { Ballot } from "../wire/messages.ts";
+import { ABSENT, compareBallots, highestBallot } from "./ballot.ts";
+import type { BallotCounter } from "./counter.ts";
+import { PromiseTable } from "./promises.ts";
+
+/** The accepted value of a file as the acceptor needs to know it; ABSENT for none. */
+export interface AcceptedView {
+  readonly ballot: Ballot;
+}
+
+export type AcceptorVerdict = { readonly kind: "ok" } | { readonly kind: "refused"; readonly floor: Ballot };
+
+const OK: AcceptorVerdict = { kind: "ok" };
+
+/** Sorts above every real node number. */
+const ANY_NODE = 2 ** 32 - 1;
+
+export class Acceptor {
+  readonly #counter: BallotCounter;
+  readonly #promises: PromiseTable;
+
+  constructor(counter: BallotCounter, promises = new PromiseTable()) {
+    this.#counter = counter;
+    this.#promises = promises;
+  }
+
+  /**
+   * floor(file) of P2: the highest of the ceiling at start, the promises of this life and the accepted ballot. Each only
+   * rises. Ballots are compared within the one configuration that the replica has adopted (P5), so the ceiling, which is a
+   * counter, is placed in the configuration of the ballot it is held against.
+   */
+  #floor(path: Path, accepted: AcceptedView, configuration: number): Ballot {
+    const { ceilingAtStart } = this.#counter;
+    const ceiling = ceilingAtStart === 0 ? ABSENT : { configuration, counter: ceilingAtStart - 1, node: ANY_NODE };
+    return highestBallot(ceiling, highestBallot(this.#promises.floor(path), accepted.ballot));
+  }
+
+  /**
+   * `prepare(b)` needs b above the floor; then b is promised. The answer must not leave before the durable ceiling is
+   * above b's counter (P3), which the caller sees to.
+   */
+  prepare(path: Path, ballot: Ballot, accepted: AcceptedView): AcceptorVerdict {
+    const floor = this.#floor(path, accepted, ballot.configuration);
+    if (compareBallots(ballot, floor) <= 0) return { kind: "refused", floor };
+    if (ballot.counter - this.#counter.current() > COUNTER_LEAP_MAX) return { kind: "refused", floor };
+    this.#counter.observe(ballot.counter);
+    this.#promises.promise(path, ballot);
+    return OK;
+  }
+
+  /** `accept(b)` needs b at or above the floor. A counter's leap is no reason to refuse an accept (P4). */
+  accept(path: Path, ballot: Ballot, accepted: AcceptedView): AcceptorVerdict {
+    const floor = this.#floor(path, accepted, ballot.configuration);
+    if (compareBallots(ballot, floor) < 0) return { kind: "refused", floor };
+    this.#counter.observe(ballot.counter);
+    return OK;
+  }
+
+  /**
+   * A value that is known chosen at `ballot` may be taken over whatever has been promised, if what is accepted here is
+   * older. It is no vote: the ballot was chosen by W accepts before, so every later phase 1 meets it anyway, and that this
+   * replica reports it too changes no count from undecided to decided wrongly.
+   */
+  learns(ballot: Ballot, accepted: AcceptedView): boolean {
+    return compareBallots(ballot, accepted.ballot) > 0;
+  }
+
+  /** To be called when an accept is durable: its promise is covered by it. */
+  accepted(path: Path, ballot: Ballot): void {
+    this.#promises.covered(path, ballot);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The two phases of CASPaxos (Rystsov 2018) with flexible quorums (Howard 2016) over a port to the replicas. A proposer holds
+ * no state: what it learns of the ballots it returns, and the coordinator decides what comes next.
+ */
+import { isDefinite, messageOf, QdfsError } from "../base/errors.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
+import { PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
+import type { Cancel, Timers } from "../ports.ts";
+import type { Accept, AnswerBody, Ballot, Configuration, Promised, RequestBody } from "../wire/messages.ts";
+import { ABSENT, compareBallots, highestBallot, isAbsent, sameBallot } from "./ballot.ts";
+import { reaches, readNeed, Tally, writeNeed } from "./quorum.ts";
+
+/** How the proposer reaches the replicas; calls reject as Session.call does. */
+export interface Replicas {
+  call(node: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
+  /** Best first; the proposer's own replica before all others. */
+  inOrder(nodes: readonly NodeNumber[]): NodeNumber[];
+}
+
+export type Prepared =
+  | {
+      readonly kind: "promised";
+      /** The highest accepted ballot that the R promises showed, and the value accepted at it. */
+      readonly accepted: Ballot;
+      readonly head: Uint8Array;
+      /** P6: a holder has the hint, or W of the answers hold exactly this ballot, or the file is absent. */
+      readonly knownChosen: boolean;
+      readonly holders: ReadonlySet<NodeNumber>;
+      readonly forgotten: number;
+    }
+  | { readonly kind: "refused"; readonly floor: Ballot };
+
+export type Proposed =
+  /** W replicas of each set hold it durably: it is chosen. */
+  | { readonly kind: "chosen"; readonly acks: number }
+  /** Replicas have promised a higher ballot. It may still come out that it was chosen: phase 1 tells. */
+  | { readonly kind: "refused"; readonly floor: Ballot }
+  /** Too few answered; it may or may not become chosen. */
+  | { readonly kind: "undecided"; readonly error: QdfsError }
+  /** No replica took it and none can take it any more: it will never be chosen. */
+  | { readonly kind: "failed"; readonly error: QdfsError };
+
+interface Round {
+  readonly path: Path;
+  readonly configuration: Configuration;
+  readonly ballot: Ballot;
+  readonly replicas: readonly NodeNumber[];
+}
+
+/**
+ * Phase 1: R promises of every set for `ballot`. Asks R replicas, one more when one fails or is silent for PREPARE_HEDGE_MS.
+ * @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; nothing was proposed
+ */
+export function prepare(round: Round, replicas: Replicas, timers: Timers): Promise<Prepared> {
+  const { path, configuration, ballot } = round;
+  const order = replicas.inOrder(round.replicas);
+  const tally = new Tally(configuration, readNeed);
+  const promises = new Map<NodeNumber, Promised>();
+  return new Promise((resolve, reject) => {
+    let next = 0;
+    let done = false;
+    let cancelHedge: Cancel | undefined;
+    const finish = (): void => {
+      done = true;
+      cancelHedge?.();
+    };
+    const askNext = (): boolean => {
+      const node = order[next];
+      if (node === undefined) return false;
+      next += 1;
+      replicas.call(node, configuration.number, { prepare: { path, ballot } }, QUORUM_PATIENCE_MS).then(
+        (answer) => {
+          if (!done) answered(node, answer);
+        },
+        (error) => {
+          if (!done) failed(node, error);
+        },
+      );
+      return true;
+    };
+    const answered = (node: NodeNumber, answer: AnswerBody): void => {
+      if (answer.refused) {
+        finish();
+        resolve({ kind: "refused", floor: answer.refused.floor });
+      } else if (answer.promised) {
+        tally.yes(node);
+        promises.set(node, answer.promised);
+        if (tally.vote() !== "won") return;
+        finish();
+        resolve(evaluate(configuration, promises));
+      } else failed(node, new QdfsError("BAD_REQUEST", "answered a prepare with something else"));
+    };
+    const failed = (node: NodeNumber, error: unknown): void => {
+      if (mustSurface(error)) {
+        finish();
+        reject(error);
+        return;
+      }
+      tally.no(node, messageOf(error));
+      if (tally.vote() === "lost") {
+        finish();
+        reject(tally.unavailable("write"));
+      } else askNext();
+    };
+    const hedge = (): void => {
+      if (next < order.length) cancelHedge = timers.after(PREPARE_HEDGE_MS, () => askNext() && hedge());
+    };
+    const asked = new Set<NodeNumber>();
+    for (const node of order) {
+      if (reaches(configuration, readNeed, asked)) break;
+      asked.add(node);
+    }
+    for (let i = 0; i < asked.size; i += 1) askNext();
+    hedge();
+  });
+}
+
+/** A bug, or a map that differs: not one replica's trouble. */
+function mustSurface(error: unknown): boolean {
+  return !(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE" || error.code === "WRONG_CLUSTER";
+}
+
+function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber, Promised>): Prepared {
+  let accepted: Ballot = ABSENT;
+  let forgotten = 0;
+  for (const promised of promises.values()) {
+    if (compareBallots(promised.ballot, accepted) > 0) accepted = promised.ballot;
+    forgotten = Math.max(forgotten, promised.forgotten);
+  }
+  const holders = new Set<NodeNumber>();
+  let head: Uint8Array = new Uint8Array(0);
+  let knownChosen = isAbsent(accepted);
+  for (const [node, promised] of promises) {
+    if (!sameBallot(promised.ballot, accepted)) continue;
+    holders.add(node);
+    head = promised.head;
+    knownChosen ||= promised.chosen;
+  }
+  knownChosen ||= reaches(configuration, writeNeed, holders);
+  return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
+}
+
+/**
+ * Phase 2: sends the value to every replica and resolves when W of every set hold it, or when that cannot come any more.
+ * `onAccept` is called whenever a replica has answered or failed, also after the value is chosen: with how many hold it,
+ * whether it is chosen, and how many have answered or failed.
+ */
+export function propose(
+  round: Round,
+  value: Pick<Accept, "head" | "content" | "random" | "inline">,
+  replicas: Replicas,
+  onAccept: (acks: number, chosen: boolean, answered: number) => void,
+): Promise<Proposed> {
+  const { path, configuration, ballot } = round;
+  const tally = new Tally(configuration, writeNeed);
+  const body: RequestBody = { accept: { path, ballot, ...value } };
+  let floor: Ballot = ABSENT;
+  let full: QdfsError | undefined;
+  let mayHaveTaken = false;
+  return new Promise((resolve, reject) => {
+    let open = round.replicas.length;
+    const settleVote = (): void => {
+      const vote = tally.vote();
+      if (vote === "won") resolve({ kind: "chosen", acks: tally.count });
+      else if (vote === "pending") return;
+      else if (!isAbsent(floor)) resolve({ kind: "refused", floor });
+      else if (open > 0)
+        return; // a lost vote waits for the last answers, to say for certain that nobody took it
+      else if (mayHaveTaken || tally.count > 0) resolve({ kind: "undecided", error: tally.unavailable("write") });
+      else resolve({ kind: "failed", error: full ?? tally.unavailable("write") });
+    };
+    // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
+    for (const node of replicas.inOrder(round.replicas).reverse()) {
+      replicas
+        .call(node, configuration.number, body, QUORUM_PATIENCE_MS)
+        .then(
+          (answer) => {
+            if (answer.accepted) {
+              tally.yes(node);
+            } else if (answer.refused) {
+              floor = highestBallot(floor, answer.refused.floor);
+              tally.no(node, "has promised a higher ballot");
+            } else tally.no(node, "answered an accept with something else");
+          },
+          (error) => {
+            if (!(error instanceof QdfsError)) throw error;
+            if (error.code === "STORAGE_FULL") full = error;
+            mayHaveTaken ||= !isDefinite(error.code);
+            tally.no(node, messageOf(error));
+          },
+        )
+        .then(() => {
+          open -= 1;
+          onAccept(tally.count, tally.vote() === "won", round.replicas.length - open);
+          settleVote();
+        }, reject);
+    }
+  });
+}

@@ -1,0 +1,249 @@
+/**
+ * The fast read (P11): ask R replicas, content from one of them and ballots from the others; one round trip, nothing
+ * written. Let m be the highest ballot answered. It is returned when a holder of exactly m knows it chosen, when N-R+1
+ * answers hold exactly m, or when all R are absent; else further replicas are asked, and at last a coordinator settles
+ * the file and that is awaited.
+ *
+ * Why that is linearizable (I4): anything chosen or returned before the read began is held, or extended, by W or by N-R+1
+ * replicas, and either meets every set of R, so m is at least as new. And m will not be lost: it is chosen, or it stands on
+ * N-R+1 replicas, which meet the R of every later phase 1, so a later proposal extends m. All absent needs only R: the
+ * lowest ballot is known chosen, and anything chosen before would have been met.
+ */
+
+import { assert, messageOf, QdfsError } from "../base/errors.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
+import { QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
+import type { Cancel, Clock, Timers } from "../ports.ts";
+import { headCodec } from "../wire/codec.ts";
+import type { AnswerBody, Ballot, Configuration, Head, Held, RequestBody, Settled } from "../wire/messages.ts";
+import { Want } from "../wire/messages.ts";
+import { ABSENT, compareBallots, isAbsent, sameBallot } from "./ballot.ts";
+import { decisiveNeed, reaches, readNeed, Tally } from "./quorum.ts";
+
+export interface RegisterRead {
+  readonly ballot: Ballot;
+  /** Undefined: the file is absent (never written, or erased). A deleted file has a head whose version is a tombstone. */
+  readonly head: Head | undefined;
+  /** The inline bytes asked for, where the replica that was asked for content holds them. Not verified yet. */
+  readonly content: Uint8Array | undefined;
+  /** Whose head and content this is. */
+  readonly node: NodeNumber;
+  readonly asked: readonly NodeNumber[];
+  /** The read had to have the file settled. */
+  readonly settled: boolean;
+}
+
+export interface RegisterReadRequest {
+  readonly path: Path;
+  readonly configuration: Configuration;
+  readonly want: "head" | "content";
+  /** With content: whose bytes; 0 is the current version. */
+  readonly version: number;
+  /** Every replica of the configuration, best first. */
+  readonly order: readonly NodeNumber[];
+  call(node: NodeNumber, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
+  /** Has a coordinator settle the file; the answer's head is known chosen. */
+  settle(budgetMs: number): Promise<Settled>;
+  readonly timers: Timers;
+  readonly clock: Clock;
+  readonly budgetMs: number;
+}
+
+/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica */
+export function readRegister(request: RegisterReadRequest): Promise<RegisterRead> {
+  return new Promise((resolve, reject) => new Reading(request, resolve, reject).begin());
+}
+
+class Reading {
+  readonly #request: RegisterReadRequest;
+  readonly #resolve: (read: RegisterRead) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #answers = new Map<NodeNumber, Held>();
+  readonly #asked: NodeNumber[] = [];
+  readonly #answered: Tally;
+  readonly #startedMs: number;
+  #next = 0;
+  #cancelHedge: Cancel | undefined;
+  #fetching = false;
+  #done = false;
+
+  constructor(request: RegisterReadRequest, resolve: (read: RegisterRead) => void, reject: (error: unknown) => void) {
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#answered = new Tally(request.configuration, readNeed);
+    this.#startedMs = request.clock.monotonicMs();
+  }
+
+  begin(): void {
+    const chosen = new Set<NodeNumber>();
+    for (const node of this.#request.order) {
+      if (reaches(this.#request.configuration, readNeed, chosen)) break;
+      chosen.add(node);
+    }
+    const wanted = this.#request.want === "content" ? Want.CONTENT : Want.HEAD;
+    let first = true;
+    this.#next = chosen.size;
+    for (const node of chosen) {
+      this.#ask(node, first ? wanted : Want.BALLOT);
+      first = false;
+    }
+    this.#armHedge();
+  }
+
+  #leftMs(): number {
+    return Math.max(1, this.#request.budgetMs - (this.#request.clock.monotonicMs() - this.#startedMs));
+  }
+
+  #ask(node: NodeNumber, want: Want): void {
+    const { path, version } = this.#request;
+    this.#asked.push(node);
+    this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS)).then(
+      (answer) => this.#answer(node, answer),
+      (error) => this.#failed(node, error),
+    );
+  }
+
+  /** One more replica, with content this time: the first one may be the slow one. False when all were asked. */
+  #askNext(): boolean {
+    const node = this.#request.order[this.#next];
+    if (node === undefined) return false;
+    this.#next += 1;
+    this.#ask(node, this.#request.want === "content" ? Want.CONTENT : Want.HEAD);
+    return true;
+  }
+
+  #armHedge(): void {
+    if (this.#next >= this.#request.order.length) return;
+    this.#cancelHedge = this.#request.timers.after(READ_HEDGE_MS, () => {
+      if (!this.#done && this.#askNext()) this.#armHedge();
+    });
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#cancelHedge?.();
+  }
+
+  #failed(node: NodeNumber, error: unknown): void {
+    if (this.#done) return;
+    const stale = error instanceof QdfsError && error.code === "CONFIGURATION_STALE";
+    if (stale || !(error instanceof QdfsError)) {
+      this.#finish();
+      this.#reject(error);
+      return;
+    }
+    this.#answered.no(node, messageOf(error));
+    if (this.#answered.vote() === "lost") {
+      this.#finish();
+      this.#reject(this.#answered.unavailable("read"));
+      return;
+    }
+    this.#askNext();
+    this.#decide();
+  }
+
+  #answer(node: NodeNumber, answer: AnswerBody): void {
+    if (this.#done) return;
+    if (!answer.held) {
+      this.#failed(node, new QdfsError("BAD_REQUEST", "answered a read with something else"));
+      return;
+    }
+    this.#answers.set(node, answer.held);
+    this.#answered.yes(node);
+    this.#decide();
+  }
+
+  #decide(): void {
+    if (this.#answered.vote() !== "won") return;
+    let highest: Ballot = ABSENT;
+    for (const held of this.#answers.values()) if (compareBallots(held.ballot, highest) > 0) highest = held.ballot;
+    const holders = new Set<NodeNumber>();
+    let known = isAbsent(highest);
+    for (const [node, held] of this.#answers) {
+      if (!sameBallot(held.ballot, highest)) continue;
+      holders.add(node);
+      known ||= held.chosen;
+    }
+    known ||= reaches(this.#request.configuration, decisiveNeed, holders);
+    if (known) this.#deliver(highest, holders);
+    else if (this.#answers.size === this.#asked.length || this.#allOthersFailed()) this.#widenOrSettle();
+  }
+
+  /** Undecided with every answer in: ask more replicas; when there are none left, settle. */
+  #widenOrSettle(): void {
+    if (this.#askNext()) return;
+    if (!this.#allOthersFailed()) return;
+    this.#finish();
+    this.#settle();
+  }
+
+  /** Every replica that was asked has answered or failed. */
+  #allOthersFailed(): boolean {
+    return this.#asked.every((node) => this.#answers.has(node) || this.#answered.failed(node));
+  }
+
+  #deliver(ballot: Ballot, holders: ReadonlySet<NodeNumber>): void {
+    if (isAbsent(ballot)) {
+      const [node] = holders;
+      assert(node !== undefined, "an absent file has a holder of the absent ballot");
+      this.#finish();
+      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false });
+      return;
+    }
+    let best: { node: NodeNumber; held: Held } | undefined;
+    for (const node of holders) {
+      const held = this.#answers.get(node);
+      if (held === undefined || held.head.length === 0) continue;
+      if (best === undefined || (held.contentHeld && !best.held.contentHeld)) best = { node, held };
+    }
+    if (best === undefined) this.#fetchHead(holders);
+    else this.#deliverFrom(best.node, best.held);
+  }
+
+  #deliverFrom(node: NodeNumber, held: Held): void {
+    this.#finish();
+    const content = held.contentHeld ? held.content : undefined;
+    const head = headCodec.decode(held.head);
+    this.#resolve({ ballot: held.ballot, head, content, node, asked: this.#asked, settled: false });
+  }
+
+  /**
+   * The replica asked for the head was behind: ask a holder of m. What it answers may be newer than m by now; then that
+   * is judged anew. When no holder can answer any more, settling decides.
+   */
+  #fetchHead(holders: ReadonlySet<NodeNumber>): void {
+    const [node] = holders;
+    if (this.#fetching || node === undefined) return;
+    this.#fetching = true;
+    const want = this.#request.want === "content" ? Want.CONTENT : Want.HEAD;
+    const body = { read: { path: this.#request.path, want, version: this.#request.version } };
+    this.#request.call(node, body, Math.min(this.#leftMs(), 4 * READ_HEDGE_MS)).then(
+      (answer) => {
+        this.#fetching = false;
+        this.#answer(node, answer);
+      },
+      () => {
+        this.#fetching = false;
+        if (this.#done) return;
+        this.#finish();
+        this.#settle();
+      },
+    );
+  }
+
+  #settle(): void {
+    this.#request.settle(this.#leftMs()).then(
+      ({ ballot, head }) =>
+        this.#resolve({
+          ballot,
+          head: head.length === 0 ? undefined : headCodec.decode(head),
+          content: undefined,
+          node: ballot.node,
+          asked: this.#asked,
+          settled: true,
+        }),
+      this.#reject,
+    );
+  }
+}
