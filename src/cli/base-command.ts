@@ -1,8 +1,11 @@
-/** What every command shares: the common flags, the connection to a cluster, the bound on time. */
+/**
+ * What every command shares: the common flags, the connection to a cluster, the bound on time. The description of a flag that
+ * takes a value begins with the value's name in capitals (`qdfs help` shows it behind the flag).
+ */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "clipanion";
-import { Exit, QdfsError } from "../base/errors.ts";
+import { type Exit, QdfsError } from "../base/errors.ts";
 import { parseAddresses, parseDuration } from "../base/units.ts";
 import type { Client, ConnectOptions } from "../client/connect.ts";
 import { Output } from "./output.ts";
@@ -19,7 +22,7 @@ export abstract class QdfsCommand extends Command {
   /** Parses the flags, does the work, prints. Failures are thrown; main reports them. */
   abstract run(output: Output): Promise<Exit>;
 
-  override async execute(): Promise<number> {
+  override async execute(): Promise<Exit> {
     const output = new Output({ json: this.json, quiet: this.quiet, verbose: this.verbose });
     try {
       return await this.run(output);
@@ -32,9 +35,9 @@ export abstract class QdfsCommand extends Command {
 /** A command that talks to a cluster. */
 export abstract class ClientCommand extends QdfsCommand {
   readonly supernode = Option.String("--supernode", {
-    description: `HOST:PORT[,HOST:PORT…] of SuperNodes or, as a way in, of any DataNodes (default: QDFS_SUPERNODE, then ${DEFAULT_SUPERNODE})`,
+    description: `HOST:PORT[,…] where the cluster is: SuperNodes or, as a way in, of any DataNodes (default: QDFS_SUPERNODE, then ${DEFAULT_SUPERNODE})`,
   });
-  readonly timeout = Option.String("--timeout", { description: "give up after this long, as in 30s" });
+  readonly timeout = Option.String("--timeout", { description: "DURATION give up after this long, as in 30s" });
 
   /** True for commands that change files: running out of time then leaves the outcome unknown. */
   protected readonly mutates: boolean = false;
@@ -98,7 +101,14 @@ export abstract class ClientCommand extends QdfsCommand {
 /** Where clients keep cluster maps; undefined when the user has no home. */
 export function cacheDir(): string | undefined {
   const base = process.env.XDG_CACHE_HOME;
-  if (base !== undefined && base.startsWith("/")) return join(base, "qdfs");
+  if (base?.startsWith("/")) return join(base, "qdfs");
   const home = process.env.HOME || homedir();
   return home.startsWith("/") ? join(home, ".cache", "qdfs") : undefined;
+}
+
+/** What a server or a bench logs to stderr. */
+export function logLevel(flags: { readonly quiet: boolean; readonly verbose: boolean }): "quiet" | "warn" | "info" | "debug" {
+  if (flags.quiet) return "quiet";
+  if (process.env.QDFS_DEBUG === "1") return "debug";
+  return flags.verbose ? "info" : "warn";
 }

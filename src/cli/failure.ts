@@ -29,7 +29,9 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 /** Anything thrown, as a coded failure; what has no code is a bug of ours. */
 export function asFailure(error: unknown): QdfsError {
   if (error instanceof QdfsError) return error;
-  return new QdfsError("BUG", messageOf(error) || "an error without a message", { name: error instanceof Error ? error.name : typeof error });
+  return new QdfsError("BUG", messageOf(error) || "an error without a message", {
+    name: error instanceof Error ? error.name : typeof error,
+  });
 }
 
 /** The worse of two failures by exit code; the first one when they are equal. */

@@ -130,7 +130,6 @@ export function humanTime(ms: number): string {
   return (isoTime(ms) ?? "-").replace("T", " ").replace(/\.\d+Z$/, "Z");
 }
 
-
 /** True when colour may be used on that stream. */
 export function coloured(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";

@@ -1,0 +1,153 @@
+/**
+ * One server of `qdfs up`: a child process of this executable. It holds the other end of a pipe as its standard input and ends
+ * when that closes, so it never outlives `up`, however `up` ends (serving.ts).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { isErrorCode, QdfsError } from "../base/errors.ts";
+import { parseAddress } from "../base/units.ts";
+import { PARENT_ENV, type Ready } from "./serving.ts";
+
+export interface ChildOptions {
+  readonly role: "supernode" | "datanode";
+  /** Shown before its words on stderr, until it has an id. */
+  readonly name: string;
+  readonly port: number;
+  readonly args: readonly string[];
+  /** The child removes its data when it loses its parent. */
+  readonly temporary: boolean;
+  readonly say: (text: string) => void;
+  /** Called when it ends without having been told to. */
+  readonly onDeath: (child: ChildServer, how: string) => void;
+}
+
+export class ChildServer {
+  readonly #options: ChildOptions;
+  #process: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #ready: Ready | undefined;
+  #stopping = false;
+
+  constructor(options: ChildOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#ready?.id ?? this.#options.name;
+  }
+
+  /** What it printed when it was last ready. */
+  get ready(): Ready | undefined {
+    return this.#ready;
+  }
+
+  get role(): "supernode" | "datanode" {
+    return this.#options.role;
+  }
+
+  /**
+   * Starts it, on the ports that it had before if it ran before, and waits for its ready line.
+   * @throws QdfsError what it said on its way out
+   */
+  async start(): Promise<Ready> {
+    const child = spawn(
+      process.execPath,
+      [...programArguments(), this.#options.role, ...this.#ports(), ...this.#options.args, "--json"],
+      {
+        // A session of its own: Ctrl-C reaches `up` alone, which then drains its children in order.
+        detached: true,
+        stdio: ["pipe", "pipe", "pipe"],
+        env: { ...process.env, [PARENT_ENV]: this.#options.temporary ? "temporary" : "kept" },
+      },
+    );
+    this.#process = child;
+    child.stdin?.on("error", () => {});
+    let failure: QdfsError | undefined;
+    const lines = createInterface({ input: child.stderr });
+    lines.on("line", (line) => {
+      failure = parseFailure(line) ?? failure;
+      if (parseFailure(line) === undefined) this.#options.say(`${this.name}: ${line}`);
+    });
+    let serving = false;
+    this.#ended = new Promise((resolve) => {
+      child.on("close", (code, signal) => {
+        const how = signal === null ? `exit code ${code}` : signal;
+        resolve();
+        if (this.#process === child) this.#process = undefined;
+        if (serving && !this.#stopping) this.#options.onDeath(this, failure === undefined ? how : `${how}, ${failure.message}`);
+      });
+    });
+    const ready = await Promise.race([readyOf(child), this.#ended]);
+    if (ready === undefined) {
+      throw failure ?? new QdfsError("NODE_UNREACHABLE", `${this.name} ended before it served`, { name: this.name });
+    }
+    serving = true;
+    this.#ready = ready;
+    return ready;
+  }
+
+  /** SIGTERM, then waits for its end. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#process?.kill("SIGTERM");
+    await this.#ended;
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    this.#process?.kill("SIGKILL");
+  }
+
+  #ports(): readonly string[] {
+    if (this.#ready !== undefined) {
+      return ["--port", portOf(this.#ready.grpc), "--http-port", portOf(this.#ready.http)];
+    }
+    return ["--port", String(this.#options.port)];
+  }
+}
+
+/** Nothing in the compiled executable; the main file when run from source. */
+function programArguments(): readonly string[] {
+  return Bun.main.startsWith("/$bunfs/") ? [] : [Bun.main];
+}
+
+function portOf(address: string): string {
+  return String(parseAddress(address).port);
+}
+
+/** The ready line; undefined when the output ends without one. */
+async function readyOf(child: ChildProcess): Promise<Ready | undefined> {
+  if (child.stdout === null) return undefined;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const parsed: unknown = parseJson(line);
+    if (isReady(parsed)) {
+      child.stdout.resume();
+      return parsed;
+    }
+  }
+  return undefined;
+}
+
+function isReady(value: unknown): value is Ready {
+  return typeof value === "object" && value !== null && "event" in value && value.event === "ready";
+}
+
+/** The failure in CLI.md's error line; undefined for any other line. */
+function parseFailure(line: string): QdfsError | undefined {
+  if (!line.startsWith('{"error":')) return undefined;
+  const parsed: unknown = parseJson(line);
+  if (typeof parsed !== "object" || parsed === null || !("error" in parsed)) return undefined;
+  const { error } = parsed;
+  if (typeof error !== "object" || error === null || !("code" in error) || !("message" in error)) return undefined;
+  const { code, message } = error;
+  if (typeof code !== "string" || typeof message !== "string" || !isErrorCode(code)) return undefined;
+  return new QdfsError(code, message);
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Files from the cluster on their way to the local disk. The bytes go to a temporary file beside the target, which then takes
+ * its place: nobody ever sees a part of a file. A tree never leaves its directory, whatever symbolic links stand in it.
+ */
+import { lstatSync, rmSync } from "node:fs";
+import { chmod, type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { asLocalFailure, localFailure, systemCodeOf } from "./local-failure.ts";
+
+const PERMISSION_BITS = 0o777;
+
+export interface FileFacts {
+  readonly modifiedAtMs: number;
+  /** Permission bits; 0: not known, the umask decides. */
+  readonly mode: number;
+}
+
+/** Temporary files that exist right now; an interrupted process removes them. */
+const temporaries = new Set<string>();
+
+export function removeTemporaries(): void {
+  for (const file of temporaries) rmSync(file, { force: true });
+  temporaries.clear();
+}
+
+/**
+ * Writes a file whole, or not at all. An existing file is replaced; a link is followed (unless `insideTree`); a device or pipe
+ * is written to.
+ * @throws QdfsError LOCAL_FILE, and what the body throws
+ */
+export async function writeLocalFile(
+  file: string,
+  body: AsyncIterable<Uint8Array>,
+  facts: FileFacts | undefined,
+  insideTree = false,
+): Promise<void> {
+  const place = await placeOf(file, insideTree);
+  if (place.stream) {
+    await writeInto(place.file, body);
+    return;
+  }
+  const temporary = join(dirname(place.file), `.qdfs-${crypto.randomUUID()}.part`);
+  temporaries.add(temporary);
+  try {
+    await writeTemporary(temporary, file, body);
+    try {
+      if (facts !== undefined) await restoreFacts(temporary, facts);
+      await rename(temporary, place.file);
+    } catch (error) {
+      throw asLocalFailure(error, file);
+    }
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    temporaries.delete(temporary);
+  }
+}
+
+interface Place {
+  readonly file: string;
+  /** An existing device or pipe: nothing to replace. */
+  readonly stream: boolean;
+}
+
+async function placeOf(file: string, insideTree: boolean): Promise<Place> {
+  let kind: Awaited<ReturnType<typeof lstat>>;
+  try {
+    kind = insideTree ? await lstat(file) : await stat(file);
+  } catch (error) {
+    if (systemCodeOf(error) === "ENOENT") return { file, stream: false };
+    throw asLocalFailure(error, file);
+  }
+  if (kind.isDirectory()) throw localFailure(file, "it is a directory");
+  if (insideTree && !kind.isFile() && !kind.isSymbolicLink()) throw localFailure(file, "it exists and is not a regular file");
+  if (insideTree) return { file, stream: false };
+  return kind.isFile() ? { file: await realpath(file), stream: false } : { file, stream: true };
+}
+
+async function writeTemporary(temporary: string, file: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(temporary, "wx");
+  } catch (error) {
+    throw asLocalFailure(error, file);
+  }
+  try {
+    for await (const piece of body) await writePiece(handle, file, piece);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeInto(file: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, "r+").catch(() => open(file, "w"));
+  } catch (error) {
+    throw asLocalFailure(error, file);
+  }
+  try {
+    for await (const piece of body) await writePiece(handle, file, piece);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writePiece(handle: FileHandle, file: string, piece: Uint8Array): Promise<void> {
+  try {
+    let written = 0;
+    while (written < piece.length) written += (await handle.write(piece, written, piece.length - written)).bytesWritten;
+  } catch (error) {
+    throw asLocalFailure(error, file);
+  }
+}
+
+async function restoreFacts(file: string, facts: FileFacts): Promise<void> {
+  if (facts.mode !== 0) await chmod(file, facts.mode & PERMISSION_BITS);
+  const modifiedAt = new Date(facts.modifiedAtMs);
+  if (facts.modifiedAtMs > 0) await utimes(file, modifiedAt, modifiedAt);
+}
+
+/** Makes the directories of a tree; each once, and none through a symbolic link. */
+export class LocalTree {
+  readonly #root: string;
+  readonly #made = new Map<string, Promise<void>>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * The local name for a file of the tree; its directory exists then.
+   * @param segments its path below the root: no empty, `.` or `..` segment (base/path.ts)
+   * @throws QdfsError LOCAL_FILE
+   */
+  async prepare(segments: readonly string[]): Promise<string> {
+    const directories = segments.slice(0, -1);
+    await this.#makeRoot();
+    for (let depth = 1; depth <= directories.length; depth++)
+      await this.#directory(join(this.#root, ...directories.slice(0, depth)));
+    return join(this.#root, ...segments);
+  }
+
+  /** The root is the user's own choice: it may be a link. */
+  #makeRoot(): Promise<void> {
+    return this.#once(this.#root, async () => {
+      await mkdir(this.#root, { recursive: true });
+    });
+  }
+
+  #directory(directory: string): Promise<void> {
+    return this.#once(directory, async () => {
+      try {
+        await mkdir(directory);
+      } catch (error) {
+        if (systemCodeOf(error) !== "EEXIST") throw error;
+        if (!lstatSync(directory).isDirectory())
+          throw localFailure(directory, "it exists and is no directory (links are not followed)");
+      }
+    });
+  }
+
+  #once(directory: string, make: () => Promise<void>): Promise<void> {
+    const made = this.#made.get(directory);
+    if (made !== undefined) return made;
+    const making = make().catch((error: unknown) => {
+      throw asLocalFailure(error, directory);
+    });
+    this.#made.set(directory, making);
+    return making;
+  }
+}

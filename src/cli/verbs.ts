@@ -1,0 +1,151 @@
+/**
+ * Every command: its name, its line in `qdfs help`, its module. A module is loaded when its command is called, so that
+ * `qdfs get` does not pay for servers, SQLite or histograms.
+ */
+import type { CommandClass } from "clipanion";
+
+export type Category = "Files" | "Cluster" | "Servers" | "Measuring" | "Help";
+
+export interface Verb {
+  readonly name: string;
+  readonly category: Category;
+  readonly summary: string;
+  readonly load: () => Promise<CommandClass>;
+}
+
+export const CATEGORIES: readonly Category[] = ["Files", "Cluster", "Servers", "Measuring", "Help"];
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: "put",
+    category: "Files",
+    summary: "store a file, a directory tree or standard input",
+    load: async () => (await import("./commands/put.ts")).PutCommand,
+  },
+  {
+    name: "get",
+    category: "Files",
+    summary: "fetch a file or a tree",
+    load: async () => (await import("./commands/get.ts")).GetCommand,
+  },
+  {
+    name: "cat",
+    category: "Files",
+    summary: "write files to standard output",
+    load: async () => (await import("./commands/cat.ts")).CatCommand,
+  },
+  { name: "ls", category: "Files", summary: "list a directory", load: async () => (await import("./commands/ls.ts")).LsCommand },
+  {
+    name: "stat",
+    category: "Files",
+    summary: "everything known about one file",
+    load: async () => (await import("./commands/stat.ts")).StatCommand,
+  },
+  {
+    name: "rm",
+    category: "Files",
+    summary: "delete a file or a tree (kept in the trash for a while)",
+    load: async () => (await import("./commands/rm.ts")).RmCommand,
+  },
+  { name: "mv", category: "Files", summary: "rename a file", load: async () => (await import("./commands/mv.ts")).MvCommand },
+  { name: "cp", category: "Files", summary: "copy a file", load: async () => (await import("./commands/cp.ts")).CpCommand },
+  {
+    name: "du",
+    category: "Files",
+    summary: "space used under a path",
+    load: async () => (await import("./commands/du.ts")).DuCommand,
+  },
+  {
+    name: "versions",
+    category: "Files",
+    summary: "the kept versions of a file",
+    load: async () => (await import("./commands/versions.ts")).VersionsCommand,
+  },
+  {
+    name: "restore",
+    category: "Files",
+    summary: "make an earlier version the current one",
+    load: async () => (await import("./commands/restore.ts")).RestoreCommand,
+  },
+  {
+    name: "trash",
+    category: "Files",
+    summary: "deleted files that can be restored",
+    load: async () => (await import("./commands/trash.ts")).TrashCommand,
+  },
+  {
+    name: "status",
+    category: "Cluster",
+    summary: "the state of the cluster",
+    load: async () => (await import("./commands/status.ts")).StatusCommand,
+  },
+  {
+    name: "nodes",
+    category: "Cluster",
+    summary: "the DataNodes, one by one",
+    load: async () => (await import("./commands/nodes.ts")).NodesCommand,
+  },
+  {
+    name: "explain",
+    category: "Cluster",
+    summary: "how a get or put of one file would go, step by step",
+    load: async () => (await import("./commands/explain.ts")).ExplainCommand,
+  },
+  {
+    name: "up",
+    category: "Servers",
+    summary: "a whole cluster on this machine, in one command",
+    load: async () => (await import("./commands/up.ts")).UpCommand,
+  },
+  {
+    name: "supernode",
+    category: "Servers",
+    summary: "run a SuperNode",
+    load: async () => (await import("./commands/supernode.ts")).SuperNodeCommand,
+  },
+  {
+    name: "datanode",
+    category: "Servers",
+    summary: "run a DataNode",
+    load: async () => (await import("./commands/datanode.ts")).DataNodeCommand,
+  },
+  {
+    name: "bench",
+    category: "Measuring",
+    summary: "measure puts, gets and listings under load",
+    load: async () => (await import("./commands/bench.ts")).BenchCommand,
+  },
+  {
+    name: "help",
+    category: "Help",
+    summary: "help on a command, or on: consistency, exit-codes",
+    load: async () => (await import("./commands/help.ts")).HelpCommand,
+  },
+];
+
+export function findVerb(name: string): Verb | undefined {
+  return VERBS.find((verb) => verb.name === name);
+}
+
+/** The command that was probably meant, if one is near. */
+export function nearestVerb(name: string): string | undefined {
+  const ranked = VERBS.map((verb) => ({ name: verb.name, edits: editDistance(name.toLowerCase(), verb.name) })).sort(
+    (a, b) => a.edits - b.edits,
+  );
+  const best = ranked[0];
+  return best !== undefined && best.edits <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
