@@ -71,7 +71,9 @@ export function parseAddress(text: string): HostPort {
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || !(port >= 1 && port <= 65_535)) {
-    throw new QdfsError("BAD_USAGE", `${JSON.stringify(text)} is not an address; write HOST:PORT, as in 127.0.0.1:7000`, { value: text });
+    throw new QdfsError("BAD_USAGE", `${JSON.stringify(text)} is not an address; write HOST:PORT, as in 127.0.0.1:7000`, {
+      value: text,
+    });
   }
   return { host, port };
 }
