@@ -24,6 +24,8 @@ export interface LocalClusterOptions {
   readonly quorum?: string;
   /** Data directories by node index, where not under the cluster's own. */
   readonly dataDirs?: Readonly<Record<number, string>>;
+  /** Default true: only a whole cluster is handed over. */
+  readonly wait?: boolean;
 }
 
 export class LocalCluster {
@@ -41,9 +43,10 @@ export class LocalCluster {
     try {
       await cluster.supernode.start();
       for (let index = 0; index < (options.nodes ?? 3); index++) await cluster.addNode().start();
-      await cluster.waitFor(
-        (status) => status.state === "ok" && status.nodes.filter((node) => node.state === "up").length >= cluster.nodes.length,
-      );
+      if (options.wait !== false)
+        await cluster.waitFor(
+          (status) => status.state === "ok" && status.nodes.filter((node) => node.state === "up").length >= cluster.nodes.length,
+        );
     } catch (error) {
       await cluster.stop();
       throw error;

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Exit } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
 import { LocalCluster, type LocalClusterOptions } from "../../src/tools/local-cluster.ts";
 import type { CommandOptions, CommandResult } from "../../src/tools/run-command.ts";
@@ -14,19 +15,10 @@ export function startCluster(options: Omit<LocalClusterOptions, "binary"> = {}):
   return LocalCluster.start({ binary: BINARY, ...options });
 }
 
-export const Expected = {
-  USAGE: 2,
-  NOT_FOUND: 3,
-  PRECONDITION: 4,
-  UNAVAILABLE: 5,
-  LOCAL: 7,
-  FULL: 10,
-} as const;
-
 /** Runs a command that must fail with that exit code, say why on stderr, and show no stack trace. */
 export async function fails(
   cluster: LocalCluster,
-  exit: number,
+  exit: Exit,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
@@ -73,4 +65,13 @@ export function makeTree(root: string, files: number): void {
     "c:\\d",
   ];
   for (const name of names) writeFileSync(join(root, name), `content of ${name}`);
+}
+
+/** The text that `qdfs cat` prints. */
+export async function textOf(cluster: LocalCluster, path: string, options: CommandOptions = {}): Promise<string> {
+  return (await cluster.ok(["cat", path], options)).stdout.toString();
+}
+
+export async function putText(cluster: LocalCluster, path: string, text: string, options: CommandOptions = {}): Promise<void> {
+  await cluster.ok(["put", "-", path], { ...options, stdin: text });
 }
