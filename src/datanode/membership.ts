@@ -48,18 +48,13 @@ export class SuperNodes {
  * Asks for admission until a SuperNode decides.
  * @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, … when it refuses
  */
-export async function join(
-  runtime: Runtime,
-  supernodes: SuperNodes,
-  request: JoinRequest,
-  stopped: () => boolean,
-): Promise<JoinReply> {
+export async function join(runtime: Runtime, supernodes: SuperNodes, request: JoinRequest): Promise<JoinReply> {
   let warned = false;
   for (let delayMs = RECONNECT_BASE_MS; ; delayMs = Math.min(RECONNECT_MAX_MS, delayMs * 2)) {
     try {
       return await supernodes.call((supernode) => supernode.join(request));
     } catch (error) {
-      if (codeOf(error) !== "CLUSTER_UNREACHABLE" || stopped()) throw error;
+      if (codeOf(error) !== "CLUSTER_UNREACHABLE") throw error;
       if (!warned) runtime.log.info("waiting for the SuperNode", { why: messageOf(error) });
       warned = true;
     }
