@@ -184,7 +184,8 @@ export class Database {
   }
 }
 
-function refuseNewerFormat(path: string, format: number, newest: number): void {
+/** @throws QdfsError DATA_DIR_UNUSABLE */
+export function refuseNewerFormat(path: string, format: number, newest: number): void {
   if (format <= newest) return;
   throw new QdfsError(
     "DATA_DIR_UNUSABLE",

@@ -1,0 +1,166 @@
+/**
+ * Chunk bytes as files: `chunks/<first two digits of the id>/<id>`, nothing but the chunk's bytes in each.
+ *
+ * A chunk streams into `chunks/incoming/` while it is hashed, is made durable there, and gets its name by a rename, whose
+ * directory is then made durable: under a chunk's name there is never anything but a whole chunk. What a crash leaves in
+ * `incoming` is removed at the next start. A bad copy goes to `quarantine/`, where only people look.
+ */
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { streamingChecksum } from "../base/checksum.ts";
+import { QdfsError } from "../base/errors.ts";
+import type { ChunkFiles, ChunkId } from "../ports.ts";
+import { DirectorySync, syncDirectoryNow } from "./directory-sync.ts";
+import { fileFailure, systemCode } from "./file-failure.ts";
+
+const CHUNK_ID = /^[0-9a-f]{16}-(0|[1-9]\d{0,8})$/;
+
+/** @throws QdfsError BAD_REQUEST: the name is no chunk's, and must not become a file's */
+export function checkChunkId(chunk: string): ChunkId {
+  if (!CHUNK_ID.test(chunk)) throw new QdfsError("BAD_REQUEST", `${JSON.stringify(chunk.slice(0, 80))} is no chunk id`);
+  return chunk;
+}
+
+export class DiskChunkFiles implements ChunkFiles {
+  readonly #chunks: string;
+  readonly #incoming: string;
+  readonly #quarantine: string;
+  readonly #directories = new DirectorySync();
+  #serial = 0;
+
+  /**
+   * Takes `chunks/` and `quarantine/` of a data directory into use.
+   * @throws QdfsError DATA_DIR_UNUSABLE, STORAGE_FULL
+   */
+  static open(dataDir: string): DiskChunkFiles {
+    try {
+      return new DiskChunkFiles(dataDir);
+    } catch (error) {
+      throw fileFailure(error, dataDir);
+    }
+  }
+
+  private constructor(dataDir: string) {
+    this.#chunks = join(dataDir, "chunks");
+    this.#incoming = join(this.#chunks, "incoming");
+    this.#quarantine = join(dataDir, "quarantine");
+    rmSync(this.#incoming, { recursive: true, force: true });
+    for (const path of [this.#chunks, this.#incoming, this.#quarantine]) mkdirSync(path, { recursive: true });
+    const there = new Set(readdirSync(this.#chunks));
+    for (let prefix = 0; prefix < 256; prefix += 1) {
+      const name = prefix.toString(16).padStart(2, "0");
+      if (!there.has(name)) mkdirSync(join(this.#chunks, name));
+    }
+    for (const path of [this.#chunks, dataDir]) syncDirectoryNow(path);
+  }
+
+  async write(
+    chunk: ChunkId,
+    body: AsyncIterable<Uint8Array>,
+    checksum: string,
+    sizeBytesMax: number,
+  ): Promise<{ sizeBytes: number }> {
+    const path = this.#pathOf(chunk);
+    this.#serial += 1;
+    const incoming = join(this.#incoming, `${chunk}.${this.#serial}`);
+    try {
+      const sizeBytes = await receive(incoming, body, checksum, sizeBytesMax);
+      await this.#publish(incoming, path);
+      return { sizeBytes };
+    } catch (error) {
+      await rm(incoming, { force: true });
+      throw fileFailure(error, path);
+    }
+  }
+
+  async read(chunk: ChunkId): Promise<Uint8Array | undefined> {
+    const path = this.#pathOf(chunk);
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return undefined;
+      if (systemCode(error) === "EIO") throw new QdfsError("CORRUPT", `the disk cannot read ${path}`, { path });
+      throw fileFailure(error, path);
+    }
+  }
+
+  blob(chunk: ChunkId): Blob | undefined {
+    const path = this.#pathOf(chunk);
+    return existsSync(path) ? Bun.file(path) : undefined;
+  }
+
+  async quarantine(chunk: ChunkId): Promise<void> {
+    let name = chunk;
+    for (let copy = 1; existsSync(join(this.#quarantine, name)); copy += 1) name = `${chunk}.${copy}`;
+    await this.#unlessMissing(chunk, (path) => rename(path, join(this.#quarantine, name)));
+  }
+
+  async remove(chunk: ChunkId): Promise<void> {
+    await this.#unlessMissing(chunk, (path) => rm(path));
+  }
+
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#chunks);
+    return bavail * bsize;
+  }
+
+  #pathOf(chunk: ChunkId): string {
+    return join(this.#directoryOf(chunk), chunk);
+  }
+
+  #directoryOf(chunk: ChunkId): string {
+    return join(this.#chunks, checkChunkId(chunk).slice(0, 2));
+  }
+
+  /** An earlier copy under the name stays if making the new one durable fails: chunks are immutable, so it is as good. */
+  async #publish(incoming: string, path: string): Promise<void> {
+    const fresh = !existsSync(path);
+    await rename(incoming, path);
+    try {
+      await this.#directories.durable(join(path, ".."));
+    } catch (error) {
+      if (fresh) await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  async #unlessMissing(chunk: ChunkId, act: (path: string) => Promise<void>): Promise<void> {
+    const path = this.#pathOf(chunk);
+    try {
+      await act(path);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw fileFailure(error, path);
+    }
+  }
+}
+
+/** Streams a body into a new file, checks it, makes it durable. */
+async function receive(path: string, body: AsyncIterable<Uint8Array>, checksum: string, sizeBytesMax: number): Promise<number> {
+  const hash = await streamingChecksum();
+  const file = await open(path, "wx");
+  try {
+    let sizeBytes = 0;
+    for await (const piece of body) {
+      sizeBytes += piece.length;
+      if (sizeBytes > sizeBytesMax) throw new QdfsError("BAD_REQUEST", `a chunk has at most ${sizeBytesMax} bytes`);
+      hash.update(piece);
+      await writeAll(file, piece);
+    }
+    const found = hash.digest();
+    if (found !== checksum)
+      throw new QdfsError("CORRUPT", `the chunk came damaged: ${found}, sent as ${checksum}`, { found, checksum });
+    await file.datasync();
+    return sizeBytes;
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < piece.length) {
+    const { bytesWritten } = await file.write(piece, written, piece.length - written);
+    written += bytesWritten;
+  }
+}
