@@ -109,7 +109,7 @@ export class ChunkPut {
 
   #copied(node: NodeNumber): void {
     this.#tally.yes(node);
-    if (this.#isDurable || this.#tally.vote !== "won") return;
+    if (this.#isDurable || this.#tally.vote() !== "won") return;
     this.#isDurable = true;
     this.#resolve();
   }

@@ -1,9 +1,10 @@
 /** The DataNodes as stores of chunks, with what this client has measured of each: whom to ask first, whom to spare. */
-import { CHUNK_LAGGARD_MS, CLOSE_PATIENCE_MS } from "../limits.ts";
+
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { nodeOf } from "../cluster/map.ts";
+import { CHUNK_LAGGARD_MS, CLOSE_PATIENCE_MS } from "../limits.ts";
 import type { BulkClient, ChunkId, Random, Receipt, Runtime } from "../ports.ts";
 import { NodeState } from "../wire/messages.ts";
-import { nodeOf } from "../cluster/map.ts";
 import { sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
@@ -37,7 +38,14 @@ export class ChunkStores {
   }
 
   /** Stores one chunk durably on one node; rejects as BulkClient.putChunk does. */
-  async put(node: NodeNumber, chunk: ChunkId, owner: Path, bytes: Uint8Array, checksum: string, signal: AbortSignal): Promise<Receipt> {
+  async put(
+    node: NodeNumber,
+    chunk: ChunkId,
+    owner: Path,
+    bytes: Uint8Array,
+    checksum: string,
+    signal: AbortSignal,
+  ): Promise<Receipt> {
     const copying = this.#counted(node, signal, () =>
       this.#bulk.putChunk(this.#peers.http(node), chunk, owner, bytes, checksum, signal),
     );

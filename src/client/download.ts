@@ -7,7 +7,14 @@ import { CHECKSUM_BYTES, streamingChecksum, xxh3 } from "../base/checksum.ts";
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { chunkPartitionOf, replicasOf } from "../cluster/map.ts";
-import { CHUNK_HEDGE_MS, CHUNKS_IN_FLIGHT, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS, UPLOAD_BUFFER_BYTES_MAX } from "../limits.ts";
+import {
+  CHUNK_HEDGE_MS,
+  CHUNKS_IN_FLIGHT,
+  RETRY_BASE_MS,
+  RETRY_MAX_MS,
+  UNAVAILABLE_PATIENCE_MS,
+  UPLOAD_BUFFER_BYTES_MAX,
+} from "../limits.ts";
 import type { ChunkId, Runtime } from "../ports.ts";
 import type { ChunkList, Version } from "../wire/messages.ts";
 import type { ChunkStores } from "./chunk-stores.ts";
@@ -39,7 +46,12 @@ interface ChunkToGet {
  * whole is verified too, at the end.
  * @throws QdfsError CORRUPT: no replica has a valid copy; QUORUM_UNAVAILABLE: none could be reached
  */
-export async function* download(ports: DownloadPorts, path: Path, version: Version, range?: ByteRange): AsyncGenerator<Uint8Array, undefined> {
+export async function* download(
+  ports: DownloadPorts,
+  path: Path,
+  version: Version,
+  range?: ByteRange,
+): AsyncGenerator<Uint8Array, undefined> {
   const { chunks, sizeBytes } = version;
   assert(chunks !== null, "what is downloaded is in chunks");
   const { chunkSizeBytes } = chunks;
@@ -80,7 +92,12 @@ function chunkAt(path: Path, version: Version, chunks: ChunkList, index: number)
   const view = new DataView(checksums.buffer, checksums.byteOffset, checksums.byteLength);
   const sizeBytes = Math.min(chunkSizeBytes, version.sizeBytes - index * chunkSizeBytes);
   assert(sizeBytes > 0 && (index + 1) * CHECKSUM_BYTES <= checksums.length, "a head names every chunk of its content");
-  return { chunk: `${upload}-${index}`, sizeBytes, hash: view.getBigUint64(index * CHECKSUM_BYTES), what: `chunk ${index} of ${path}` };
+  return {
+    chunk: `${upload}-${index}`,
+    sizeBytes,
+    hash: view.getBigUint64(index * CHECKSUM_BYTES),
+    what: `chunk ${index} of ${path}`,
+  };
 }
 
 /** One valid copy, whoever has it. Stores that cannot be reached are tried again, within our patience. */
@@ -169,7 +186,8 @@ class ChunkGet {
   #isValid(node: NodeNumber, bytes: Uint8Array): boolean {
     const { sizeBytes, hash } = this.#wanted;
     if (bytes.length === sizeBytes && xxh3(bytes) === hash) return true;
-    const what = bytes.length === sizeBytes ? "its bytes do not have their checksum" : `it sent ${bytes.length} of ${sizeBytes} bytes`;
+    const what =
+      bytes.length === sizeBytes ? "its bytes do not have their checksum" : `it sent ${bytes.length} of ${sizeBytes} bytes`;
     this.#failed(node, new QdfsError("CORRUPT", what));
     return false;
   }

@@ -41,6 +41,11 @@ export class MapHolder {
     return this.#map;
   }
 
+  /** Empty while there is no map. */
+  get clusterId(): string {
+    return this.#map?.clusterId ?? "";
+  }
+
   /**
    * Finds the cluster: the given addresses at once, then whom the cached map names, for at most REACH_CLUSTER_MS.
    * @throws QdfsError CLUSTER_UNREACHABLE

@@ -1,11 +1,11 @@
 /** Reading heads and inline content: strong (P11) and eventual, over the sessions of one client. */
 import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
-import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
 import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import { READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
-import { isAbsent } from "../register/ballot.ts";
+import { ABSENT, isAbsent } from "../register/ballot.ts";
 import { keptVersion } from "../register/head.ts";
 import { readRegister } from "../register/reader.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -97,27 +97,38 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
   }
 }
 
-/** One replica's answer, the first that comes. @throws QdfsError QUORUM_UNAVAILABLE when none answers */
+/**
+ * One replica's answer, the first that comes. A replica that holds nothing of the file may just be behind: its word is taken
+ * only when no other says more.
+ * @throws QdfsError QUORUM_UNAVAILABLE when none answers
+ */
 export async function readEventual(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
   const { holder, router, runtime } = ports;
   const configuration = await holder.configuration(partitionOf(request.path));
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
   const body = { read: { path: request.path, want, version: request.version } };
-  const { node, answer } = await askInTurn({
-    order: router.readOrder(replicasOf(configuration)),
-    hedgeMs: READ_HEDGE_MS,
-    budgetMs: request.budgetMs,
-    runtime,
-    ask: async (replica, timeoutMs) => {
-      const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
-      if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
-      return held;
-    },
-    what: `eventual read of ${request.path}`,
-  });
-  const head = isAbsent(answer.ballot) || answer.head.length === 0 ? undefined : headCodec.decode(answer.head);
-  const content = answer.contentHeld ? answer.content : undefined;
-  return { ballot: answer.ballot, head, content, node, configuration, settled: false };
+  let absentAt: NodeNumber | undefined;
+  try {
+    const { node, answer } = await askInTurn({
+      order: router.readOrder(replicasOf(configuration)),
+      hedgeMs: READ_HEDGE_MS,
+      budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
+      runtime,
+      ask: async (replica, timeoutMs) => {
+        const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
+        if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
+        if (!isAbsent(held.ballot)) return held;
+        absentAt ??= replica;
+        throw new QdfsError("NOT_FOUND", "it holds nothing of it");
+      },
+      what: `eventual read of ${request.path}`,
+    });
+    const content = answer.contentHeld ? answer.content : undefined;
+    return { ballot: answer.ballot, head: headCodec.decode(answer.head), content, node, configuration, settled: false };
+  } catch (error) {
+    if (absentAt === undefined || codeOf(error) === undefined) throw error;
+    return { ballot: ABSENT, head: undefined, content: undefined, node: absentAt, configuration, settled: false };
+  }
 }
 
 /**
@@ -215,8 +226,4 @@ function describe(body: RequestBody, { held }: AnswerBody): string {
   if (isAbsent(held.ballot)) return "holds nothing of it";
   const what = body.read?.want === Want.BALLOT ? "ballot" : held.contentHeld ? "head and content" : "head";
   return held.chosen ? `${what}, known chosen` : what;
-}
-
-export function nodeNames(nodes: readonly NodeNumber[]): string {
-  return nodes.map(nodeName).join(", ");
 }

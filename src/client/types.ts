@@ -82,6 +82,26 @@ export interface ReadResult extends ReadFacts {
   readonly bytes: Uint8Array;
 }
 
+export interface ChangeOptions extends OperationOptions {
+  readonly by?: string;
+}
+
+export interface RemoveOptions extends ChangeOptions {
+  readonly ifVersion?: ExpectedVersion;
+}
+
+export interface ListOptions {
+  readonly recursive?: boolean;
+  /** Only files that this node holds: its name or number. */
+  readonly node?: string | number;
+  /** Entries at most. */
+  readonly limit?: number;
+  /** Only entries after this path. */
+  readonly after?: string;
+  /** Do not wait for the DataNodes' change logs: the answer may be old. */
+  readonly eventual?: boolean;
+}
+
 export type ReplicaState = "current" | "behind" | "absent" | "unreachable";
 
 export interface ReplicaStat {
@@ -99,6 +119,7 @@ export interface Stat extends ReadFacts {
   readonly configuration: number;
   readonly ballot: Ballot;
   readonly chunks: number;
+  /** In the order of the configuration, home first. */
   readonly replicas: readonly ReplicaStat[];
 }
 

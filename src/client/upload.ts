@@ -7,13 +7,7 @@ import { CHECKSUM_BYTES, checksumOf, formatChecksum, streamingChecksum, xxh3 } f
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { chunkPartitionOf } from "../cluster/map.ts";
-import {
-  CHUNK_BYTES_MAX,
-  CHUNK_STRAGGLE_MS,
-  CHUNKS_IN_FLIGHT,
-  CHUNKS_MAX,
-  UPLOAD_BUFFER_BYTES_MAX,
-} from "../limits.ts";
+import { CHUNK_BYTES_MAX, CHUNK_STRAGGLE_MS, CHUNKS_IN_FLIGHT, CHUNKS_MAX, UPLOAD_BUFFER_BYTES_MAX } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import type { ChunkList } from "../wire/messages.ts";
 import { ChunkPut } from "./chunk-put.ts";
@@ -81,7 +75,9 @@ export function chunkSizeFor(sizeBytes: number, policyBytes: number): number {
   return chunkSizeBytes;
 }
 
-type Event = { readonly kind: "ended"; readonly put: ChunkPut; readonly buffer: Uint8Array | undefined } | { readonly kind: "failed" };
+type Event =
+  | { readonly kind: "ended"; readonly put: ChunkPut; readonly buffer: Uint8Array | undefined }
+  | { readonly kind: "failed" };
 
 class Uploading {
   readonly #ports: UploadPorts;
@@ -116,7 +112,8 @@ class Uploading {
 
   async run(beginning: Uint8Array, reader: PieceReader): Promise<Uploaded> {
     const { signal } = this.#request;
-    const onAbort = () => this.#fail(signal?.reason instanceof QdfsError ? signal.reason : new QdfsError("INTERRUPTED", "interrupted"));
+    const onAbort = () =>
+      this.#fail(signal?.reason instanceof QdfsError ? signal.reason : new QdfsError("INTERRUPTED", "interrupted"));
     signal?.addEventListener("abort", onAbort);
     if (signal?.aborted) onAbort();
     try {
@@ -215,6 +212,9 @@ class Uploading {
 
   #tooLarge(): QdfsError {
     const maxBytes = CHUNKS_MAX * this.#chunkSizeBytes;
-    return new QdfsError("BAD_USAGE", `${this.#request.path}: more than ${maxBytes} bytes; say the size beforehand (sizeHintBytes)`);
+    return new QdfsError(
+      "BAD_USAGE",
+      `${this.#request.path}: more than ${maxBytes} bytes; say the size beforehand (sizeHintBytes)`,
+    );
   }
 }
