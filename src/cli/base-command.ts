@@ -2,8 +2,7 @@
  * What every command shares: the common flags, the connection to a cluster, the bound on time. The description of a flag that
  * takes a value begins with the value's name in capitals (`qdfs help` shows it behind the flag).
  */
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { hostname, userInfo } from "node:os";
 import { Command, Option } from "clipanion";
 import { type Exit, QdfsError } from "../base/errors.ts";
 import { parseAddresses, parseDuration } from "../base/units.ts";
@@ -35,7 +34,7 @@ export abstract class QdfsCommand extends Command {
 /** A command that talks to a cluster. */
 export abstract class ClientCommand extends QdfsCommand {
   readonly supernode = Option.String("--supernode", {
-    description: `HOST:PORT[,…] where the cluster is: SuperNodes or, as a way in, of any DataNodes (default: QDFS_SUPERNODE, then ${DEFAULT_SUPERNODE})`,
+    description: `HOST:PORT[,…] where the cluster is: SuperNodes or, as a way in, any DataNodes (default: QDFS_SUPERNODE, then ${DEFAULT_SUPERNODE})`,
   });
   readonly timeout = Option.String("--timeout", { description: "DURATION give up after this long, as in 30s" });
 
@@ -66,7 +65,7 @@ export abstract class ClientCommand extends QdfsCommand {
    * @throws QdfsError BAD_USAGE, CLUSTER_UNREACHABLE
    */
   async connectClient(): Promise<Client> {
-    const options: ConnectOptions = { addresses: this.addresses(), cacheDir: cacheDir(), timeoutMs: this.timeoutMs() };
+    const options: ConnectOptions = { addresses: this.addresses(), timeoutMs: this.timeoutMs() };
     const { connect } = await import("../client/connect.ts");
     return await connect(options);
   }
@@ -98,12 +97,14 @@ export abstract class ClientCommand extends QdfsCommand {
   }
 }
 
-/** Where clients keep cluster maps; undefined when the user has no home. */
-export function cacheDir(): string | undefined {
-  const base = process.env.XDG_CACHE_HOME;
-  if (base?.startsWith("/")) return join(base, "qdfs");
-  const home = process.env.HOME || homedir();
-  return home.startsWith("/") ? join(home, ".cache", "qdfs") : undefined;
+/** Who changes files: `user@host`. */
+export function author(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // No such user in the system's table, as in many containers.
+    return hostname();
+  }
 }
 
 /** What a server or a bench logs to stderr. */

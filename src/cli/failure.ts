@@ -20,7 +20,6 @@ const SEVERITY: readonly Exit[] = [
 
 /** What the user can do next, where the message alone does not say. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  CLUSTER_UNREACHABLE: "is the cluster running? --supernode HOST:PORT or QDFS_SUPERNODE says where it is",
   OUTCOME_UNKNOWN: "`qdfs stat PATH` and `qdfs versions PATH` show what became of it",
   QUORUM_UNAVAILABLE: "`qdfs status` shows which DataNodes are up; try again when more of them are",
   BUG: "this should not happen: please report it, with what QDFS_DEBUG=1 prints",

@@ -102,6 +102,11 @@ export class Output {
   }
 }
 
+/** Said after a listing whose completeness nobody can vouch for. */
+export function sayIncomplete(output: Output, listing: { readonly incomplete: string }): void {
+  if (listing.incomplete !== "") output.notice(`the listing may be incomplete: ${listing.incomplete}`);
+}
+
 /** A column of a table for people. */
 export interface Column<Row> {
   readonly title: string;
@@ -128,9 +133,4 @@ export function isoTime(ms: number): string | null {
 /** A time for people, to the second, in UTC. */
 export function humanTime(ms: number): string {
   return (isoTime(ms) ?? "-").replace("T", " ").replace(/\.\d+Z$/, "Z");
-}
-
-/** True when colour may be used on that stream. */
-export function coloured(stream: { readonly isTTY?: boolean }): boolean {
-  return stream.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
 }

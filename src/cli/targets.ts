@@ -3,6 +3,7 @@ import { codeOf, type ErrorCode, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { joinPath, parseDirectoryPath, parseFilePath, ROOT } from "../base/path.ts";
 import type { Client } from "../client/connect.ts";
+import type { Output } from "./output.ts";
 
 export interface Target {
   readonly path: Path;
@@ -21,8 +22,8 @@ export function parseTarget(text: string): Target {
  * the target is taken as the file's own path.
  * @throws QdfsError BAD_PATH, and what listing throws
  */
-export async function resolveTarget(client: Client, target: Target, sourceName: string): Promise<Path> {
-  if (target.directory || (await isDirectory(client, target.path))) return joinPath(target.path, sourceName);
+export async function resolveTarget(client: Client, output: Output, target: Target, sourceName: string): Promise<Path> {
+  if (target.directory || (await isDirectory(client, output, target.path))) return joinPath(target.path, sourceName);
   return target.path;
 }
 
@@ -32,21 +33,21 @@ const NO_CATALOGUE: readonly ErrorCode[] = [
   "NODE_UNREACHABLE",
   "NODE_SILENT",
   "NOT_ALLOWED",
-  "NOT_FOUND",
   "DEADLINE",
   "OVERLOADED",
   "SHUTTING_DOWN",
 ];
 
-async function isDirectory(client: Client, path: Path): Promise<boolean> {
+async function isDirectory(client: Client, output: Output, path: Path): Promise<boolean> {
   if (path === ROOT) return true;
   try {
     for await (const entry of client.list(path, { limit: 1 })) return entry.path !== path;
     return false;
   } catch (error) {
     const code = codeOf(error);
-    if (code !== undefined && NO_CATALOGUE.includes(code)) return false;
-    throw error;
+    if (code === undefined || !NO_CATALOGUE.includes(code)) throw error;
+    output.notice(`whether ${path} is a directory cannot be told now (${code}); it is taken as a file's path`);
+    return false;
   }
 }
 

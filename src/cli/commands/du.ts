@@ -3,7 +3,7 @@ import { Exit } from "../../base/errors.ts";
 import { parseDirectoryPath } from "../../base/path.ts";
 import { formatCount, formatSize } from "../../base/units.ts";
 import { ClientCommand } from "../base-command.ts";
-import type { Output } from "../output.ts";
+import { type Output, sayIncomplete } from "../output.ts";
 
 export class DuCommand extends ClientCommand {
   static override paths = [["du"]];
@@ -22,7 +22,7 @@ export class DuCommand extends ClientCommand {
     const path = parseDirectoryPath(this.prefix ?? "/");
     return await this.withClient(async (client) => {
       const { files, sizeBytes, storedBytes, incomplete } = await client.usage(path);
-      if (incomplete !== "") output.notice(`incomplete: ${incomplete}`);
+      sayIncomplete(output, { incomplete });
       const words = `${path}  ${formatCount(files)} files  ${formatSize(sizeBytes)}  (${formatSize(storedBytes)} stored)`;
       output.row({ path, files, sizeBytes, storedBytes }, words);
       return Exit.DONE;

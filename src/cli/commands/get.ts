@@ -10,7 +10,7 @@ import { ClientCommand } from "../base-command.ts";
 import { isLocalDirectory } from "../local-source.ts";
 import { LocalTree, writeLocalFile } from "../local-target.ts";
 import { consistencyFlag, parseConsistency, parseRange } from "../options.ts";
-import type { Output } from "../output.ts";
+import { type Output, sayIncomplete } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { startProgress } from "../progress.ts";
 import { Tally } from "../tally.ts";
@@ -91,10 +91,11 @@ export class GetCommand extends ClientCommand {
       const tally = new Tally(output);
       const began = performance.now();
       const progress = await startProgress(output, directory, "files", 0);
+      const listing = client.list(directory, { recursive: true });
       let bytes = 0;
       try {
         await inParallel(
-          client.list(directory, { recursive: true }),
+          listing,
           { count: FILES_IN_FLIGHT, weight: BYTES_IN_FLIGHT },
           // Whatever a file's size, its transfer holds a few chunks.
           (entry) => Math.min(entry.sizeBytes, 4 * CHUNK_BYTES_DEFAULT),
@@ -110,6 +111,7 @@ export class GetCommand extends ClientCommand {
       } finally {
         progress.stop();
       }
+      sayIncomplete(output, listing);
       if (tally.done + tally.failed === 0)
         throw new QdfsError("NOT_FOUND", `there is nothing under ${directory}`, { path: directory });
       output.notice(`${formatCount(tally.done)} files, ${formatSize(bytes)}, ${formatDuration(performance.now() - began)}`);

@@ -1,12 +1,11 @@
 import { Command, Option } from "clipanion";
-import { Exit, QdfsError } from "../../base/errors.ts";
-import { type NodeNumber, type Path, parseNodeName } from "../../base/ids.ts";
-import { parseDirectoryPath } from "../../base/path.ts";
-import { formatSize, parseCount } from "../../base/units.ts";
+import { Exit } from "../../base/errors.ts";
+import { parseDirectoryPath, parseFilePath, ROOT } from "../../base/path.ts";
+import { formatDuration, formatSize, parseCount } from "../../base/units.ts";
 import type { ListEntry } from "../../wire/messages.ts";
 import { ClientCommand } from "../base-command.ts";
 import { parseConsistency } from "../options.ts";
-import { humanTime, isoTime, type Output } from "../output.ts";
+import { humanTime, isoTime, type Output, sayIncomplete } from "../output.ts";
 
 export class LsCommand extends ClientCommand {
   static override paths = [["ls"]];
@@ -35,35 +34,25 @@ export class LsCommand extends ClientCommand {
     const prefix = parseDirectoryPath(this.prefix ?? "/");
     const options = {
       recursive: this.recursive,
-      node: parseNode(this.node),
+      node: this.node,
       limit: this.limit === undefined ? undefined : parseCount(this.limit, "--limit", 1),
-      after: this.after === undefined ? undefined : parseAfter(this.after, prefix),
+      after: this.after === undefined ? undefined : parseFilePath(this.after),
       eventual: parseConsistency(this.consistency) === "eventual",
     };
     return await this.withClient(async (client) => {
       let listed = 0;
-      for await (const entry of client.list(prefix, options)) {
+      const listing = client.list(prefix, options);
+      for await (const entry of listing) {
         output.row(rowOf(entry), this.long ? longLine(entry) : name(entry));
         listed += 1;
         if (listed % 100 === 0) await output.drained();
       }
+      sayIncomplete(output, listing);
+      if (options.eventual) output.notice(`this listing may be ${formatDuration(listing.ageMs)} old`);
+      if (listed === 0 && prefix !== ROOT && options.after === undefined) output.notice(`there is nothing under ${prefix}`);
       return Exit.DONE;
     });
   }
-}
-
-function parseNode(text: string | undefined): NodeNumber | undefined {
-  if (text === undefined) return undefined;
-  const number = parseNodeName(text);
-  if (number === undefined)
-    throw new QdfsError("BAD_USAGE", `--node takes a DataNode's id, as in dn-2, not ${JSON.stringify(text)}`);
-  return number;
-}
-
-/** Relative to the root, as every path; a directory's trailing slash may stay. */
-function parseAfter(text: string, prefix: Path): Path {
-  const after = parseDirectoryPath(text);
-  return after === "/" ? prefix : after;
 }
 
 function rowOf(entry: ListEntry): object {

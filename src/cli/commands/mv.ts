@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { baseName, parseFilePath } from "../../base/path.ts";
-import { ClientCommand } from "../base-command.ts";
+import { author, ClientCommand } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { parseTarget, resolveTarget } from "../targets.ts";
 
@@ -25,8 +25,8 @@ export class MvCommand extends ClientCommand {
     const from = parseFilePath(this.from);
     const target = parseTarget(this.to);
     return await this.withClient(async (client) => {
-      const to = await resolveTarget(client, target, baseName(from));
-      const { path, version } = await client.move(from, to);
+      const to = await resolveTarget(client, output, target, baseName(from));
+      const { path, version } = await client.move(from, to, { by: author() });
       output.row({ path, version, from }, `${from} → ${path}@${version}`);
       return Exit.DONE;
     });

@@ -1,4 +1,3 @@
-import { hostname, userInfo } from "node:os";
 import { Command, Option } from "clipanion";
 import { Exit, QdfsError } from "../../base/errors.ts";
 import { joinPath } from "../../base/path.ts";
@@ -6,7 +5,7 @@ import { formatCount, formatDuration, formatSize, parseCount } from "../../base/
 import type { Client } from "../../client/connect.ts";
 import type { PutOptions, PutResult } from "../../client/types.ts";
 import { FILES_IN_FLIGHT, REPLICAS_MAX } from "../../limits.ts";
-import { ClientCommand } from "../base-command.ts";
+import { author, ClientCommand } from "../base-command.ts";
 import { localFailure } from "../local-failure.ts";
 import { isLocalDirectory, localName, walk, withLocalFile } from "../local-source.ts";
 import type { Output } from "../output.ts";
@@ -74,7 +73,7 @@ export class PutCommand extends ClientCommand {
   private async putFile(output: Output, target: Target, options: PutOptions): Promise<Exit> {
     return await withLocalFile(this.local, async (local, content) =>
       this.withClient(async (client) => {
-        const path = await resolveTarget(client, target, localName(this.local));
+        const path = await resolveTarget(client, output, target, localName(this.local));
         const progress = await startProgress(output, path, "bytes", local.sizeBytes);
         try {
           const { modifiedAtMs, mode, sizeBytes: sizeHintBytes } = local;
@@ -166,13 +165,4 @@ function parseMetadata(pairs: readonly string[]): Readonly<Record<string, string
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
-}
-
-/** Who writes: `user@host`. */
-function author(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    return hostname();
-  }
 }

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { Exit, QdfsError } from "../../base/errors.ts";
 import { parseVersionedPath } from "../../base/path.ts";
-import { ClientCommand } from "../base-command.ts";
+import { author, ClientCommand } from "../base-command.ts";
 import type { Output } from "../output.ts";
 
 export class RestoreCommand extends ClientCommand {
@@ -27,7 +27,7 @@ export class RestoreCommand extends ClientCommand {
       });
     }
     return await this.withClient(async (client) => {
-      const result = await client.restore(path, version);
+      const result = await client.restore(path, version, { by: author() });
       output.row(
         { path: result.path, version: result.version, restored: version },
         `${path}@${version} → ${path}@${result.version}`,

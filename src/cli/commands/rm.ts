@@ -3,8 +3,8 @@ import { codeOf, Exit, QdfsError } from "../../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../../base/path.ts";
 import { formatCount, parseCount } from "../../base/units.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
-import { ClientCommand } from "../base-command.ts";
-import type { Output } from "../output.ts";
+import { author, ClientCommand } from "../base-command.ts";
+import { type Output, sayIncomplete } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { Tally } from "../tally.ts";
 
@@ -30,7 +30,7 @@ export class RmCommand extends ClientCommand {
     const path = parseFilePath(this.remote);
     const ifVersion = this.ifVersion === undefined ? undefined : { version: parseCount(this.ifVersion, "--if-version", 1) };
     return await this.withClient(async (client) => {
-      const { version } = await client.remove(path, { ifVersion });
+      const { version } = await client.remove(path, { ifVersion, by: author() });
       output.row({ path, version }, `${path}@${version} deleted`);
       return Exit.DONE;
     });
@@ -42,15 +42,17 @@ export class RmCommand extends ClientCommand {
     const directory = parseDirectoryPath(this.remote);
     return await this.withClient(async (client) => {
       const tally = new Tally(output);
+      const by = author();
+      const listing = client.list(directory, { recursive: true });
       await inParallel(
-        client.list(directory, { recursive: true }),
+        listing,
         { count: FILES_IN_FLIGHT, weight: FILES_IN_FLIGHT },
         () => 1,
         async (entry) => {
           if (entry.directory) return;
           await tally.attempt(entry.path, async () => {
             try {
-              const { path, version } = await client.remove(entry.path);
+              const { path, version } = await client.remove(entry.path, { by });
               output.row({ path, version });
             } catch (error) {
               // Somebody else was faster: it is as gone as was asked for.
@@ -59,6 +61,7 @@ export class RmCommand extends ClientCommand {
           });
         },
       );
+      sayIncomplete(output, listing);
       if (tally.done + tally.failed === 0)
         throw new QdfsError("NOT_FOUND", `there is nothing under ${directory}`, { path: directory });
       output.notice(`${formatCount(tally.done)} files deleted`);

@@ -3,7 +3,7 @@ import { Exit } from "../../base/errors.ts";
 import { formatCount, formatSize } from "../../base/units.ts";
 import { ClientCommand } from "../base-command.ts";
 import { nodeRow, nodeTable } from "../cluster-rows.ts";
-import type { Output } from "../output.ts";
+import { type Output, sayIncomplete } from "../output.ts";
 
 export class StatusCommand extends ClientCommand {
   static override paths = [["status"]];
@@ -22,7 +22,7 @@ export class StatusCommand extends ClientCommand {
       const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete } = status;
       const nodes = status.nodes.map(nodeRow);
       const quorum = { n: policy.n, w: policy.w, r: policy.r, name: policy.name };
-      if (incomplete !== "") output.notice(`incomplete: ${incomplete}`);
+      sayIncomplete(output, { incomplete });
       const words = [
         `cluster ${clusterId}: ${state}, map version ${mapVersion}, quorum ${quorum.name} (n=${quorum.n}, w=${quorum.w}, r=${quorum.r})`,
         `${formatCount(files)} files, ${formatSize(bytes)}`,

@@ -3,7 +3,7 @@ import { Exit } from "../../base/errors.ts";
 import { parseDirectoryPath } from "../../base/path.ts";
 import { formatSize } from "../../base/units.ts";
 import { ClientCommand } from "../base-command.ts";
-import { humanTime, isoTime, type Output } from "../output.ts";
+import { humanTime, isoTime, type Output, sayIncomplete } from "../output.ts";
 
 export class TrashCommand extends ClientCommand {
   static override paths = [["trash"]];
@@ -22,7 +22,8 @@ export class TrashCommand extends ClientCommand {
     const prefix = parseDirectoryPath(this.prefix ?? "/");
     return await this.withClient(async (client) => {
       let listed = 0;
-      for await (const { path, version, sizeBytes, modifiedAtMs, writtenAtMs, by } of client.trash(prefix)) {
+      const listing = client.trash(prefix);
+      for await (const { path, version, sizeBytes, modifiedAtMs, writtenAtMs, by } of listing) {
         const row = {
           path,
           version,
@@ -39,6 +40,7 @@ export class TrashCommand extends ClientCommand {
         listed += 1;
         if (listed % 100 === 0) await output.drained();
       }
+      sayIncomplete(output, listing);
       return Exit.DONE;
     });
   }
