@@ -1,0 +1,109 @@
+/**
+ * A network within one process: servers register by address, and what is sent between two places takes its time, is lost or
+ * comes twice as the test or the simulator says. Time and chance come from a Runtime, so a seeded one replays exactly.
+ */
+import { QdfsError } from "../base/errors.ts";
+import type { BulkHandler, Runtime } from "../ports.ts";
+import type { ControlApi } from "./control-methods.ts";
+import type { SessionService } from "./wire.ts";
+
+/** One direction between two places. To be changed at any moment; what is under way when it is cut is lost. */
+export interface Link {
+  cut: boolean;
+  /** Drawn for each message; differing delays reorder. */
+  delayMs: () => number;
+  /** Of the messages, 0 … 1. */
+  dropShare: number;
+  duplicateShare: number;
+}
+
+/** What a server offers, each under its own address. */
+export interface MemoryServices {
+  readonly sessions?: SessionService;
+  readonly control?: ControlApi;
+  readonly bulk?: BulkHandler;
+}
+
+export class MemoryListener {
+  readonly address: string;
+  readonly services: MemoryServices;
+  readonly #onClose = new Set<() => void>();
+  open = true;
+
+  constructor(address: string, services: MemoryServices) {
+    this.address = address;
+    this.services = services;
+  }
+
+  /** Calls `run` when the server closes. Returns what takes that back. */
+  whenClosed(run: () => void): () => void {
+    this.#onClose.add(run);
+    return () => void this.#onClose.delete(run);
+  }
+
+  /** As the death of a process: the address refuses, and every connection breaks. */
+  close(): void {
+    this.open = false;
+    for (const run of [...this.#onClose]) run();
+    this.#onClose.clear();
+  }
+}
+
+export class MemoryNetwork {
+  readonly #runtime: Runtime;
+  readonly #listeners = new Map<string, MemoryListener>();
+  readonly #links = new Map<string, Link>();
+  readonly #delayMs: () => number;
+
+  /** `delayMs`: what every link begins with, one way. */
+  constructor(runtime: Runtime, delayMs: () => number = () => 0.1) {
+    this.#runtime = runtime;
+    this.#delayMs = delayMs;
+  }
+
+  /** @throws QdfsError ADDRESS_IN_USE */
+  listen(address: string, services: MemoryServices): MemoryListener {
+    if (this.listener(address) !== undefined) throw new QdfsError("ADDRESS_IN_USE", `${address} is in use`);
+    const listener = new MemoryListener(address, services);
+    this.#listeners.set(address, listener);
+    return listener;
+  }
+
+  /** Undefined: connections are refused. */
+  listener(address: string): MemoryListener | undefined {
+    const listener = this.#listeners.get(address);
+    return listener?.open ? listener : undefined;
+  }
+
+  /** The direction from one place to another; places are addresses of servers and names of clients. */
+  link(from: string, to: string): Link {
+    const name = `${from} → ${to}`;
+    let link = this.#links.get(name);
+    if (link === undefined) {
+      link = { cut: false, delayMs: this.#delayMs, dropShare: 0, duplicateShare: 0 };
+      this.#links.set(name, link);
+    }
+    return link;
+  }
+
+  /** Cuts, or heals, both directions. */
+  setCut(a: string, b: string, cut: boolean): void {
+    this.link(a, b).cut = cut;
+    this.link(b, a).cut = cut;
+  }
+
+  /** Takes one message along a link: `deliver` runs never, once or twice, later. `lost` runs when it is known to be never. */
+  carry(from: string, to: string, deliver: () => void, lost: () => void = () => {}): void {
+    const { random, timers } = this.#runtime;
+    const link = this.link(from, to);
+    if (link.cut || random.unit() < link.dropShare) {
+      timers.soon(lost);
+      return;
+    }
+    timers.after(link.delayMs(), () => (link.cut ? lost() : deliver()));
+    if (random.unit() >= link.duplicateShare) return;
+    timers.after(link.delayMs(), () => {
+      if (!link.cut) deliver();
+    });
+  }
+}
