@@ -207,23 +207,20 @@ export class Replica {
     if (turn.accepts.length > 0) for (const run of this.#watchers) run();
   }
 
-  /** No room: nothing of the turn was written. Accepts fail; what only looked is decided again without them. */
+  /**
+   * No room: nothing of the turn was written. What wanted to write fails. A promise stands, and is answered with what is
+   * committed; a read is decided again.
+   */
   #refuseAll(turn: Turn, error: unknown): void {
     this.full = true;
     this.#runtime.log.warn("commit refused", { reason: messageOf(error) });
-    for (const { entry } of turn.waiting) {
-      const writes = entry.body.accept || entry.learned || entry.writes || this.#needsCeiling(entry);
-      if (writes) entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
-      else this.#inbox.push(entry);
+    for (const { entry, answer } of turn.waiting) {
+      const { prepare, read } = entry.body;
+      if (prepare && prepare.ballot.counter < this.#counter.ceiling) {
+        entry.reply(answer.promised ? promised(this.accepted(prepare.path)) : answer);
+      } else if (read) this.#inbox.push(entry);
+      else entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
     }
-  }
-
-  #needsCeiling(entry: Entry): boolean {
-    return (
-      entry.body.prepare !== undefined &&
-      entry.body.prepare !== null &&
-      entry.body.prepare.ballot.counter >= this.#counter.ceiling
-    );
   }
 
   #writes(turn: Turn): NodeWrites | undefined {
@@ -293,9 +290,7 @@ export class Replica {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
       return;
     }
-    const answer: AnswerBody = {
-      promised: { ballot: accepted.ballot, head: accepted.head, chosen: accepted.chosen, forgotten: 0 },
-    };
+    const answer = promised(accepted);
     if (ballot.counter >= this.#counter.ceiling) {
       turn.ceiling = Math.max(turn.ceiling ?? 0, this.#counter.ceilingFor(ballot.counter));
       turn.waiting.push({ entry, answer });
@@ -374,6 +369,10 @@ export class Replica {
     const content = this.#store.content(path, random);
     entry.reply({ fetched: { content: content ?? NO_BYTES, held: content !== undefined } });
   }
+}
+
+function promised({ ballot, head, chosen }: Accepted): AnswerBody {
+  return { promised: { ballot, head, chosen, forgotten: 0 } };
 }
 
 /** A decoded batch's ballot keeps defaults on its prototype; what is kept is a plain one. */

@@ -1,0 +1,178 @@
+import { describe, expect, test } from "bun:test";
+import { Replica } from "../../src/datanode/replica.ts";
+import { sameBallot } from "../../src/register/ballot.ts";
+import { BallotCounter } from "../../src/register/counter.ts";
+import { absentHead, decide } from "../../src/register/head.ts";
+import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
+import { MemoryNodeStore, type MemoryNodeStoreOptions } from "../../src/storage/memory-node-store.ts";
+import { headCodec } from "../../src/wire/codec.ts";
+import { type AnswerBody, type Ballot, type RequestBody, Want } from "../../src/wire/messages.ts";
+
+const COMMIT_MS = 5;
+const ballot = (counter: number, node = 1): Ballot => ({ configuration: 1, counter, node });
+
+class Bench {
+  readonly runtime = new FakeRuntime();
+  readonly store: MemoryNodeStore;
+  readonly counter: BallotCounter;
+  readonly replica: Replica;
+  commits = 0;
+
+  constructor(options: Pick<MemoryNodeStoreOptions, "bytesMax"> = {}, from?: MemoryNodeStore) {
+    this.store =
+      from ??
+      new MemoryNodeStore({
+        timers: this.runtime.timers,
+        commitMs: () => {
+          this.commits += 1;
+          return COMMIT_MS;
+        },
+        ...options,
+      });
+    this.counter = new BallotCounter(this.store.ceiling());
+    this.replica = new Replica(this.runtime, this.store, this.counter, (error) => {
+      throw error;
+    });
+    void this.replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling) });
+    this.runtime.runUntilIdle();
+    this.commits = 0;
+  }
+
+  /** Submits, and gives what was answered so far whenever it is looked at. */
+  ask(body: RequestBody): { answer: AnswerBody | undefined } {
+    const asked: { answer: AnswerBody | undefined } = { answer: undefined };
+    this.replica.submit(body, (answer) => {
+      expect(asked.answer).toBeUndefined();
+      asked.answer = answer;
+    });
+    return asked;
+  }
+
+  now(body: RequestBody): AnswerBody {
+    const asked = this.ask(body);
+    this.runtime.runUntilIdle();
+    if (asked.answer === undefined) throw new Error("no answer");
+    return asked.answer;
+  }
+}
+
+let drawn = 0;
+function accept(path: string, at: Ballot, text = "x"): RequestBody {
+  drawn += 1;
+  const random = drawn.toString(16).padStart(16, "0");
+  const content = new TextEncoder().encode(text);
+  const { current } = absentHead(0);
+  const put = { version: { ...current, tombstone: false, sizeBytes: content.length }, content };
+  const decision = decide(absentHead(0), { path, operation: { stamp: 1, random }, attempt: 1, budgetMs: 1, ack: 0, put }, 10);
+  if (decision.kind !== "changed") throw new Error(decision.kind);
+  return { accept: { path, ballot: at, head: headCodec.encode(decision.head), content, random, inline: true } };
+}
+
+const prepare = (path: string, at: Ballot): RequestBody => ({ prepare: { path, ballot: at } });
+const read = (path: string): RequestBody => ({ read: { path, want: Want.CONTENT, version: 0 } });
+
+describe("replica", () => {
+  test("answers an accept only when it is durable, and one fsync serves everyone who came together (I1)", () => {
+    const bench = new Bench();
+    const asked = Array.from({ length: 100 }, (_, i) => bench.ask(accept(`/f${i}`, ballot(1))));
+    bench.runtime.advance(COMMIT_MS - 1);
+    expect(asked.every(({ answer }) => answer === undefined)).toBe(true);
+    bench.runtime.advance(1);
+    expect(asked.every(({ answer }) => answer?.accepted)).toBe(true);
+    expect(bench.commits).toBe(1);
+  });
+
+  test("a prepare that meets an uncommitted accept waits for the commit and shows its value (P1)", () => {
+    const bench = new Bench();
+    const accepted = bench.ask(accept("/a", ballot(1)));
+    const prepared = bench.ask(prepare("/a", ballot(2, 2)));
+    const read_ = bench.ask(read("/a"));
+    bench.runtime.advance(COMMIT_MS - 1);
+    expect([accepted.answer, prepared.answer, read_.answer]).toEqual([undefined, undefined, undefined]);
+    bench.runtime.runUntilIdle();
+    expect(prepared.answer?.promised?.ballot).toEqual(ballot(1));
+    expect(read_.answer?.held).toMatchObject({ ballot: ballot(1), contentHeld: true });
+  });
+
+  test("reads of other files are not held up by a commit that is being staged", () => {
+    const bench = new Bench();
+    bench.now(accept("/old", ballot(1), "old"));
+    bench.ask(accept("/new", ballot(2)));
+    const other = bench.ask(read("/old"));
+    bench.runtime.settle();
+    expect(new TextDecoder().decode(other.answer?.held?.content)).toBe("old");
+  });
+
+  test("nothing promised or accepted before a crash is contradicted after it (I2)", () => {
+    const before = new Bench();
+    before.now(prepare("/a", ballot(7)));
+    const lost = before.ask(accept("/a", ballot(7)));
+    before.runtime.settle();
+    before.store.crash();
+    before.runtime.runUntilIdle();
+    expect(lost.answer).toBeUndefined();
+
+    const restarted = new Bench({}, before.store);
+    expect(restarted.counter.ceilingAtStart).toBeGreaterThan(7);
+    expect(restarted.store.register("/a")).toBeUndefined();
+    const delayed = new Promise<AnswerBody>((resolve) => restarted.replica.submit(accept("/a", ballot(7)), resolve));
+    restarted.runtime.runUntilIdle();
+    before.runtime.runUntilIdle();
+    return delayed.then((answer) => expect(answer.refused).toBeTruthy());
+  });
+
+  test("a prepare at or above the ceiling is answered after the ceiling was raised on disk (P3)", () => {
+    const bench = new Bench();
+    const { ceiling } = bench.counter;
+    const asked = bench.ask(prepare("/a", ballot(ceiling + 10)));
+    bench.runtime.advance(COMMIT_MS - 1);
+    expect(asked.answer).toBeUndefined();
+    bench.runtime.advance(1);
+    expect(asked.answer?.promised).toBeTruthy();
+    expect(bench.store.ceiling()).toBeGreaterThan(ceiling + 10);
+  });
+
+  test("with no room an accept fails, what only looked is answered, and the promise stands", () => {
+    const bench = new Bench({ bytesMax: 300 });
+    bench.now(prepare("/a", ballot(1)));
+    const accepted = bench.ask(accept("/a", ballot(1), "x".repeat(1000)));
+    const looked = bench.ask(prepare("/a", ballot(2)));
+    bench.runtime.runUntilIdle();
+    expect(accepted.answer?.failure).toMatchObject({ code: "STORAGE_FULL", definite: true });
+    expect(looked.answer?.promised?.ballot.counter).toBe(0);
+    expect(bench.replica.full).toBe(true);
+    expect(bench.now(accept("/a", ballot(2), "small")).accepted).toBeTruthy();
+    expect(bench.replica.full).toBe(false);
+  });
+
+  test("a chosen hint shows at once and is written with the next commit, for that very ballot alone", () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(1)));
+    bench.replica.chosen({ path: "/a", ballot: ballot(9) });
+    expect(bench.now(read("/a")).held?.chosen).toBe(false);
+    bench.replica.chosen({ path: "/a", ballot: ballot(1) });
+    bench.now(accept("/b", ballot(2)));
+    bench.now(accept("/a", ballot(10)));
+    bench.replica.chosen({ path: "/a", ballot: ballot(10) });
+    expect(bench.now(read("/a")).held?.chosen).toBe(true);
+    bench.now(accept("/b", ballot(11)));
+    expect(bench.store.register("/a")?.chosen).toBe(true);
+  });
+
+  test("learns a chosen value it missed, over a promise, and never steps back", async () => {
+    const bench = new Bench();
+    bench.now(prepare("/a", ballot(50)));
+    const { accept: missed } = accept("/a", ballot(5));
+    if (!missed) throw new Error("an accept");
+    const learned = bench.replica.learn({ ...missed, content: missed.content });
+    bench.runtime.runUntilIdle();
+    await learned;
+    const held = bench.now(read("/a")).held;
+    expect(held && sameBallot(held.ballot, ballot(5)) && held.chosen).toBe(true);
+    expect(bench.now(accept("/a", ballot(50))).accepted).toBeTruthy();
+    const late = bench.replica.learn({ ...missed, content: missed.content });
+    bench.runtime.runUntilIdle();
+    await late;
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(50));
+  });
+});
