@@ -73,7 +73,7 @@ export async function* download(
         fetching.push(fetch);
       }
       const bytes = await fetching[0];
-      fetching.shift();
+      void fetching.shift();
       if (bytes === undefined) break;
       whole?.update(bytes);
       yield bytes.subarray(Math.max(0, start - position), Math.min(bytes.length, end + 1 - position));
