@@ -31,11 +31,11 @@ export class Router {
     const best = scored[0]?.rank;
     const healthy = scored.filter(({ rank }) => rank === best).length;
     if (healthy > 2) {
-      // Scored order: the better of two random choices is the one with the lower index.
       const first = Math.floor(this.#random.unit() * healthy);
       let second = Math.floor(this.#random.unit() * (healthy - 1));
       if (second >= first) second += 1;
-      const [winner] = scored.splice(Math.min(first, second), 1);
+      const better = (scored[second]?.score ?? 0) < (scored[first]?.score ?? 0) ? second : first;
+      const [winner] = scored.splice(better, 1);
       if (winner !== undefined) scored.unshift(winner);
     }
     return scored.map(({ node }) => node);
