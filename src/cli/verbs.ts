@@ -129,11 +129,10 @@ export function findVerb(name: string): Verb | undefined {
 
 /** The command that was probably meant, if one is near. */
 export function nearestVerb(name: string): string | undefined {
-  const ranked = VERBS.map((verb) => ({ name: verb.name, edits: editDistance(name.toLowerCase(), verb.name) })).sort(
-    (a, b) => a.edits - b.edits,
-  );
-  const best = ranked[0];
-  return best !== undefined && best.edits <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+  const near = VERBS.map((verb) => ({ name: verb.name, edits: editDistance(name.toLowerCase(), verb.name) }))
+    .filter((verb) => verb.edits <= Math.max(1, Math.floor(verb.name.length / 3)))
+    .sort((a, b) => a.edits - b.edits);
+  return near[0]?.name;
 }
 
 /** Levenshtein's distance. */
