@@ -12,7 +12,8 @@
  *   directories       every directory with a file anywhere below
  *     id INTEGER PRIMARY KEY, parent (id; 0 for the root's), path UNIQUE ("" is the root)
  *     files, deleted, size, stored    files below that are not deleted, those that are, the former's bytes; 0 and 0: no row
- *   directories_listed, directories_trashed    (parent, path) of those with files, with deleted files
+ *     listed, trashed   1 when `files`, when `deleted` is above 0: flags, so that counting touches no index
+ *   directories_listed, directories_trashed    (parent, path) of those so flagged
  *   totals            partition INTEGER PRIMARY KEY, files, size, stored
  *   cursors           disk TEXT PRIMARY KEY, sequence INTEGER
  *
@@ -48,10 +49,12 @@ export const CATALOGUE_MIGRATIONS = [
     files INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
     size INTEGER NOT NULL,
-    stored INTEGER NOT NULL
+    stored INTEGER NOT NULL,
+    listed INTEGER NOT NULL,
+    trashed INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX directories_listed ON directories (parent, path) WHERE files > 0;
-  CREATE INDEX directories_trashed ON directories (parent, path) WHERE deleted > 0;
+  CREATE INDEX directories_listed ON directories (parent, path) WHERE listed = 1;
+  CREATE INDEX directories_trashed ON directories (parent, path) WHERE trashed = 1;
   CREATE TABLE totals (partition INTEGER PRIMARY KEY, files INTEGER NOT NULL, size INTEGER NOT NULL, stored INTEGER NOT NULL) STRICT;
   CREATE TABLE cursors (disk TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
@@ -75,6 +78,7 @@ export type FileRow = readonly [
   checksum: string,
 ];
 
+/** The prepared statements. Without INDEXED BY the planner, knowing no statistics, would walk the paths of whole subtrees. */
 export function catalogueStatements(database: Database) {
   return {
     entry: database.prepare<FileRow>("SELECT * FROM files WHERE deleted IN (0, 1) AND path = ?"),
@@ -84,22 +88,24 @@ export function catalogueStatements(database: Database) {
       "SELECT * FROM files WHERE deleted = ? AND path > ? AND path < ? ORDER BY path LIMIT ?",
     ),
     filesIn: database.prepare<FileRow>(
-      "SELECT * FROM files WHERE directory = ? AND deleted = ? AND path > ? ORDER BY path LIMIT ?",
+      "SELECT * FROM files INDEXED BY files_by_directory WHERE directory = ? AND deleted = ? AND path > ? ORDER BY path LIMIT ?",
     ),
     directory: database.prepare<[id: number, files: number, size: number, stored: number]>(
       "SELECT id, files, size, stored FROM directories WHERE path = ?",
     ),
     listed: database.prepare<[string]>(
-      "SELECT path FROM directories WHERE parent = ? AND files > 0 AND path > ? ORDER BY path LIMIT ?",
+      "SELECT path FROM directories INDEXED BY directories_listed WHERE parent = ? AND listed = 1 AND path > ? ORDER BY path LIMIT ?",
     ),
     trashed: database.prepare<[string]>(
-      "SELECT path FROM directories WHERE parent = ? AND deleted > 0 AND path > ? ORDER BY path LIMIT ?",
+      "SELECT path FROM directories INDEXED BY directories_trashed WHERE parent = ? AND trashed = 1 AND path > ? ORDER BY path LIMIT ?",
     ),
-    addDirectory: database.prepare<[id: number]>("INSERT INTO directories VALUES (NULL, ?, ?, 0, 0, 0, 0) RETURNING id"),
-    countDirectory: database.prepare<[]>(
-      "UPDATE directories SET files = files + ?, deleted = deleted + ?, size = size + ?, stored = stored + ? WHERE path = ?",
+    addDirectory: database.prepare<[id: number]>("INSERT INTO directories VALUES (NULL, ?, ?, 0, 0, 0, 0, 0, 0) RETURNING id"),
+    countDirectory: database.prepare<[id: number, files: number, deleted: number, listed: number, trashed: number]>(
+      `UPDATE directories SET files = files + ?, deleted = deleted + ?, size = size + ?, stored = stored + ? WHERE path = ?
+       RETURNING id, files, deleted, listed, trashed`,
     ),
-    dropEmpty: database.prepare<[]>("DELETE FROM directories WHERE path = ? AND files = 0 AND deleted = 0"),
+    flagDirectory: database.prepare<[]>("UPDATE directories SET listed = ?, trashed = ? WHERE id = ?"),
+    dropDirectory: database.prepare<[]>("DELETE FROM directories WHERE id = ?"),
     totals: database.prepare<[partition: number, files: number, size: number, stored: number]>("SELECT * FROM totals"),
     putTotals: database.prepare<[]>("INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?)"),
     cursors: database.prepare<[string, number]>("SELECT disk, sequence FROM cursors"),

@@ -1,12 +1,12 @@
 /** The catalogue in SQLite: what stands where is in catalogue-schema.ts. */
 import { rmSync } from "node:fs";
-import { QdfsError } from "../base/errors.ts";
+import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { DIRECTORIES_CACHED } from "../limits.ts";
 import type { CatalogueFile, CataloguePage, CatalogueQuery, CatalogueStore, CatalogueTotals, CatalogueWrites } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
 import type { Ballot } from "../wire/messages.ts";
-import { Counts, type DirectoryPath, directoryOf, sumOf } from "./catalogue-count.ts";
+import { type Count, Counts, type DirectoryPath, directoryOf, sumOf } from "./catalogue-count.ts";
 import { listPage } from "./catalogue-list.ts";
 import { CATALOGUE_MIGRATIONS, catalogueStatements, type FileRow } from "./catalogue-schema.ts";
 import { Database, PAGE_BYTES } from "./sqlite.ts";
@@ -153,11 +153,21 @@ export class SqliteCatalogueStore implements CatalogueStore {
     return id;
   }
 
-  #writeCounts({ directories, partitions }: Counts): void {
-    for (const [path, { files, deleted, sizeBytes, storedBytes }] of directories) {
-      this.#sql.countDirectory.run(files, deleted, sizeBytes, storedBytes, path);
-      if (files <= 0 && deleted <= 0 && this.#sql.dropEmpty.run(path).changes > 0) this.#ids.delete(path);
+  #countDirectory(path: DirectoryPath, { files, deleted, sizeBytes, storedBytes }: Count): void {
+    const counted = this.#sql.countDirectory.row(files, deleted, sizeBytes, storedBytes, path);
+    assert(counted !== undefined, "a listed file's directory has a row");
+    const [id, filesNow, deletedNow, listed, trashed] = counted;
+    const flags = [filesNow > 0 ? 1 : 0, deletedNow > 0 ? 1 : 0] as const;
+    if (filesNow === 0 && deletedNow === 0) {
+      this.#sql.dropDirectory.run(id);
+      this.#ids.delete(path);
+    } else if (flags[0] !== listed || flags[1] !== trashed) {
+      this.#sql.flagDirectory.run(...flags, id);
     }
+  }
+
+  #writeCounts({ directories, partitions }: Counts): void {
+    for (const [path, count] of directories) this.#countDirectory(path, count);
     for (const [partition, count] of partitions) {
       const { files, sizeBytes, storedBytes } = sumOf(this.#totals.get(partition), count);
       this.#sql.putTotals.run(partition, files, sizeBytes, storedBytes);

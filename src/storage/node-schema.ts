@@ -69,7 +69,7 @@ export function nodeStatements(database: Database) {
     content: database.prepare<[Buffer | null]>("SELECT content FROM accepted WHERE path = ? AND random = ?"),
     insert: database.prepare<[]>("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     choose: database.prepare<[]>("UPDATE accepted SET chosen = 1 WHERE sequence = ?"),
-    rowsOf: database.prepare<[number, string]>("SELECT sequence, random FROM accepted WHERE path = ? ORDER BY sequence"),
+    rowsOf: database.prepare<[number, string]>("SELECT sequence, random FROM accepted WHERE path = ?"),
     trim: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ? AND (configuration, counter, node) < (?, ?, ?)"),
     changes: database.prepare<[string, ...RegisterRow]>(
       `SELECT path, ${REGISTER} FROM accepted AS a WHERE sequence > ?

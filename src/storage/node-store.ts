@@ -183,9 +183,10 @@ export class SqliteNodeStore implements NodeStore {
 
   #trim({ path, ballot, keep }: Trim): void {
     const rows = this.#sql.rowsOf.rows(path);
-    rows.pop();
+    const newest = rows.reduce((highest, [sequence]) => Math.max(highest, sequence), 0);
     for (const [sequence, random] of rows) {
-      if (!keep.includes(random)) this.#sql.trim.run(sequence, ballot.configuration, ballot.counter, ballot.node);
+      if (sequence !== newest && !keep.includes(random))
+        this.#sql.trim.run(sequence, ballot.configuration, ballot.counter, ballot.node);
     }
   }
 
