@@ -168,8 +168,13 @@ export const HTTP_IDLE_MS = 60_000;
 export const FOLLOW_PAUSE_MS = 80;
 /** As UNSETTLED_AFTER_MS, while a listing waits for it. */
 export const SETTLE_FOR_LISTING_MS = 150;
-/** A chosen change whose head has not come with its proposer's log for this long is asked for; at once if a listing waits. */
+/** A chosen change whose head has not come with its proposer's log for this long is asked for; sooner if a listing waits. */
 export const HEAD_FETCH_AFTER_MS = 250;
+export const HEAD_FETCH_FOR_LISTING_MS = 30;
+/** How often the SuperNode does what can wait: storing cursors, checkpoints. */
+export const SUPERNODE_MAINTENANCE_MS = 1_000;
+/** A DataNode with less room than this is in the alarms, well before it refuses bytes at FREE_BYTES_MIN. */
+export const LOW_SPACE_BYTES = 512 * MIB;
 /** How often the changes that wait are looked through for what is overdue. */
 export const SWEEP_MS = 100;
 /** A file that could not be settled is tried again after UNSETTLED_AFTER_MS × 2^tries, at most the maximum. */

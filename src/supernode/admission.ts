@@ -1,0 +1,99 @@
+/**
+ * Who may join (Join). A number goes with a disk for ever: a wiped disk is a new node, and what comes with a number and another
+ * disk, or from another cluster, is refused (I2).
+ *
+ * Two processes can claim one identity (a copied data directory), and two can claim one address (a wrong --host). The SuperNode
+ * then asks at the address in question who is there: whoever answers keeps its place. One join at a time.
+ */
+import { codeOf, QdfsError } from "../base/errors.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
+import { PROBE_MS } from "../limits.ts";
+import type { SessionDialer } from "../ports.ts";
+import type { JoinReply, JoinRequest, Node } from "../wire/messages.ts";
+import { type Membership, requireCluster } from "./membership.ts";
+import { NO_ADDRESS } from "./nodes.ts";
+
+export class Admission {
+  readonly #membership: Membership;
+  readonly #dialer: SessionDialer;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(membership: Membership, dialer: SessionDialer) {
+    this.#membership = membership;
+    this.#dialer = dialer;
+  }
+
+  /**
+   * Admits or readmits; durable before it resolves. Joining again with what was sent before gives the same number.
+   * @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL
+   */
+  join(request: JoinRequest): Promise<JoinReply> {
+    const joined = this.#last.then(() => this.#join(request));
+    this.#last = joined.catch(() => undefined);
+    return joined;
+  }
+
+  async #join(request: JoinRequest): Promise<JoinReply> {
+    if (request.diskId === "" || request.grpc === "" || request.http === "") {
+      throw new QdfsError("BAD_REQUEST", "a Join names the disk and the gRPC and HTTP addresses of its DataNode");
+    }
+    requireCluster(this.#membership.map, request.clusterId);
+    const member = this.#member(request);
+    if (member !== undefined && member.grpc !== request.grpc) await this.#refuseTwin(member, request);
+    const place = this.#membership.map.nodes.find((node) => node.grpc === request.grpc && node.number !== member?.number);
+    if (place !== undefined) await this.#refuseNeighbour(place);
+    return this.#admit(request, member?.number, place?.number);
+  }
+
+  /** The member that the request claims to be; undefined: a new node. */
+  #member({ number, diskId }: JoinRequest): Node | undefined {
+    const { nodes, clusterId } = this.#membership.map;
+    // Without a number: perhaps the answer to its first Join was lost.
+    if (number === 0) return nodes.find((node) => node.diskId === diskId);
+    const member = nodes.find((node) => node.number === number);
+    if (member === undefined) throw new QdfsError("NOT_ALLOWED", `${nodeName(number)} is not a member of cluster ${clusterId}`);
+    if (member.diskId === diskId) return member;
+    throw new QdfsError(
+      "NOT_ALLOWED",
+      `${nodeName(number)} is a DataNode with another disk (${member.diskId}, not ${diskId}): what a disk lost it may not vote on; start it with an empty data directory, as a new DataNode`,
+    );
+  }
+
+  async #refuseTwin(member: Node, request: JoinRequest): Promise<void> {
+    if ((await this.#diskAt(member.grpc)) !== member.diskId) return;
+    throw new QdfsError(
+      "NOT_ALLOWED",
+      `${nodeName(member.number)} runs already, at ${member.grpc}: the one at ${request.grpc} has the same identity; was its data directory copied?`,
+    );
+  }
+
+  async #refuseNeighbour(place: Node): Promise<void> {
+    if ((await this.#diskAt(place.grpc)) !== place.diskId) return;
+    throw new QdfsError(
+      "NOT_ALLOWED",
+      `at ${place.grpc} this SuperNode reaches ${nodeName(place.number)}: the new DataNode needs an address of its own (--host, --port)`,
+    );
+  }
+
+  /** The disk that answers at an address; undefined: nobody does. */
+  async #diskAt(address: string): Promise<string | undefined> {
+    try {
+      const { sequence } = await this.#dialer.session(address).call(0, { sequence: {} }, PROBE_MS);
+      return sequence?.diskId;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  #admit(request: JoinRequest, number: NodeNumber | undefined, displaced: NodeNumber | undefined): JoinReply {
+    const { grpc, http, zone, diskId } = request;
+    const described = { grpc, http, zone, diskId, weight: Math.max(1, request.weight) };
+    const nodes = this.#membership.map.nodes.map((node) =>
+      // Somebody else listens where it was: nobody may take that one for it.
+      node.number === displaced ? { ...node, grpc: NO_ADDRESS, http: NO_ADDRESS } : node,
+    );
+    const node = this.#membership.admit(described, nodes, number);
+    return { number: node.number, map: this.#membership.map };
+  }
+}
