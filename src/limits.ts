@@ -92,6 +92,8 @@ export const HEDGE_MS = 250;
 export const READ_HEDGE_MS = 80;
 /** A prepare unanswered for this long goes to one more replica. */
 export const PREPARE_HEDGE_MS = 50;
+/** When a quorum is lost, answers under way are waited for this long, so that the error counts them. */
+export const LAST_ANSWERS_MS = 20;
 /** A session whose oldest request is unanswered for this long is called silent: others are asked first. */
 export const SILENT_MS = 200;
 /** With a request unanswered and nothing heard for this long, a session asks for a sign of life. */

@@ -5,7 +5,7 @@
 import { assert, codeOf, ERRORS, type ErrorCode, isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
-import { HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
+import { HEDGE_MS, QUORUM_PATIENCE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { LamportCounter, Runtime } from "../ports.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import type { Configuration, Mutate, Mutated, OperationId, Outcome, Precondition } from "../wire/messages.ts";
@@ -14,6 +14,9 @@ import { backoffMs, Inbox } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
 import type { Router } from "./router.ts";
+
+/** A coordinator that was asked at the last moment has its own patience before it answers. */
+const GIVE_UP_MS = UNAVAILABLE_PATIENCE_MS + 2 * QUORUM_PATIENCE_MS;
 
 export interface Mutation {
   readonly path: Path;
@@ -98,8 +101,9 @@ class Mutating {
       if (leftMs <= 0) throw this.#ended("DEADLINE", `not done within ${this.#mutation.budgetMs} ms`);
       const event = await this.#inbox.next(Math.min(waitMs, leftMs));
       if (event === undefined) {
+        if (this.#elapsedMs() >= GIVE_UP_MS) throw this.#ended("NODE_SILENT", "too few replicas answer");
         // Silence: the next replica. With every replica asked already, wait longer.
-        if (this.#leftMs() > 0) waitMs = Math.max(await this.#send(), waitMs * 2);
+        if (this.#leftMs() > 0) waitMs = this.#outOfPatience() ? this.#untilGivingUp() : Math.max(await this.#send(), waitMs * 2);
         continue;
       }
       if (event.kind === "aborted") throw this.#ended("INTERRUPTED", "interrupted");
@@ -116,6 +120,15 @@ class Mutating {
 
   #leftMs(): number {
     return this.#mutation.budgetMs - this.#elapsedMs();
+  }
+
+  /** Nothing more is sent while replicas are unavailable for so long. */
+  #outOfPatience(): boolean {
+    return this.#elapsedMs() >= UNAVAILABLE_PATIENCE_MS;
+  }
+
+  #untilGivingUp(): number {
+    return Math.max(1, GIVE_UP_MS - this.#elapsedMs());
   }
 
   #elapsedMs(): number {
@@ -207,7 +220,10 @@ class Mutating {
     const free = replicas.filter((replica) => !this.#pendingAt.has(replica));
     if (free.some((replica) => !this.#tries.has(replica))) return await this.#send();
     const busy = code === "CONFLICT" || code === "OVERLOADED";
-    if (!busy && this.#elapsedMs() >= UNAVAILABLE_PATIENCE_MS) throw this.#ended(code, "no replica could do it");
+    if (!busy && this.#outOfPatience()) {
+      if (this.#attempts.pending === 0) throw this.#ended(code, "no replica could do it");
+      return this.#untilGivingUp(); // what is under way may still end with an answer that leaves nothing open
+    }
     const tries = Math.min(...free.map((replica) => this.#tries.get(replica) ?? 0));
     return backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS);
   }

@@ -4,7 +4,7 @@
  */
 import { isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
-import { PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
+import { LAST_ANSWERS_MS, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Timers } from "../ports.ts";
 import type { Accept, AnswerBody, Ballot, Configuration, Promised, RequestBody } from "../wire/messages.ts";
 import { ABSENT, compareBallots, highestBallot, isAbsent, sameBallot } from "./ballot.ts";
@@ -97,10 +97,16 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
         return;
       }
       tally.no(node, messageOf(error));
-      if (tally.vote() === "lost") {
+      if (tally.vote() === "lost") giveUp();
+      else askNext();
+    };
+    // Lost, but answers that are about to come make the arithmetic of the error complete.
+    const giveUp = (): void => {
+      cancelHedge?.();
+      cancelHedge = timers.after(LAST_ANSWERS_MS, () => {
         finish();
         reject(tally.unavailable("write"));
-      } else askNext();
+      });
     };
     const hedge = (): void => {
       if (next < order.length) cancelHedge = timers.after(PREPARE_HEDGE_MS, () => askNext() && hedge());
