@@ -23,7 +23,7 @@ export class Attempt {
     this.#deadlineMs = runtime.clock.monotonicMs() + budgetMs;
   }
 
-  /** A quorum has answered: patience begins anew. */
+  /** Enough replicas answer, if only with a higher ballot: patience begins anew. */
   available(): void {
     this.#unavailableSinceMs = undefined;
   }

@@ -173,7 +173,10 @@ export class Coordinator {
       ? await this.#contents.inlineBytes(attempt.path, at.configuration, head.current)
       : null;
     const proposed = await this.#propose(attempt.path, at, encodeValue(head, content), () => undefined);
-    if (proposed.kind === "chosen") return true;
+    if (proposed.kind === "chosen") {
+      attempt.available();
+      return true;
+    }
     await this.#lookAgain(attempt, proposed);
     return false;
   }
@@ -194,8 +197,8 @@ export class Coordinator {
   async #prepare(attempt: Attempt, { configuration, ballot }: Try): Promise<Promises | undefined> {
     const round = { path: attempt.path, configuration, ballot, replicas: replicasOf(configuration) };
     const prepared = await prepare(round, this.#peers, this.#runtime.timers);
-    attempt.available();
     if (prepared.kind === "promised") return prepared;
+    attempt.available();
     this.#counter.observe(prepared.floor.counter);
     await attempt.backOff();
     return undefined;
@@ -203,6 +206,7 @@ export class Coordinator {
 
   async #lookAgain(attempt: Attempt, proposed: Exclude<Proposed, { kind: "chosen" }>): Promise<undefined> {
     if (proposed.kind === "refused") {
+      attempt.available();
       this.#counter.observe(proposed.floor.counter);
       await attempt.backOff();
     } else if (codeOf(proposed.error) === "STORAGE_FULL") throw attempt.truly(proposed.error);
@@ -242,18 +246,18 @@ export class Coordinator {
    */
   async #requireReachable(configuration: Configuration, wanted: number): Promise<void> {
     const replicas = replicasOf(configuration);
-    if (!replicas.some((node) => this.#peers.doubtful(node))) return;
+    const open = replicas.filter((node) => !this.#peers.ready(node));
+    if (open.length === 0) return;
     const tally = new Tally(configuration, (set) => Math.max(writeNeed(set), Math.min(wanted, set.nodes.length)));
-    const ask = async (node: NodeNumber): Promise<void> => {
-      const cause = this.#peers.doubtful(node) ? await this.#peers.probe(node, QUORUM_PATIENCE_MS / 3) : undefined;
+    for (const node of replicas) if (!open.includes(node)) tally.yes(node);
+    if (tally.vote() === "won") return;
+    const probe = async (node: NodeNumber): Promise<void> => {
+      const cause = await this.#peers.probe(node, QUORUM_PATIENCE_MS / 3);
       if (cause === undefined) tally.yes(node);
       else tally.no(node, cause);
     };
-    const enough = replicas.filter((node) => !this.#peers.doubtful(node));
-    for (const node of enough) tally.yes(node);
-    if (tally.vote() === "won") return;
-    await Promise.all(replicas.filter((node) => !enough.includes(node)).map(ask));
-    if (tally.vote() !== "won") throw tally.unavailable("write");
+    await Promise.all(open.map(probe));
+    if (tally.vote() === "lost") throw tally.unavailable("write");
   }
 }
 

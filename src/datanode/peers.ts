@@ -55,6 +55,11 @@ export class Peers {
     return state === "silent" || state === "unreachable";
   }
 
+  /** Connected and answering, as far as is known. */
+  ready(node: NodeNumber): boolean {
+    return node === this.self || this.session(node).state === "ready";
+  }
+
   /** Undefined when the node answers now; else why not. */
   async probe(node: NodeNumber, timeoutMs: number): Promise<string | undefined> {
     try {
