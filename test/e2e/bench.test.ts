@@ -4,12 +4,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchResult } from "../../src/bench/run.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
-import { scratch, startCluster } from "./harness.ts";
+import { PATIENCE_MS, scratch, startCluster } from "./harness.ts";
 
 let cluster: LocalCluster;
 beforeAll(async () => {
   cluster = await startCluster();
-});
+}, PATIENCE_MS);
 afterAll(() => cluster?.stop());
 
 async function bench(...args: readonly string[]): Promise<BenchResult> {

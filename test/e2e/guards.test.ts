@@ -6,13 +6,13 @@ import { Exit } from "../../src/base/errors.ts";
 import { treeOf } from "../../src/tools/file-trees.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import type { CommandResult } from "../../src/tools/run-command.ts";
-import { putText, startCluster, textOf } from "./harness.ts";
+import { PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
 
 let cluster: LocalCluster;
 beforeAll(async () => {
   cluster = await startCluster();
   await putText(cluster, "/a", "x");
-});
+}, PATIENCE_MS);
 afterAll(() => cluster?.stop());
 
 /** Runs a server that must refuse to start, with words and without a stack trace. */

@@ -6,7 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { parseAddress } from "../../src/base/units.ts";
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
-import { bytesOf, putText, startCluster, textOf } from "./harness.ts";
+import { bytesOf, PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
 import { batchOf, endOf, PlainClient } from "./plain-client.ts";
 
 /** A DataNode that keeps what nobody takes would grow far beyond this. */
@@ -15,7 +15,7 @@ const RESIDENT_BYTES_MAX = 500 * 2 ** 20;
 let cluster: LocalCluster;
 beforeAll(async () => {
   cluster = await startCluster();
-});
+}, PATIENCE_MS);
 afterAll(() => cluster?.stop());
 
 function servers() {

@@ -6,12 +6,12 @@ import { checksumOf } from "../../src/base/checksum.ts";
 import { Exit } from "../../src/base/errors.ts";
 import { treeOf } from "../../src/tools/file-trees.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
-import { bytesOf, fails, makeTree, putText, scratch, startCluster, textOf } from "./harness.ts";
+import { bytesOf, fails, makeTree, PATIENCE_MS, putText, scratch, startCluster, textOf } from "./harness.ts";
 
 let cluster: LocalCluster;
 beforeAll(async () => {
   cluster = await startCluster();
-});
+}, PATIENCE_MS);
 afterAll(() => cluster?.stop());
 
 interface Row {
