@@ -40,7 +40,7 @@ const DATABASE: Readonly<Record<Role, string>> = { datanode: "node.db", supernod
 const FORMAT: Readonly<Record<Role, number>> = { datanode: NODE_MIGRATIONS.length, supernode: MAP_MIGRATIONS.length };
 const LOCK = "lock.db";
 /** What a first start that was interrupted leaves, and what file systems put into their root. */
-const NOBODYS = new Set([LOCK, `${LOCK}-journal`, TEMPORARY_IDENTITY, "lost+found"]);
+const NOBODYS = new Set([LOCK, TEMPORARY_IDENTITY, "lost+found"]);
 
 /**
  * Opens a server's data directory, creating it when it is missing or empty.

@@ -163,11 +163,6 @@ export class Database {
     return (pages - free) * PAGE_BYTES;
   }
 
-  /** For tests of a full disk: the database refuses to grow beyond this. */
-  limitPages(pages: number): void {
-    this.#driver.pragma(`max_page_count = ${pages}`);
-  }
-
   /** Further calls throw. Calling it twice does nothing. */
   close(): void {
     if (this.#driver.open) this.#driver.close();
@@ -246,6 +241,8 @@ export function lockFile(path: string): () => void {
   let driver: BetterSqlite3.Database | undefined;
   try {
     driver = new Driver(path, { timeout: 0 });
+    // The lock is all that counts: nothing is ever written, so there is no journal that a killed process could leave.
+    driver.pragma("journal_mode = MEMORY");
     driver.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     driver?.close();
