@@ -12,6 +12,8 @@ function stop(error: unknown): void {
   process.exit(Exit.BUG);
 }
 
+// What grpc-js would print on stderr of its own accord, every failure says better.
+process.env.GRPC_VERBOSITY ??= "NONE";
 process.on("uncaughtException", stop);
 process.on("unhandledRejection", stop);
 process.stderr.on("error", () => {});

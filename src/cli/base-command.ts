@@ -2,7 +2,7 @@
  * What every command shares: the common flags, the connection to a cluster, the bound on time. The description of a flag that
  * takes a value begins with the value's name in capitals (`qdfs help` shows it behind the flag).
  */
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { Command, Option } from "clipanion";
 import { type Exit, QdfsError } from "../base/errors.ts";
 import { parseAddresses, parseDuration } from "../base/units.ts";
@@ -99,12 +99,8 @@ export abstract class ClientCommand extends QdfsCommand {
 
 /** Who changes files: `user@host`. */
 export function author(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // No such user in the system's table, as in many containers.
-    return hostname();
-  }
+  const user = process.env.USER || process.env.LOGNAME || `uid${process.getuid?.() ?? ""}`;
+  return `${user}@${hostname()}`;
 }
 
 /** What a server or a bench logs to stderr. */

@@ -134,3 +134,8 @@ export function isoTime(ms: number): string | null {
 export function humanTime(ms: number): string {
   return (isoTime(ms) ?? "-").replace("T", " ").replace(/\.\d+Z$/, "Z");
 }
+
+/** To the microsecond: more digits are noise. */
+export function roundedMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

@@ -23,7 +23,7 @@ export interface Ready {
  */
 export const PARENT_ENV = "QDFS_CHILD_OF_UP";
 /** How long a child that lost its parent may drain. */
-const ORPHAN_DRAIN_MS = 1_000;
+const ORPHAN_DRAIN_MS = 800;
 
 /**
  * Prints the ready line, waits for SIGTERM, SIGINT or the parent's end, drains. A second signal ends the process at once, and
@@ -35,13 +35,10 @@ export async function serveUntilStopped(output: Output, ready: Ready, words: str
   await output.flush();
   const { orphan, why } = await stopped;
   output.notice(`qdfs ${ready.role} ${ready.id}: ${why}, draining`);
-  const limit = setTimeout(() => process.exit(Exit.DONE), orphan ? ORPHAN_DRAIN_MS : DRAIN_MS);
-  try {
-    await drain();
-  } catch (error) {
-    output.notice(`qdfs ${ready.role} ${ready.id}: while draining: ${messageOf(error)}`);
-  }
-  clearTimeout(limit);
+  await Promise.race([
+    drain().catch((error: unknown) => output.notice(`qdfs ${ready.role} ${ready.id}: while draining: ${messageOf(error)}`)),
+    Bun.sleep(orphan ? ORPHAN_DRAIN_MS : DRAIN_MS),
+  ]);
   if (orphan && process.env[PARENT_ENV] === "temporary") removeData(ready.dataDir);
   return Exit.DONE;
 }

@@ -10,7 +10,7 @@ import { ClientCommand } from "../base-command.ts";
 import { isLocalDirectory } from "../local-source.ts";
 import { LocalTree, writeLocalFile } from "../local-target.ts";
 import { consistencyFlag, parseConsistency, parseRange } from "../options.ts";
-import { type Output, sayIncomplete } from "../output.ts";
+import { type Output, roundedMs, sayIncomplete } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { startProgress } from "../progress.ts";
 import { Tally } from "../tally.ts";
@@ -145,12 +145,8 @@ function rowOf({ path, version, guarantee, ageMs }: GetResult, elapsedMs: number
     checksum,
     guarantee,
     ...(ageMs === undefined ? {} : { ageMs }),
-    elapsedMs: rounded(elapsedMs),
+    elapsedMs: roundedMs(elapsedMs),
   };
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }
 
 /** The file for `path` in a local directory, which is made when it was named with a `/` at its end. */

@@ -8,7 +8,7 @@ import { FILES_IN_FLIGHT, REPLICAS_MAX } from "../../limits.ts";
 import { author, ClientCommand } from "../base-command.ts";
 import { localFailure } from "../local-failure.ts";
 import { isLocalDirectory, localName, walk, withLocalFile } from "../local-source.ts";
-import type { Output } from "../output.ts";
+import { type Output, roundedMs } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { startProgress } from "../progress.ts";
 import { Tally } from "../tally.ts";
@@ -154,7 +154,7 @@ export class PutCommand extends ClientCommand {
 }
 
 function rowOf({ path, version, sizeBytes, checksum, guarantee, acks, elapsedMs }: PutResult): object {
-  return { path, version, sizeBytes, checksum, guarantee, acks, elapsedMs };
+  return { path, version, sizeBytes, checksum, guarantee, acks, elapsedMs: roundedMs(elapsedMs) };
 }
 
 function parseMetadata(pairs: readonly string[]): Readonly<Record<string, string>> {

@@ -29,8 +29,8 @@ export class SuperNodeCommand extends ServerCommand {
   });
 
   override async run(output: Output): Promise<Exit> {
-    const { parseQuorumSpec, QUORUM_DEFAULT } = await import("../../cluster/quorum-spec.ts");
-    const quorum = parseQuorumSpec(this.quorum ?? QUORUM_DEFAULT);
+    const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
+    const quorum = this.quorum === undefined ? undefined : parseQuorumSpec(this.quorum);
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
