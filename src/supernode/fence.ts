@@ -135,6 +135,12 @@ class Round {
     return mark !== undefined && this.#catalogue.hasTakenIn(mark.diskId, mark.current);
   }
 
+  /** Read to its mark, though perhaps not all of it is listed. */
+  #isCovered(number: NodeNumber): boolean {
+    const mark = this.#marks.get(number);
+    return mark !== undefined && this.#catalogue.log(mark.diskId).covered >= mark.current;
+  }
+
   #reached(counts: (number: NodeNumber) => boolean): boolean {
     return this.#sets.every((set) => set.nodes.filter(counts).length >= logNeed(set));
   }
@@ -144,11 +150,9 @@ class Round {
     const short = this.#sets.filter((set) => set.nodes.filter((number) => this.#takenIn(number)).length < logNeed(set));
     const numbers = [...new Set(short.flatMap((set) => set.nodes))].sort((a, b) => a - b);
     const silent = numbers.filter((number) => !this.#marks.has(number));
-    const unread = numbers.filter((number) => {
-      const mark = this.#marks.get(number);
-      return mark !== undefined && this.#catalogue.log(mark.diskId).covered < mark.current;
-    });
-    const waiting = numbers.length > silent.length + unread.length;
+    const heard = numbers.filter((number) => this.#marks.has(number));
+    const unread = heard.filter((number) => !this.#isCovered(number));
+    const waiting = heard.some((number) => this.#isCovered(number) && !this.#takenIn(number));
     const parts = [missingWords(silent), unreadWords(unread), waiting ? this.#unsettledWords() : ""];
     return parts.filter((part) => part !== "").join("; ");
   }
