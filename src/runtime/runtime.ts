@@ -4,8 +4,6 @@ import { writeSync } from "node:fs";
 import type { Clock, Random, Runtime, Timers } from "../ports.ts";
 import { type LogLevel, lineLog } from "./log.ts";
 
-export type { LogLevel } from "./log.ts";
-
 const STDERR = 2;
 
 const clock: Clock = {

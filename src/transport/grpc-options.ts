@@ -1,6 +1,9 @@
 /** What every channel, server and method of ours has, with the reasons (RUNTIME.md: gRPC in Bun). */
-import type { ChannelOptions, MethodDefinition, ServerOptions } from "@grpc/grpc-js";
+import { type ChannelOptions, logVerbosity, type MethodDefinition, type ServerOptions, setLogVerbosity } from "@grpc/grpc-js";
 import { KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS, MESSAGE_BYTES_MAX } from "../limits.ts";
+
+// What goes wrong is told once, by us: grpc-js would print it to stderr besides.
+setLogVerbosity(logVerbosity.NONE);
 
 /** node:http2's own bound on what a session buffers is in the way of ours. */
 const SESSION_MEMORY_MAX = 2 ** 32 - 1;
