@@ -219,9 +219,9 @@ function hasContent(register: CachedRegister): register is CachedRegister & { re
   return register.content !== undefined;
 }
 
-/** Roughly what a commit adds to the write-ahead log: whole pages, of the row's neighbours and the index too. */
-function logBytesOf(writes: NodeWrites): number {
-  let bytes = 2 * PAGE_BYTES + (writes.chosen.length + 2 * writes.trims.length + writes.chunks.length) * PAGE_BYTES;
-  for (const { head, content } of writes.accepts) bytes += 2 * PAGE_BYTES + head.length + (content?.length ?? 0);
+/** Roughly what a commit adds to the write-ahead log: a leaf of the index per accept and per trim; hints share pages. */
+function logBytesOf({ accepts, chosen, trims, chunks }: NodeWrites): number {
+  let bytes = (2 + accepts.length + chosen.length / 4 + trims.length + chunks.length) * PAGE_BYTES;
+  for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
   return bytes;
 }
