@@ -42,6 +42,15 @@ describe("what the change logs report is listed (P20)", () => {
     expect(await cluster.shown()).toEqual([]);
   });
 
+  test("reports of another configuration's ballot are not counted in this one's sets, but a hint counts", async () => {
+    const cluster = await ScriptedCluster.of(3);
+    for (const node of cluster.nodes) node.onSettle = () => ({});
+    cluster.accept([1, 2, 3], "/other", ballot(5, 1, 7), head(1));
+    cluster.accept([1], "/hint", ballot(5, 1, 7), head(1), true);
+    cluster.runtime.advance(UNSETTLED_AFTER_MS / 2);
+    expect(await cluster.shown()).toEqual(["/hint@1"]);
+  });
+
   test("an older version never takes the place of a newer one, in whatever order the reports come", async () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.node(3).reach = "silent";
@@ -59,14 +68,15 @@ describe("what the change logs report is listed (P20)", () => {
 
   test("a minority accept that never reached W is settled, and then listed", async () => {
     const cluster = await ScriptedCluster.of(3);
-    cluster.accept([2], "/a", ballot(5, 2), head(1));
+    const path = cluster.pathAt(1);
+    cluster.accept([2], path, ballot(5, 2), head(1));
     cluster.runtime.advance(UNSETTLED_AFTER_MS - 200);
     expect(await cluster.shown()).toEqual([]);
     cluster.runtime.advance(1_000);
-    expect(await cluster.shown()).toEqual(["/a@1"]);
+    expect(await cluster.shown()).toEqual([`${path}@1`]);
     // The replica that holds it was asked: its own value is part of what it finds.
-    expect(cluster.node(2).taken["settle"]).toBe(1);
-    expect(cluster.node(1).taken["settle"] ?? 0).toBe(0);
+    expect(cluster.node(2).taken.settle).toBe(1);
+    expect(cluster.node(1).taken.settle ?? 0).toBe(0);
   });
 
   test("a minority accept that a later version superseded is given up without a settle", async () => {
@@ -76,7 +86,7 @@ describe("what the change logs report is listed (P20)", () => {
     cluster.accept([1, 3], "/a", ballot(9, 1), head(1));
     cluster.runtime.advance(3_000);
     expect(await cluster.shown()).toEqual(["/a@1"]);
-    expect(cluster.nodes.map((node) => node.taken["settle"] ?? 0)).toEqual([0, 0, 0]);
+    expect(cluster.nodes.map((node) => node.taken.settle ?? 0)).toEqual([0, 0, 0]);
     expect(cluster.superNode.metrics()).toContain("qdfs_catalogue_pending_files 0");
   });
 
@@ -111,8 +121,8 @@ describe("what the change logs report is listed (P20)", () => {
     cluster.accept([1, 2], "/a", ballot(5, 3), head(1)); // its proposer died
     cluster.runtime.advance(1_000);
     expect(await cluster.shown()).toEqual(["/a@1"]);
-    expect((cluster.node(1).taken["read"] ?? 0) + (cluster.node(2).taken["read"] ?? 0)).toBe(1);
-    expect(cluster.nodes.map((node) => node.taken["settle"] ?? 0)).toEqual([0, 0, 0]);
+    expect((cluster.node(1).taken.read ?? 0) + (cluster.node(2).taken.read ?? 0)).toBe(1);
+    expect(cluster.nodes.map((node) => node.taken.settle ?? 0)).toEqual([0, 0, 0]);
   });
 
   test("a deletion goes from the files to the trash, with the size of what was deleted", async () => {
@@ -193,7 +203,7 @@ describe("many changes", () => {
 
   test("under load a log is asked for a few times a second only", async () => {
     const cluster = await ScriptedCluster.of(3);
-    const asked = () => cluster.node(1).taken["changes"] ?? 0;
+    const asked = () => cluster.node(1).taken.changes ?? 0;
     const before = asked();
     for (let i = 0; i < 1_000; i++) {
       cluster.accept([1, 2, 3], `/f${i}`, ballot(5 + i, 1), head(1));

@@ -1,6 +1,7 @@
 /** DataNodes that hold what the test says, in virtual time, around a real SuperNode over the memory stores. */
 import { QdfsError } from "../../src/base/errors.ts";
 import type { NodeNumber, Path } from "../../src/base/ids.ts";
+import { partitionOf } from "../../src/cluster/map.ts";
 import { parseQuorumSpec } from "../../src/cluster/quorum-spec.ts";
 import type { CatalogueStore, Session, SessionDialer } from "../../src/ports.ts";
 import { ABSENT, compareBallots, sameBallot } from "../../src/register/ballot.ts";
@@ -75,6 +76,8 @@ export class ScriptedNode {
   sequence = 0;
   /** What a settle asked of this node does; the default makes the highest value of the reachable nodes chosen. */
   onSettle: ((path: Path) => AnswerBody) | undefined;
+  /** Runs before a question about changes is answered. */
+  onChanges: (() => void) | undefined;
   readonly entries = new Map<Path, Entry>();
   readonly #runtime: FakeRuntime;
   #wake: (() => void)[] = [];
@@ -115,6 +118,7 @@ export class ScriptedNode {
         this.#runtime.timers.after(waitMs, resolve);
       });
     }
+    this.onChanges?.();
     const rows = [...this.entries].filter(([, entry]) => entry.sequence > after).sort(([, a], [, b]) => a.sequence - b.sequence);
     const changes = rows.slice(0, limit).map(([path, entry]) => ({
       sequence: entry.sequence,
@@ -193,6 +197,13 @@ export class ScriptedCluster implements SessionDialer {
     });
   }
 
+  /** A path whose home is this node. */
+  pathAt(home: NodeNumber): Path {
+    for (let i = 0; ; i++) {
+      if (this.superNode.map.partitions[partitionOf(`/p${i}`)]?.sets[0]?.nodes[0] === home) return `/p${i}`;
+    }
+  }
+
   /** The nodes of these numbers accept. */
   accept(numbers: readonly NodeNumber[], path: Path, at: Ballot, bytes: Uint8Array, chosen = false): void {
     for (const number of numbers) this.node(number).accept(path, at, bytes, chosen);
@@ -245,7 +256,7 @@ export class ScriptedCluster implements SessionDialer {
   }
 
   #settle(node: ScriptedNode, path: Path): AnswerBody {
-    node.taken["settle"] = (node.taken["settle"] ?? 0) + 1;
+    node.taken.settle = (node.taken.settle ?? 0) + 1;
     if (node.onSettle !== undefined) return node.onSettle(path);
     const up = this.nodes.filter((candidate) => candidate.reach === "up" && candidate.number > 0);
     if (up.length < 2) throw new QdfsError("QUORUM_UNAVAILABLE", "prepare needs 2 of 3, got 1");
