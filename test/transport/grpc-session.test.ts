@@ -1,20 +1,10 @@
-import { createServer } from "node:net";
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { GrpcServer } from "../../src/transport/grpc-server.ts";
 import { GrpcSessionDialer } from "../../src/transport/grpc-session.ts";
 import { type SessionWorld, sessionConformance } from "../conformance/session.ts";
+import { freePort } from "./free-port.ts";
 
 const runtime = realRuntime("quiet");
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 async function grpcWorld(): Promise<SessionWorld> {
   const servers: GrpcServer[] = [];

@@ -1,0 +1,146 @@
+/** What every ControlDialer with its serving end must do. */
+import { describe, expect, test } from "bun:test";
+import { QdfsError } from "../../src/base/errors.ts";
+import { CONTROL_CALL_MS, PARTITIONS } from "../../src/limits.ts";
+import type { ClusterApi, ControlDialer, Runtime, SuperNodeApi } from "../../src/ports.ts";
+import type { ClusterMap, ListRequest } from "../../src/wire/messages.ts";
+
+export interface ControlWorld {
+  readonly runtime: Runtime;
+  serve(api: ClusterApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
+  dialer(): ControlDialer;
+  deadAddress(): Promise<string>;
+  until<T>(promise: Promise<T>): Promise<T>;
+  close(): void;
+}
+
+const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4, inlineLimitBytes: 5, keepVersions: 6 };
+const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
+export const MAP: ClusterMap = {
+  clusterId: "c",
+  generation: 1,
+  version: 2 ** 50,
+  policy: POLICY,
+  nodes: [NODE],
+  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] })),
+  supernodes: ["h:0"],
+  waitingFor: "",
+};
+
+const refuse = async (): Promise<never> => {
+  throw new QdfsError("NOT_FOUND", "nothing – 無", { asked: ["x"] });
+};
+
+function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
+  return {
+    getMap: async () => ({ map: MAP, loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }], counter: 9 }),
+    join: async (request) => ({ number: request.number + 1, map: MAP }),
+    heartbeat: async () => ({ map: null, loads: [] }),
+    list: refuse,
+    usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
+    status: () => new Promise(() => {}),
+    ...overrides,
+  };
+}
+
+const LIST: ListRequest = { prefix: "/", recursive: true, node: 0, limit: 10, after: "", eventual: false, kind: 0 };
+
+export function controlConformance(name: string, makeWorld: () => ControlWorld): void {
+  async function outcome(world: ControlWorld, promise: Promise<unknown>): Promise<QdfsError> {
+    const caught = await world.until(
+      promise.then(
+        () => undefined,
+        (error) => error,
+      ),
+    );
+    expect(caught).toBeInstanceOf(QdfsError);
+    return caught;
+  }
+
+  describe(`${name}: control plane`, () => {
+    test("requests and replies arrive as they were sent, a whole map among them", async () => {
+      const world = makeWorld();
+      const { address } = await world.serve(superNode());
+      const api = world.dialer().connect(address);
+      expect(await world.until(api.getMap())).toEqual({
+        map: MAP,
+        loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
+        counter: 9,
+      });
+      const load = { number: 1, opsPerSec: 1, inFlight: 0 };
+      const beat = {
+        clusterId: "c",
+        load,
+        mapVersion: 1,
+        mapGeneration: 1,
+        usedBytes: 0,
+        capacityBytes: 0,
+        freeBytes: 0,
+        alarms: ["a"],
+        leaving: true,
+        catchingUp: 0,
+      };
+      expect(await world.until(api.heartbeat(beat))).toEqual({ map: null, loads: [] });
+      expect((await world.until(api.usage({ prefix: "/" }))).sizeBytes).toBe(2 ** 52);
+      api.close();
+      world.close();
+    });
+
+    test("an error arrives with its code, message and details", async () => {
+      const world = makeWorld();
+      const { address } = await world.serve(superNode());
+      const error = await outcome(world, world.dialer().connect(address).list(LIST));
+      expect([error.code, error.message, error.details]).toEqual(["NOT_FOUND", "nothing – 無", { asked: ["x"] }]);
+      world.close();
+    });
+
+    test("a DataNode serves the map and nothing else", async () => {
+      const world = makeWorld();
+      const { address } = await world.serve({ getMap: superNode().getMap });
+      const api = world.dialer().connect(address);
+      expect((await world.until(api.getMap())).counter).toBe(9);
+      expect((await outcome(world, api.list(LIST))).code).toBe("NOT_ALLOWED");
+      world.close();
+    });
+
+    test("a refused connection is told at once, and a server that comes up there is found by the next call", async () => {
+      const world = makeWorld();
+      const address = await world.deadAddress();
+      const api = world.dialer().connect(address);
+      const startMs = world.runtime.clock.monotonicMs();
+      const error = await outcome(world, api.getMap());
+      expect(world.runtime.clock.monotonicMs() - startMs).toBeLessThan(500);
+      expect([error.code, error.message]).toEqual(["CLUSTER_UNREACHABLE", `no server answers at ${address}: connection refused`]);
+      await world.serve(superNode(), address);
+      expect((await world.until(api.getMap())).counter).toBe(9);
+      world.close();
+    });
+
+    test("a server that dies is noticed at once; restarted, it answers the next call", async () => {
+      const world = makeWorld();
+      const { address, kill } = await world.serve(superNode());
+      const api = world.dialer().connect(address);
+      await world.until(api.getMap());
+      const call = outcome(world, api.status({ eventual: false }));
+      await world.until(api.getMap());
+      const startMs = world.runtime.clock.monotonicMs();
+      kill();
+      expect((await call).code).toBe("CLUSTER_UNREACHABLE");
+      expect(world.runtime.clock.monotonicMs() - startMs).toBeLessThan(200);
+      expect((await outcome(world, api.getMap())).code).toBe("CLUSTER_UNREACHABLE");
+      await world.serve(superNode(), address);
+      expect((await world.until(api.getMap())).counter).toBe(9);
+      world.close();
+    });
+
+    test("a call that is not answered ends in its time", async () => {
+      const world = makeWorld();
+      const { address } = await world.serve(superNode());
+      const startMs = world.runtime.clock.monotonicMs();
+      const error = await outcome(world, world.dialer().connect(address).status({ eventual: true }));
+      expect(error.code).toBe("CLUSTER_UNREACHABLE");
+      expect(world.runtime.clock.monotonicMs() - startMs).toBeWithin(CONTROL_CALL_MS - 50, CONTROL_CALL_MS + 500);
+      world.close();
+    }, 20_000);
+  });
+}

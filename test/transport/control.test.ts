@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { CONNECT_MS } from "../../src/limits.ts";
+import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
+import { realRuntime } from "../../src/runtime/runtime.ts";
+import { GrpcControlDialer } from "../../src/transport/grpc-control.ts";
+import { GrpcServer } from "../../src/transport/grpc-server.ts";
+import { MemoryControlDialer } from "../../src/transport/memory-control.ts";
+import { MemoryNetwork } from "../../src/transport/memory-network.ts";
+import { controlConformance } from "../conformance/control.ts";
+import { freePort } from "./free-port.ts";
+
+controlConformance("memory", () => {
+  const runtime = new FakeRuntime();
+  const network = new MemoryNetwork(runtime);
+  return {
+    runtime,
+    serve: async (control, address = "server") => {
+      const listener = network.listen(address, { control });
+      return { address, kill: () => listener.close() };
+    },
+    dialer: () => new MemoryControlDialer(network, "client", runtime),
+    deadAddress: async () => "nobody",
+    until: (promise) => runtime.until(promise),
+    close: () => {},
+  };
+});
+
+controlConformance("gRPC", () => {
+  const runtime = realRuntime("quiet");
+  const servers: GrpcServer[] = [];
+  return {
+    runtime,
+    serve: async (control, address) => {
+      const server = new GrpcServer(runtime, { host: "127.0.0.1", port: Number(address?.split(":")[1] ?? 0), control });
+      servers.push(server);
+      return { address: await server.start(), kill: () => server.stop() };
+    },
+    dialer: () => new GrpcControlDialer(runtime),
+    deadAddress: async () => `127.0.0.1:${await freePort()}`,
+    until: async (promise) => await promise,
+    close: () => {
+      for (const server of servers) server.stop();
+    },
+  };
+});
+
+test("a host that takes the connection and says nothing is given up after CONNECT_MS", async () => {
+  const mute = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => mute.once("listening", resolve));
+  const address = mute.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const startMs = performance.now();
+  const code = await new GrpcControlDialer(realRuntime("quiet"))
+    .connect(`127.0.0.1:${port}`)
+    .getMap()
+    .catch((error) => error.code);
+  expect(code).toBe("CLUSTER_UNREACHABLE");
+  expect(performance.now() - startMs).toBeWithin(CONNECT_MS - 50, CONNECT_MS + 500);
+  mute.close();
+});
