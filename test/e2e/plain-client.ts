@@ -1,6 +1,6 @@
 /** A gRPC client that knows nothing of qdfs but its .proto files: what a stranger would write. */
 import { isAbsolute, join, resolve } from "node:path";
-import { Client, type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 
 const PROTO = resolve(import.meta.dir, "../../proto");
@@ -83,6 +83,16 @@ export class PlainClient implements Disposable {
     const decoded = type.toObject(type.decode(await answer));
     stream.end();
     return decoded;
+  }
+}
+
+/** The gRPC status code that a call ends with. (Bun's `expect().rejects` turns the event loop itself, in which answers get lost.) */
+export async function codeOfCall(call: Promise<unknown>): Promise<number | undefined> {
+  try {
+    await call;
+    return status.OK;
+  } catch (error) {
+    return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : undefined;
   }
 }
 

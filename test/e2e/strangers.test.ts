@@ -7,7 +7,7 @@ import { parseAddress } from "../../src/base/units.ts";
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import { bytesOf, PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
-import { batchOf, endOf, PlainClient } from "./plain-client.ts";
+import { batchOf, codeOfCall, endOf, PlainClient } from "./plain-client.ts";
 
 /** A DataNode that keeps what nobody takes would grow far beyond this. */
 const RESIDENT_BYTES_MAX = 500 * 2 ** 20;
@@ -27,7 +27,7 @@ describe("a standard client", () => {
     for (const { ready } of servers()) {
       using client = new PlainClient(ready.grpc);
       expect(await client.health("")).toBe("SERVING");
-      await expect(client.health("no.such.Service")).rejects.toMatchObject({ code: status.NOT_FOUND });
+      expect(await codeOfCall(client.health("no.such.Service"))).toBe(status.NOT_FOUND);
     }
   });
 
@@ -42,7 +42,7 @@ describe("a standard client", () => {
 
   test("is told of a method that is not there", async () => {
     using client = new PlainClient(cluster.node(0).ready.grpc);
-    await expect(client.unary("/qdfs.v1.DataNode/Nonsense", Buffer.of())).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+    expect(await codeOfCall(client.unary("/qdfs.v1.DataNode/Nonsense", Buffer.of()))).toBe(status.UNIMPLEMENTED);
   });
 });
 
@@ -105,7 +105,7 @@ describe("a broken client does no harm when it", () => {
     }
     using client = new PlainClient(cluster.supernode.ready.grpc);
     const call = client.unary("/qdfs.v1.SuperNode/Join", Buffer.alloc(8 * 2 ** 20));
-    await expect(call).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect(await codeOfCall(call)).toBe(status.RESOURCE_EXHAUSTED);
   });
 
   test("sends without end what is well formed and senseless", async () => {
@@ -135,7 +135,7 @@ describe("a broken client does no harm when it", () => {
     const endMs = performance.now() + durationMs;
     while (open && performance.now() < endMs) {
       if (stream.write(message)) await new Promise((resolve) => setImmediate(resolve));
-      else await Promise.race([new Promise((resolve) => stream.once("drain", resolve)), Bun.sleep(100)]);
+      else await Bun.sleep(5);
     }
     expect(residentBytes(cluster.node(0).pid)).toBeLessThan(RESIDENT_BYTES_MAX);
     stream.cancel();
