@@ -59,11 +59,11 @@ if (major < 20) fail(`Node.js 20 or newer is needed, this is ${process.version}`
 if (!(isStamped() && bunRuns())) {
   if (!isInstalled()) {
     process.stderr.write("setup: installing dependencies (npm ci)\n");
-    if (!npm("ci", "--no-audit", "--no-fund", "--loglevel=error")) fail("npm ci failed; see above");
+    // Without install scripts: npm would compile better-sqlite3, whose package brings the binary that we use. Bun's comes below.
+    if (!npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")) fail("npm ci failed; see above");
   }
   if (!bunRuns()) {
-    // Where install scripts are switched off, Bun's own has not put its binary in place yet.
-    process.stderr.write("setup: putting Bun's binary in place\n");
+    // Bun's own install script, which npm was told not to run: puts the binary of this platform in place.
     spawnSync(process.execPath, [join(MODULES, "bun", "install.js")], { cwd: join(MODULES, "bun"), stdio: ["ignore", 2, 2] });
     if (!bunRuns()) fail("Bun's binary does not run here; `node_modules/.bin/bun --version` says why");
   }
