@@ -76,8 +76,10 @@ export const ALARMS_MAX = 20;
 export const LIST_PAGE_MAX = 5000;
 /** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */
 export const CHUNKS_IN_FLIGHT = 4;
-/** Buffers of an upload, at most this many bytes in all: CHUNKS_IN_FLIGHT chunks, one being filled, one whose last copy is late. */
-export const UPLOAD_BUFFER_BYTES_MAX = 24 * MIB;
+/** Buffers of one transfer, at most this many bytes in all: CHUNKS_IN_FLIGHT chunks and the one being filled. */
+export const TRANSFER_BUFFER_BYTES_MAX = 20 * MIB;
+/** A client asks for a collection of garbage each time it has moved so many bytes of chunks. */
+export const COLLECT_EVERY_BYTES = 48 * MIB;
 /** Files that a recursive command moves at a time. */
 export const FILES_IN_FLIGHT = 64;
 
@@ -109,7 +111,7 @@ export const CONFLICT_BACKOFF_MAX_MS = 200;
 export const RECONNECT_BASE_MS = 50;
 export const RECONNECT_MAX_MS = 1_000;
 /** How long a connection attempt may take. */
-export const CONNECT_MS = 2_000;
+export const CONNECT_MS = 4_000;
 /** How long a client goes on after definite failures before it reports one: too few replicas is said within about 5 s. */
 export const UNAVAILABLE_PATIENCE_MS = 3_000;
 /** Pause before a replica that failed is asked again: drawn from half to all of base × 2^tries, at most the maximum. */
@@ -130,7 +132,7 @@ export const CHUNK_LAGGARD_MS = 10_000;
 /** How long a closing client waits for the last copies of chunks that are durable at W. */
 export const CLOSE_PATIENCE_MS = 1_000;
 /** How long a client tries to reach a cluster before it says CLUSTER_UNREACHABLE (CLI.md: within 5 s). */
-export const REACH_CLUSTER_MS = 3_000;
+export const REACH_CLUSTER_MS = 4_500;
 /** gRPC keepalive: a ping this often, and a session is torn down when it is not answered in time. */
 export const KEEPALIVE_MS = 10_000;
 export const KEEPALIVE_TIMEOUT_MS = 5_000;

@@ -7,6 +7,7 @@ import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { HttpBulkClient } from "../transport/http-bulk-client.ts";
 import { assemble } from "./assemble.ts";
 import type { Client } from "./client.ts";
+import { FrugalBulkClient } from "./frugal-bulk.ts";
 import { noMapCache } from "./map-cache.ts";
 import { defaultCacheDir, FileMapCache } from "./map-cache-files.ts";
 
@@ -41,7 +42,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     control: new GrpcControlDialer(runtime),
     sessions: (counter, clusterId) =>
       new GrpcSessionDialer(runtime, counter, () => ({ clusterId: clusterId(), node: 0, version: VERSION })),
-    bulk: new HttpBulkClient(runtime),
+    bulk: new FrugalBulkClient(new HttpBulkClient(runtime), runtime.clock, () => Bun.gc(true)),
   });
 }
 

@@ -12,8 +12,8 @@ import {
   CHUNKS_IN_FLIGHT,
   RETRY_BASE_MS,
   RETRY_MAX_MS,
+  TRANSFER_BUFFER_BYTES_MAX,
   UNAVAILABLE_PATIENCE_MS,
-  UPLOAD_BUFFER_BYTES_MAX,
 } from "../limits.ts";
 import type { ChunkId, Runtime } from "../ports.ts";
 import type { ChunkList, Version } from "../wire/messages.ts";
@@ -58,7 +58,7 @@ export async function* download(
   const start = range?.start ?? 0;
   const end = range?.end ?? sizeBytes - 1;
   const last = Math.floor(end / chunkSizeBytes);
-  const ahead = Math.max(1, Math.min(CHUNKS_IN_FLIGHT, Math.floor(UPLOAD_BUFFER_BYTES_MAX / chunkSizeBytes)));
+  const ahead = Math.max(1, Math.min(CHUNKS_IN_FLIGHT, Math.floor(TRANSFER_BUFFER_BYTES_MAX / chunkSizeBytes)));
   const whole = range === undefined ? await streamingChecksum() : undefined;
   const abort = new AbortController();
   const fetching: Promise<Uint8Array>[] = [];

@@ -7,7 +7,7 @@ import { CHECKSUM_BYTES, checksumOf, formatChecksum, streamingChecksum, xxh3 } f
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { chunkPartitionOf } from "../cluster/map.ts";
-import { CHUNK_BYTES_MAX, CHUNK_STRAGGLE_MS, CHUNKS_IN_FLIGHT, CHUNKS_MAX, UPLOAD_BUFFER_BYTES_MAX } from "../limits.ts";
+import { CHUNK_BYTES_MAX, CHUNK_STRAGGLE_MS, CHUNKS_IN_FLIGHT, CHUNKS_MAX, TRANSFER_BUFFER_BYTES_MAX } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import type { ChunkList } from "../wire/messages.ts";
 import { ChunkPut } from "./chunk-put.ts";
@@ -103,7 +103,7 @@ class Uploading {
     this.#chunkSizeBytes = chunkSizeBytes;
     this.#upload = ports.runtime.random.hex(16);
     this.#inbox = new Inbox(ports.runtime.timers);
-    this.#buffers = Math.max(2, Math.min(CHUNKS_IN_FLIGHT + 2, Math.floor(UPLOAD_BUFFER_BYTES_MAX / chunkSizeBytes)));
+    this.#buffers = Math.max(2, Math.min(CHUNKS_IN_FLIGHT + 1, Math.floor(TRANSFER_BUFFER_BYTES_MAX / chunkSizeBytes)));
     this.#failed = new Promise((_, reject) => {
       this.#rejectFailed = reject;
     });
