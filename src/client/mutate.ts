@@ -69,6 +69,8 @@ class Mutating {
   readonly #causes = new Map<NodeNumber, string>();
   #operation: OperationId;
   #configuration: Configuration | undefined;
+  /** Somebody said, or everybody showed, that too few replicas are there. */
+  #lacking = false;
   /** A first attempt's refusal that another attempt may still contradict. */
   #refusal: QdfsError | undefined;
   /** The most telling definite failure so far. */
@@ -101,7 +103,7 @@ class Mutating {
       if (leftMs <= 0) throw this.#ended("DEADLINE", `not done within ${this.#mutation.budgetMs} ms`);
       const event = await this.#inbox.next(Math.min(waitMs, leftMs));
       if (event === undefined) {
-        if (this.#elapsedMs() >= GIVE_UP_MS) throw this.#ended("NODE_SILENT", "too few replicas answer");
+        if (this.#lacking && this.#elapsedMs() >= GIVE_UP_MS) throw this.#ended("NODE_SILENT", "too few replicas answer");
         // Silence: the next replica. With every replica asked already, wait longer.
         if (this.#leftMs() > 0) waitMs = this.#outOfPatience() ? this.#untilGivingUp() : Math.max(await this.#send(), waitMs * 2);
         continue;
@@ -122,9 +124,9 @@ class Mutating {
     return this.#mutation.budgetMs - this.#elapsedMs();
   }
 
-  /** Nothing more is sent while replicas are unavailable for so long. */
+  /** Nothing more is sent when replicas have been lacking for so long. Mere slowness has the whole budget. */
   #outOfPatience(): boolean {
-    return this.#elapsedMs() >= UNAVAILABLE_PATIENCE_MS;
+    return this.#lacking && this.#elapsedMs() >= UNAVAILABLE_PATIENCE_MS;
   }
 
   #untilGivingUp(): number {
@@ -220,6 +222,7 @@ class Mutating {
     const free = replicas.filter((replica) => !this.#pendingAt.has(replica));
     if (free.some((replica) => !this.#tries.has(replica))) return await this.#send();
     const busy = code === "CONFLICT" || code === "OVERLOADED";
+    this.#lacking ||= !busy && (tells(code) || this.#attempts.pending === 0);
     if (!busy && this.#outOfPatience()) {
       if (this.#attempts.pending === 0) throw this.#ended(code, "no replica could do it");
       return this.#untilGivingUp(); // what is under way may still end with an answer that leaves nothing open

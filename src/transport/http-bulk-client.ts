@@ -19,19 +19,31 @@ export class HttpBulkClient implements BulkClient {
     this.#runtime = runtime;
   }
 
-  async putChunk(http: string, chunk: ChunkId, owner: Path, bytes: Uint8Array, checksum: string): Promise<Receipt> {
+  async putChunk(
+    http: string,
+    chunk: ChunkId,
+    owner: Path,
+    bytes: Uint8Array,
+    checksum: string,
+    signal?: AbortSignal,
+  ): Promise<Receipt> {
     const headers = { [OWNER_HEADER]: encodeURIComponent(owner), [CHECKSUM_HEADER]: checksum };
     const request = { method: "PUT", headers, body: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) };
-    return await this.#exchange(http, chunkUrl(http, chunk), request, bytes.length, async (response) => {
+    return await this.#exchange(http, chunkUrl(http, chunk), request, { sentBytes: bytes.length, signal }, async (response) => {
       const receipt = parseReceipt(await response.json());
       if (receipt?.chunk === chunk && receipt.checksum === checksum) return receipt;
       throw new QdfsError("CORRUPT", "the receipt is for other bytes", { http, chunk });
     });
   }
 
-  async getChunk(http: string, chunk: ChunkId, range?: { start: number; end: number }): Promise<Uint8Array> {
+  async getChunk(
+    http: string,
+    chunk: ChunkId,
+    range?: { start: number; end: number },
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
     const init = range === undefined ? {} : { headers: { range: `bytes=${range.start}-${range.end}` } };
-    return await this.#exchange(http, chunkUrl(http, chunk), init, 0, async (response, within) => {
+    return await this.#exchange(http, chunkUrl(http, chunk), init, { sentBytes: 0, signal }, async (response, within) => {
       const sizeBytes = Number(response.headers.get("content-length") ?? 0);
       if (sizeBytes > CHUNK_BYTES_MAX) throw new QdfsError("CORRUPT", `a chunk of ${sizeBytes} bytes`, { http, chunk });
       within(spanMs(sizeBytes));
@@ -41,7 +53,7 @@ export class HttpBulkClient implements BulkClient {
 
   async reportChunk(http: string, chunk: ChunkId): Promise<void> {
     try {
-      await this.#exchange(http, `${chunkUrl(http, chunk)}/report`, { method: "POST" }, 0, async () => {});
+      await this.#exchange(http, `${chunkUrl(http, chunk)}/report`, { method: "POST" }, { sentBytes: 0 }, async () => {});
     } catch (error) {
       if (!(error instanceof QdfsError)) throw error;
       this.#runtime.log.debug("a bad copy could not be reported", { http, chunk, error });
@@ -58,12 +70,15 @@ export class HttpBulkClient implements BulkClient {
     http: string,
     url: string,
     init: RequestInit,
-    sentBytes: number,
+    { sentBytes, signal }: { readonly sentBytes: number; readonly signal?: AbortSignal },
     take: (response: Response, within: (ms: number) => void) => Promise<T>,
   ): Promise<T> {
     bypassProxies(http);
     if (this.#closed) throw new QdfsError("NODE_UNREACHABLE", "the client was closed", { http });
     const abort = new AbortController();
+    const unwanted = (): void => abort.abort();
+    signal?.addEventListener("abort", unwanted);
+    if (signal?.aborted) unwanted();
     this.#underWay.add(abort);
     let limitMs = spanMs(sentBytes);
     const timeOut = (): void => abort.abort();
@@ -83,9 +98,11 @@ export class HttpBulkClient implements BulkClient {
       return await take(response, within);
     } catch (error) {
       if (error instanceof QdfsError) throw error;
+      if (signal?.aborted) throw new QdfsError("NODE_SILENT", "ended: not wanted any more", { http });
       throw this.#failure(http, error, abort.signal.aborted ? `timed out after ${limitMs} ms` : undefined);
     } finally {
       cancel();
+      signal?.removeEventListener("abort", unwanted);
       this.#underWay.delete(abort);
     }
   }
