@@ -175,6 +175,8 @@ export const SETTLE_FOR_LISTING_MS = 150;
 /** A chosen change whose head has not come with its proposer's log for this long is asked for; sooner if a listing waits. */
 export const HEAD_FETCH_AFTER_MS = 250;
 export const HEAD_FETCH_FOR_LISTING_MS = 30;
+/** While no listing waits, the catalogue is written at most this often. */
+export const CATALOGUE_COMMIT_MS = 400;
 /** How often the SuperNode does what can wait: storing cursors, checkpoints. */
 export const SUPERNODE_MAINTENANCE_MS = 1_000;
 /** A DataNode with less room than this is in the alarms, well before it refuses bytes at FREE_BYTES_MIN. */

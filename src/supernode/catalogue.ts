@@ -10,31 +10,37 @@
 import { codeOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { configurationOf, partitionOf } from "../cluster/map.ts";
-import { CHANGES_MAX, PENDING_CHANGES_MAX, RECENT_LISTED_MAX } from "../limits.ts";
+import { CATALOGUE_COMMIT_MS, CHANGES_MAX, PENDING_CHANGES_MAX, RECENT_LISTED_MAX } from "../limits.ts";
 import type { CatalogueFile, CatalogueStore, CatalogueWrites, Runtime } from "../ports.ts";
 import { compareBallots, formatBallot, isAbsent } from "../register/ballot.ts";
 import { type HeadSummary, summarizeHead } from "../wire/head-summary.ts";
 import type { Ballot, ChangeBatch, ClusterMap } from "../wire/messages.ts";
 import { FollowedLog } from "./followed-log.ts";
 import { PendingFile } from "./pending-file.ts";
+import { RecentBallots } from "./recent-ballots.ts";
 
 export class Catalogue {
   readonly #runtime: Runtime;
   readonly #store: CatalogueStore;
   readonly #map: () => ClusterMap;
+  readonly #hurried: () => boolean;
   readonly #logs = new Map<string, FollowedLog>();
   /** Files with reports above what is listed, the one that waits longest first. */
   readonly #pending = new Map<Path, PendingFile>();
   /** Pending files with something to list. */
   readonly #ready = new Set<PendingFile>();
-  /** What was listed lately, the latest last: most reports of the slowest replica end here. */
-  readonly #recent = new Map<Path, Ballot>();
+  /** What was listed lately: most reports of the slowest replica end here. */
+  readonly #recent = new RecentBallots(RECENT_LISTED_MAX);
   /** Logs whose `resolved` is ahead of the stored cursor. */
   readonly #moved = new Set<FollowedLog>();
   readonly #watchers = new Set<() => void>();
+  #committedMs: number;
 
-  constructor(runtime: Runtime, store: CatalogueStore, map: () => ClusterMap) {
+  /** `hurried`: a listing waits, so what is taken in is listed at once. */
+  constructor(runtime: Runtime, store: CatalogueStore, map: () => ClusterMap, hurried: () => boolean) {
     this.#runtime = runtime;
+    this.#hurried = hurried;
+    this.#committedMs = runtime.clock.monotonicMs();
     this.#store = store;
     this.#map = map;
   }
@@ -54,7 +60,7 @@ export class Catalogue {
     return this.log(diskId).waiting >= PENDING_CHANGES_MAX;
   }
 
-  /** Takes one answer of a log in. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE: nothing is lost, `commit` tries again */
+  /** Takes one answer of a log in. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE: nothing is lost, the next commit tries again */
   take(node: NodeNumber, batch: ChangeBatch): void {
     const log = this.log(batch.diskId);
     const before = log.through;
@@ -66,7 +72,7 @@ export class Catalogue {
     }
     const complete = batch.changes.length < CHANGES_MAX;
     log.readThrough(batch.through, batch.current, complete, this.#runtime.clock.monotonicMs());
-    this.commit();
+    if (this.#hurried()) this.commit();
   }
 
   /** A replica holds this ballot of the file (a head read), or a coordinator settled it (`node` undefined). @throws as take */
@@ -80,12 +86,12 @@ export class Catalogue {
   #report(path: Path, node: NodeNumber | undefined, ballot: Ballot, chosen: boolean, head: Uint8Array): boolean {
     const recent = this.#recent.get(path);
     if (recent !== undefined && compareBallots(ballot, recent) <= 0) return false;
-    const partition = partitionOf(path);
     let pending = this.#pending.get(path);
     if (pending === undefined) {
-      pending = new PendingFile(path, this.#runtime.clock.monotonicMs());
+      pending = new PendingFile(path, partitionOf(path), this.#runtime.clock.monotonicMs());
       this.#pending.set(path, pending);
     }
+    const { partition } = pending;
     const file = head.length === 0 ? undefined : this.#summary(path, partition, ballot, head);
     if (pending.add({ ballot, node, chosen, file }, configurationOf(this.#map(), partition))) this.#ready.add(pending);
     return true;
@@ -101,8 +107,14 @@ export class Catalogue {
     }
   }
 
+  /** `commit`, unless there was one a moment ago: large transactions cost less, and of a hot file only the last version is written. */
+  commitWhenDue(): void {
+    if (this.#runtime.clock.monotonicMs() - this.#committedMs >= CATALOGUE_COMMIT_MS) this.commit();
+  }
+
   /** Lists what can be listed. The cursors that this moves are stored with the next entries, or by `storeCursors`. */
   commit(): void {
+    this.#committedMs = this.#runtime.clock.monotonicMs();
     if (this.#ready.size > 0) {
       const listed = [...this.#ready].flatMap((pending) => pending.listable ?? []);
       // Version 0 was never written: such a head only carries recorded refusals (P13).
@@ -130,9 +142,7 @@ export class Catalogue {
   }
 
   #settledThrough(path: Path, ballot: Ballot): void {
-    this.#recent.delete(path);
     this.#recent.set(path, ballot);
-    if (this.#recent.size > RECENT_LISTED_MAX) for (const oldest of this.#recent.keys()) if (this.#recent.delete(oldest)) break;
     const pending = this.#pending.get(path);
     if (pending === undefined) return;
     const done = pending.settledThrough(ballot, this.#runtime.clock.monotonicMs());

@@ -29,6 +29,7 @@ export interface Report {
 
 export class PendingFile {
   readonly path: Path;
+  readonly partition: number;
   /** Since when the lowest candidate waits, monotonic. */
   sinceMs: number;
   /** What the catalogue holds, where that was looked up or listed just now. */
@@ -43,8 +44,9 @@ export class PendingFile {
   /** By ballot, rising. Never empty while the file is pending. */
   #candidates: Candidate[] = [];
 
-  constructor(path: Path, nowMs: number) {
+  constructor(path: Path, partition: number, nowMs: number) {
     this.path = path;
+    this.partition = partition;
     this.sinceMs = nowMs;
   }
 

@@ -8,7 +8,7 @@
  */
 import { codeOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { configurationOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { configurationOf, replicasOf } from "../cluster/map.ts";
 import {
   HEAD_FETCH_AFTER_MS,
   HEAD_FETCH_FOR_LISTING_MS,
@@ -47,7 +47,8 @@ export class Settler {
     const nowMs = this.#runtime.clock.monotonicMs();
     for (const pending of this.#catalogue.waitingFor(Math.min(headMs, settleMs))) {
       if (this.#inFlight >= SETTLES_IN_FLIGHT) return;
-      if (pending.busy || nowMs < pending.triedAtMs + pauseMs(pending, hurried) || this.#catalogue.isListed(pending)) continue;
+      if (pending.busy || pending.listable !== undefined) continue; // it will be listed with the next commit
+      if (nowMs < pending.triedAtMs + pauseMs(pending, hurried) || this.#catalogue.isListed(pending)) continue;
       const headless = pending.headless;
       if (headless !== undefined) void this.#run(pending, () => this.#fetchHead(pending, headless));
       else if (nowMs - pending.sinceMs >= settleMs) void this.#run(pending, () => this.#settle(pending));
@@ -95,7 +96,7 @@ export class Settler {
   }
 
   #configuration(pending: PendingFile): Configuration {
-    return configurationOf(this.#nodes.map(), partitionOf(pending.path));
+    return configurationOf(this.#nodes.map(), pending.partition);
   }
 
   /** Those that are up first; among these the reporters, in the order given (home first). */

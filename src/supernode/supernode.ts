@@ -82,7 +82,7 @@ export class SuperNode implements SuperNodeApi {
     this.#admission = new Admission(this.#membership, dialer);
     const map = () => this.#membership.map;
     this.#nodes = new DialedNodes(map, dialer);
-    this.#catalogue = new Catalogue(runtime, parts.catalogue, map);
+    this.#catalogue = new Catalogue(runtime, parts.catalogue, map, () => this.#fence.hurried);
     this.#settler = new Settler(runtime, this.#catalogue, this.#nodes);
     this.#fence = new Fence(runtime, this.#catalogue, this.#nodes, () => this.#hurry());
     this.#startedMs = runtime.clock.monotonicMs();
@@ -180,12 +180,14 @@ export class SuperNode implements SuperNodeApi {
   /** A listing waits. */
   #hurry(): void {
     for (const follower of this.#followers.values()) follower.wake();
+    this.#progress(() => this.#catalogue.commit());
     this.#settler.sweep(true);
   }
 
   #armSweep(): void {
     this.#cancelSweep = this.#runtime.timers.after(SWEEP_MS, () => {
       this.#armSweep();
+      this.#progress(() => this.#catalogue.commitWhenDue());
       this.#settler.sweep(this.#fence.hurried);
     });
   }
@@ -198,10 +200,17 @@ export class SuperNode implements SuperNodeApi {
   }
 
   #storeProgress(): void {
-    try {
+    this.#progress(() => {
       this.#catalogue.commit();
       this.#catalogue.storeCursors();
       this.#store.maintain();
+    });
+  }
+
+  /** What cannot be stored now is tried again: nothing of it is lost. */
+  #progress(store: () => void): void {
+    try {
+      store();
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       this.#runtime.log.warn("the catalogue cannot be stored; it is tried again", { error: messageOf(error) });

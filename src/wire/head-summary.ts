@@ -46,10 +46,9 @@ function readHead(reader: protobuf.Reader): HeadSummary {
   while (reader.pos < reader.len) {
     const tag = reader.uint32();
     const field = tag >>> 3;
-    if (field !== HEAD.CURRENT && field !== HEAD.HISTORY) {
-      reader.skipType(tag & 7);
-      continue;
-    }
+    // Our encoder writes fields in the order of their numbers: what comes now is the window, often the larger half.
+    if (field > HEAD.HISTORY) break;
+    if (field < HEAD.CURRENT) throw new RangeError("a field without a number");
     const sizeBytes = reader.uint32();
     const version = readVersion(reader, reader.pos + sizeBytes);
     storedBytes += version.sizeBytes;

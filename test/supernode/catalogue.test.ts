@@ -6,7 +6,7 @@ describe("what the change logs report is listed (P20)", () => {
   test("a put whose client died after its quorum is listed", async () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.accept([1, 2], "/a", ballot(5, 1), head(1));
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     expect(await cluster.shown()).toEqual(["/a@1"]);
   });
 
@@ -18,7 +18,7 @@ describe("what the change logs report is listed (P20)", () => {
     cluster.runtime.advance(UNSETTLED_AFTER_MS / 2);
     expect(await cluster.shown()).toEqual(["/hint@1"]);
     cluster.accept([3], "/one", ballot(5, 1), head(1));
-    cluster.runtime.advance(200);
+    cluster.runtime.advance(600);
     expect(await cluster.shown()).toEqual(["/hint@1", "/one@1"]);
   });
 
@@ -29,7 +29,7 @@ describe("what the change logs report is listed (P20)", () => {
     cluster.runtime.advance(UNSETTLED_AFTER_MS / 2);
     expect(await cluster.shown()).toEqual([]);
     cluster.accept([3], "/a", ballot(5, 1), head(1));
-    cluster.runtime.advance(200);
+    cluster.runtime.advance(600);
     expect(await cluster.shown()).toEqual(["/a@1"]);
   });
 
@@ -58,7 +58,7 @@ describe("what the change logs report is listed (P20)", () => {
     cluster.accept([1], "/a", ballot(5, 3), head(1));
     cluster.runtime.advance(100);
     cluster.accept([1, 2], "/a", ballot(8, 1), head(2));
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     expect(await cluster.shown()).toEqual(["/a@2"]);
     cluster.node(3).reach = "up"; // it still holds version 1, and reports it now
     cluster.runtime.advance(5_000);
@@ -82,7 +82,7 @@ describe("what the change logs report is listed (P20)", () => {
   test("a minority accept that a later version superseded is given up without a settle", async () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.accept([2], "/a", ballot(5, 2), head(1));
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     cluster.accept([1, 3], "/a", ballot(9, 1), head(1));
     cluster.runtime.advance(3_000);
     expect(await cluster.shown()).toEqual(["/a@1"]);
@@ -94,7 +94,7 @@ describe("what the change logs report is listed (P20)", () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.accept([1, 2, 3], "/a", ballot(5, 1), head(1));
     cluster.accept([2], "/a", ballot(7, 2), head(2));
-    cluster.runtime.advance(200);
+    cluster.runtime.advance(600);
     cluster.node(2).reach = "unreachable";
     cluster.runtime.advance(10_000);
     expect(await cluster.shown()).toEqual(["/a@1"]);
@@ -128,7 +128,7 @@ describe("what the change logs report is listed (P20)", () => {
   test("a deletion goes from the files to the trash, with the size of what was deleted", async () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.accept([1, 2, 3], "/a", ballot(5, 1), head(1, 77));
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     cluster.accept([1, 2, 3], "/a", ballot(6, 1), deletedHead(2, 77));
     expect(names(await cluster.list())).toEqual([]);
     const trash = await cluster.list({ kind: 1 });
@@ -155,9 +155,9 @@ describe("the catalogue over restarts", () => {
     expect(await cluster.shown()).toEqual(["/after@1", "/before@1"]);
     cluster.restart();
     expect(await cluster.shown()).toEqual(["/after@1", "/before@1"]);
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     cluster.accept([2], "/waits", ballot(5, 1), head(1)); // the second of W reports comes in the next life
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     expect(await cluster.shown()).toEqual(["/after@1", "/before@1", "/waits@1"]);
   });
 
@@ -210,7 +210,7 @@ describe("many changes", () => {
       cluster.runtime.advance(2);
     }
     expect(asked() - before).toBeLessThan(2_000 / 80 + 3);
-    cluster.runtime.advance(300);
+    cluster.runtime.advance(600);
     expect(await cluster.shown()).toHaveLength(1_000);
   });
 });
