@@ -94,7 +94,6 @@ function nodeAlarms(node: Node, { vitals, nowMs, alarmOf }: StatusFacts): string
     alarms.push(...(known?.heartbeat?.alarms ?? []));
     const freeBytes = known?.heartbeat?.freeBytes ?? LOW_SPACE_BYTES;
     if (freeBytes < LOW_SPACE_BYTES) alarms.push(`low space: ${formatSize(freeBytes)} left`);
-    if ((known?.heartbeat?.catchingUp ?? 0) > 0) alarms.push(`catching up: ${known?.heartbeat?.catchingUp} changes to go`);
   }
   const own = alarmOf(node.number);
   if (own !== "") alarms.push(own);
