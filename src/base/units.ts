@@ -117,3 +117,8 @@ export function formatDuration(ms: number): string {
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
+
+/** `1 file`, `5,000 files` */
+export function formatFiles(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "file" : "files"}`;
+}

@@ -72,10 +72,13 @@ export abstract class ClientCommand extends QdfsCommand {
 
   /** Connects, does the work, closes; all of it within --timeout. */
   async withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
-    const timeoutMs = this.timeoutMs();
+    return await this.#within(this.timeoutMs(), this.#connected(work));
+  }
+
+  async #connected<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
     const client = await this.connectClient();
     try {
-      return await this.#within(timeoutMs, work(client));
+      return await work(client);
     } finally {
       await client.close();
     }

@@ -45,9 +45,14 @@ export function failureLine(failure: QdfsError): string {
   return JSON.stringify({ error: { code, message, retry, details } });
 }
 
-/** The failure as one line for people (a path in front says which of many files it was). */
+/** On one line, and without what could steer a terminal: file names may hold anything. */
+export function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
+
+/** The failure as one line for people. */
 export function failureText(failure: QdfsError): string {
-  const message = failure.message.replace(/\s*\n\s*/g, " ");
+  const message = oneLine(failure.message);
   return message.startsWith(`${failure.code}:`) ? message : `${failure.code}: ${message}`;
 }
 

@@ -1,7 +1,7 @@
 /** The outcome of a command over many files: a failing one is reported, the others go on, the exit code is that of the worst. */
 import { AssertionFailed, Exit, QdfsError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
-import { asFailure, failureLine, failureText, worseOf } from "./failure.ts";
+import { asFailure, failureLine, failureText, oneLine, worseOf } from "./failure.ts";
 import { type Output, StdoutClosed } from "./output.ts";
 
 export class Tally {
@@ -37,7 +37,7 @@ export class Tally {
     this.#failed += 1;
     this.#worst = worseOf(this.#worst, failure);
     const named = new QdfsError(failure.code, failure.message, { ...failure.details, name });
-    process.stderr.write(`${this.#output.options.json ? failureLine(named) : `${name}: ${failureText(failure)}`}\n`);
+    process.stderr.write(`${this.#output.options.json ? failureLine(named) : `${oneLine(name)}: ${failureText(failure)}`}\n`);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { parseDirectoryPath } from "../../base/path.ts";
-import { formatCount, formatSize } from "../../base/units.ts";
+import { formatFiles, formatSize } from "../../base/units.ts";
 import { ClientCommand } from "../base-command.ts";
 import { type Output, sayIncomplete } from "../output.ts";
 
@@ -23,7 +23,7 @@ export class DuCommand extends ClientCommand {
     return await this.withClient(async (client) => {
       const { files, sizeBytes, storedBytes, incomplete } = await client.usage(path);
       sayIncomplete(output, { incomplete });
-      const words = `${path}  ${formatCount(files)} files  ${formatSize(sizeBytes)}  (${formatSize(storedBytes)} stored)`;
+      const words = `${path}  ${formatFiles(files)}  ${formatSize(sizeBytes)}  (${formatSize(storedBytes)} stored)`;
       output.row({ path, files, sizeBytes, storedBytes }, words);
       return Exit.DONE;
     });

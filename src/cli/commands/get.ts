@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Command, Option } from "clipanion";
 import { codeOf, Exit, QdfsError } from "../../base/errors.ts";
 import { baseName, parseDirectoryPath, parseVersionedPath, ROOT } from "../../base/path.ts";
-import { formatCount, formatDuration, formatSize } from "../../base/units.ts";
+import { formatDuration, formatFiles, formatSize } from "../../base/units.ts";
 import type { Client } from "../../client/connect.ts";
 import type { GetOptions, GetResult } from "../../client/types.ts";
 import { CHUNK_BYTES_DEFAULT, FILES_IN_FLIGHT } from "../../limits.ts";
@@ -114,7 +114,7 @@ export class GetCommand extends ClientCommand {
       sayIncomplete(output, listing);
       if (tally.done + tally.failed === 0)
         throw new QdfsError("NOT_FOUND", `there is nothing under ${directory}`, { path: directory });
-      output.notice(`${formatCount(tally.done)} files, ${formatSize(bytes)}, ${formatDuration(performance.now() - began)}`);
+      output.notice(`${formatFiles(tally.done)}, ${formatSize(bytes)}, ${formatDuration(performance.now() - began)}`);
       return tally.finish();
     });
   }

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { Exit, QdfsError } from "../../base/errors.ts";
 import { joinPath } from "../../base/path.ts";
-import { formatCount, formatDuration, formatSize, parseCount } from "../../base/units.ts";
+import { formatDuration, formatFiles, formatSize, parseCount } from "../../base/units.ts";
 import type { Client } from "../../client/connect.ts";
 import type { PutOptions, PutResult } from "../../client/types.ts";
 import { FILES_IN_FLIGHT, REPLICAS_MAX } from "../../limits.ts";
@@ -121,7 +121,7 @@ export class PutCommand extends ClientCommand {
       } finally {
         progress.stop();
       }
-      output.notice(`${formatCount(tally.done)} files, ${formatSize(bytes)}, ${formatDuration(performance.now() - began)}`);
+      output.notice(`${formatFiles(tally.done)}, ${formatSize(bytes)}, ${formatDuration(performance.now() - began)}`);
       return tally.finish();
     });
   }

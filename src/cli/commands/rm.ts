@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { codeOf, Exit, QdfsError } from "../../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../../base/path.ts";
-import { formatCount, parseCount } from "../../base/units.ts";
+import { formatFiles, parseCount } from "../../base/units.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { author, ClientCommand } from "../base-command.ts";
 import { type Output, sayIncomplete } from "../output.ts";
@@ -64,7 +64,7 @@ export class RmCommand extends ClientCommand {
       sayIncomplete(output, listing);
       if (tally.done + tally.failed === 0)
         throw new QdfsError("NOT_FOUND", `there is nothing under ${directory}`, { path: directory });
-      output.notice(`${formatCount(tally.done)} files deleted`);
+      output.notice(`${formatFiles(tally.done)} deleted`);
       return tally.finish();
     });
   }

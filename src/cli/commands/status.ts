@@ -1,6 +1,6 @@
 import { Command } from "clipanion";
 import { Exit } from "../../base/errors.ts";
-import { formatCount, formatSize } from "../../base/units.ts";
+import { formatFiles, formatSize } from "../../base/units.ts";
 import { ClientCommand } from "../base-command.ts";
 import { nodeRow, nodeTable } from "../cluster-rows.ts";
 import { type Output, sayIncomplete } from "../output.ts";
@@ -25,7 +25,7 @@ export class StatusCommand extends ClientCommand {
       sayIncomplete(output, { incomplete });
       const words = [
         `cluster ${clusterId}: ${state}, map version ${mapVersion}, quorum ${quorum.name} (n=${quorum.n}, w=${quorum.w}, r=${quorum.r})`,
-        `${formatCount(files)} files, ${formatSize(bytes)}`,
+        `${formatFiles(files)}, ${formatSize(bytes)}`,
         ...(waitingFor === "" ? [] : [`waiting: ${waitingFor}`]),
         ...(nodes.length === 0 ? [] : ["", nodeTable(nodes)]),
         ...(alarms.length === 0 ? [] : ["", ...alarms.map((alarm) => `! ${alarm}`)]),
