@@ -27,7 +27,9 @@ function installedVersion(folder) {
 function isInstalled() {
   if (!existsSync(MODULES)) return false;
   const packages = Object.entries(JSON.parse(lockText).packages);
-  return packages.every(([folder, entry]) => folder === "" || entry.optional === true || installedVersion(folder) === entry.version);
+  return packages.every(
+    ([folder, entry]) => folder === "" || entry.optional === true || installedVersion(folder) === entry.version,
+  );
 }
 
 function bunRuns() {
