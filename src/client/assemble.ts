@@ -1,7 +1,7 @@
 import type { BulkClient, ControlDialer, LamportCounter, Runtime, SessionDialer } from "../ports.ts";
+import { HeardCounter } from "../register/heard-counter.ts";
 import { ChunkStores } from "./chunk-stores.ts";
 import { Client } from "./client.ts";
-import { HeardCounter } from "./lamport.ts";
 import type { MapCache } from "./map-cache.ts";
 import { MapHolder } from "./map-holder.ts";
 import { Peers } from "./peers.ts";

@@ -3,12 +3,15 @@
  * never needs trimming and never falls behind itself. Only what is committed is shown. A question that finds nothing new
  * waits for the next commit.
  */
-import { CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
-import type { NodeStore, Runtime } from "../ports.ts";
+import type { Path } from "../base/ids.ts";
+import { BATCH_BYTES_MAX, CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
+import type { NodeStore, Runtime, StoredRegister } from "../ports.ts";
 import type { AnswerBody, Change, Changes } from "../wire/messages.ts";
 import type { Replica, Reply } from "./replica.ts";
 
 const NO_BYTES = new Uint8Array(0);
+/** Everything of an encoded change but its path and head, from above. */
+const CHANGE_OVERHEAD_BYTES = 64;
 
 export class ChangeLog {
   readonly #runtime: Runtime;
@@ -47,16 +50,22 @@ export class ChangeLog {
     const current = this.#store.sequence;
     const most = Math.min(limit || CHANGES_MAX, CHANGES_MAX);
     const rows = this.#store.changesAfter(after, most);
-    const changes: Change[] = rows.map(({ sequence, path, ballot, head }) => ({
-      sequence,
-      path,
-      ballot,
-      chosen: this.#replica.accepted(path).chosen,
-      // The head travels once: from the replica that proposed it.
-      head: heads && ballot.node === this.#self ? head : NO_BYTES,
-    }));
-    const last = rows.at(-1)?.sequence ?? after;
-    const through = rows.length < most ? Math.max(current, last) : last;
-    return { changes: { changes, diskId: this.#diskId, current, through } };
+    const changes: Change[] = [];
+    let sizeBytes = 0;
+    for (const row of rows) {
+      const change = this.#changeOf(row, heads);
+      sizeBytes += CHANGE_OVERHEAD_BYTES + row.path.length * 3 + change.head.length;
+      if (sizeBytes > BATCH_BYTES_MAX && changes.length > 0) break;
+      changes.push(change);
+    }
+    const reachedEnd = changes.length === rows.length && rows.length < most;
+    const last = changes.at(-1)?.sequence ?? after;
+    return { changes: { changes, diskId: this.#diskId, current, through: reachedEnd ? Math.max(current, last) : last } };
+  }
+
+  #changeOf({ sequence, path, ballot, head }: { readonly path: Path } & StoredRegister, heads: boolean): Change {
+    const { chosen } = this.#replica.accepted(path);
+    // The head travels once: from the replica that proposed it.
+    return { sequence, path, ballot, chosen, head: heads && ballot.node === this.#self ? head : NO_BYTES };
   }
 }

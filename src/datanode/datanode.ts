@@ -78,7 +78,7 @@ export class DataNode implements SessionHandler, ClusterApi {
   #cancelHousekeeping: Cancel | undefined;
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
-  #freeBytes = Number.POSITIVE_INFINITY;
+  #freeBytes = 0;
   #stopping = false;
 
   constructor(parts: DataNodeParts) {
@@ -130,9 +130,9 @@ export class DataNode implements SessionHandler, ClusterApi {
 
   /** Begins heartbeats, housekeeping and catching up. */
   start(): void {
-    this.#heartbeats.start();
     this.#lastHousekeepingMs = this.#runtime.clock.monotonicMs();
     this.#housekeeping();
+    this.#heartbeats.start();
     this.#beginCatchUp();
   }
 
@@ -312,7 +312,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       load: { number: this.#maps.self, opsPerSec: this.#load.perSec(), inFlight: this.#coordinator.inFlight },
       usedBytes: this.#store.usage().bytes,
       capacityBytes: this.#parts.capacityBytes,
-      freeBytes: Math.max(0, this.#freeBytes),
+      freeBytes: this.#freeBytes,
       alarms: this.#alarms.list(),
       catchingUp: this.#catchUp.behind,
     };

@@ -4,6 +4,7 @@ import { VERSION } from "../base/version.ts";
 import type { QuorumSpec } from "../cluster/quorum-spec.ts";
 import { DRAIN_MS } from "../limits.ts";
 import type { Runtime, SuperNodeState } from "../ports.ts";
+import { HeardCounter } from "../register/heard-counter.ts";
 import { SqliteCatalogueStore } from "../storage/catalogue-store.ts";
 import { type DataDir, openDataDir } from "../storage/data-dir.ts";
 import { SqliteMapStore } from "../storage/map-store.ts";
@@ -11,7 +12,6 @@ import { GrpcServer } from "../transport/grpc-server.ts";
 import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { firstState } from "./first-state.ts";
-import { HeardCounter } from "./heard-counter.ts";
 import { SuperNode } from "./supernode.ts";
 
 export interface SuperNodeOptions {

@@ -5,10 +5,10 @@ import { partitionOf } from "../../src/cluster/map.ts";
 import { parseQuorumSpec } from "../../src/cluster/quorum-spec.ts";
 import type { CatalogueStore, Session, SessionDialer } from "../../src/ports.ts";
 import { ABSENT, compareBallots, sameBallot } from "../../src/register/ballot.ts";
+import { HeardCounter } from "../../src/register/heard-counter.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../../src/storage/memory-super-store.ts";
 import { firstState } from "../../src/supernode/first-state.ts";
-import { HeardCounter } from "../../src/supernode/heard-counter.ts";
 import { SuperNode } from "../../src/supernode/supernode.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import type {
