@@ -133,6 +133,8 @@ export const CHUNK_LAGGARD_MS = 10_000;
 export const CLOSE_PATIENCE_MS = 1_000;
 /** How long a client tries to reach a cluster before it says CLUSTER_UNREACHABLE (CLI.md: within 5 s). */
 export const REACH_CLUSTER_MS = 4_500;
+/** … and when every address refuses, so that one which is just starting is still met. */
+export const REACH_REFUSED_MS = 2_000;
 /** gRPC keepalive: a ping this often, and a session is torn down when it is not answered in time. */
 export const KEEPALIVE_MS = 10_000;
 export const KEEPALIVE_TIMEOUT_MS = 5_000;

@@ -6,7 +6,7 @@
 import { messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { configurationOf, isNewerMap } from "../cluster/map.ts";
-import { HEDGE_MS, LOAD_HINT_HALF_LIFE_MS, MAP_MAX_AGE_MS, REACH_CLUSTER_MS, RETRY_MAX_MS } from "../limits.ts";
+import { HEDGE_MS, LOAD_HINT_HALF_LIFE_MS, MAP_MAX_AGE_MS, REACH_CLUSTER_MS, REACH_REFUSED_MS, RETRY_MAX_MS } from "../limits.ts";
 import type { ControlDialer, LamportCounter, Runtime, SuperNodeApi } from "../ports.ts";
 import type { ClusterMap, Configuration, MapReply, NodeLoad } from "../wire/messages.ts";
 import { Inbox, sleep } from "./inbox.ts";
@@ -52,13 +52,16 @@ export class MapHolder {
    */
   async start(): Promise<void> {
     const { clock, timers } = this.#runtime;
-    const deadlineMs = clock.monotonicMs() + REACH_CLUSTER_MS;
+    const startedMs = clock.monotonicMs();
+    const deadlineMs = startedMs + REACH_CLUSTER_MS;
     const causes = new Map<string, string>();
     const cached = this.#cache.find(this.#addresses);
     for (;;) {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (await this.#askAll(this.#addresses, () => this.#othersIn(cached), leftMs, causes)) return;
-      if (clock.monotonicMs() + RETRY_MAX_MS >= deadlineMs) break;
+      // Every server has said no, or nothing can be heard of it: one that is just starting gets a moment, one that is slow longer.
+      const patienceMs = clock.monotonicMs() < deadlineMs ? REACH_REFUSED_MS : REACH_CLUSTER_MS;
+      if (clock.monotonicMs() + RETRY_MAX_MS >= startedMs + patienceMs) break;
       await sleep(timers, RETRY_MAX_MS);
     }
     const shown = this.#addresses.map((address) => `${address}: ${causes.get(address) ?? "no answer"}`).join("; ");

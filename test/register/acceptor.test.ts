@@ -28,7 +28,9 @@ describe("ballots", () => {
         expect(Math.sign(compareBallots(a, b))).toBe(-Math.sign(compareBallots(b, a)) + 0);
         if (compareBallots(a, b) <= 0 && compareBallots(b, c) <= 0) expect(compareBallots(a, c)).toBeLessThanOrEqual(0);
         expect(compareBallots(a, ABSENT)).toBeGreaterThan(0);
-        expect(compareBallots(a, b) === 0).toBe(a.configuration === b.configuration && a.counter === b.counter && a.node === b.node);
+        expect(compareBallots(a, b) === 0).toBe(
+          a.configuration === b.configuration && a.counter === b.counter && a.node === b.node,
+        );
       }),
     );
   });

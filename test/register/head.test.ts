@@ -28,7 +28,13 @@ function facts(chunks: ChunkList | null = null): Version {
   };
 }
 
-const base = (operation: OperationId, attempt = 1): Omit<Mutate, "put"> => ({ path: "/f", operation, attempt, budgetMs: 1, ack: 0 });
+const base = (operation: OperationId, attempt = 1): Omit<Mutate, "put"> => ({
+  path: "/f",
+  operation,
+  attempt,
+  budgetMs: 1,
+  ack: 0,
+});
 const put = (operation = id(), more: Partial<Mutate> = {}): Mutate => ({
   ...base(operation),
   put: { version: facts(), content: new Uint8Array(3) },
@@ -39,7 +45,10 @@ const remove = (operation = id(), more: Partial<Mutate> = {}): Mutate => ({
   remove: { writtenAtMs: 3, by: "test" },
   ...more,
 });
-const restore = (version: number, operation = id()): Mutate => ({ ...base(operation), restore: { version, writtenAtMs: 3, by: "test" } });
+const restore = (version: number, operation = id()): Mutate => ({
+  ...base(operation),
+  restore: { version, writtenAtMs: 3, by: "test" },
+});
 
 const KEEP = 3;
 function apply(head: Head, mutate: Mutate): Head {
@@ -83,8 +92,12 @@ describe("change functions", () => {
     expect(refusal(one, put(id(), { precondition: { absent: true, version: 0, random: "" } }))).toBe("ALREADY_EXISTS");
     expect(refusal(one, put(id(), { precondition: { absent: false, version: 1, random: "" } }))).toBe("changed");
     expect(refusal(one, put(id(), { precondition: { absent: false, version: 2, random: "" } }))).toBe("VERSION_DIFFERS");
-    expect(refusal(one, put(id(), { precondition: { absent: false, version: 1, random: first.operation.random } }))).toBe("changed");
-    expect(refusal(one, put(id(), { precondition: { absent: false, version: 1, random: "f".repeat(16) } }))).toBe("VERSION_DIFFERS");
+    expect(refusal(one, put(id(), { precondition: { absent: false, version: 1, random: first.operation.random } }))).toBe(
+      "changed",
+    );
+    expect(refusal(one, put(id(), { precondition: { absent: false, version: 1, random: "f".repeat(16) } }))).toBe(
+      "VERSION_DIFFERS",
+    );
     expect(refusal(absentHead(0), remove())).toBe("NOT_FOUND");
     expect(refusal(apply(one, remove()), remove())).toBe("NOT_FOUND");
     expect(refusal(one, restore(9))).toBe("NOT_FOUND");
