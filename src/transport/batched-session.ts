@@ -21,7 +21,6 @@ import { errorOf } from "../wire/failure.ts";
 import type { Answer, AnswerBody, Batch, Chosen, Hello, Request, RequestBody } from "../wire/messages.ts";
 import { reconnectDelayMs } from "./backoff.ts";
 import { requestSizeBytes } from "./batch-size.ts";
-import { Flusher } from "./flusher.ts";
 import { type PendingCall, PendingCalls } from "./pending-calls.ts";
 import { SessionWatch } from "./session-watch.ts";
 import type { Wire, WireDialer } from "./wire.ts";
@@ -55,14 +54,13 @@ export class BatchedSession implements Session {
   #outboxBytes = 0;
   #hints: Chosen[] = [];
   #hintsTimed = false;
-  readonly #flusher: Flusher;
+  #flushing = false;
   #full = false;
 
   constructor(address: string, options: SessionOptions, onClose: () => void) {
     this.address = address;
     this.#options = options;
     this.#onClose = onClose;
-    this.#flusher = new Flusher(options.runtime.timers, () => this.#flush());
     this.#watch = new SessionWatch(options.runtime, this.#pending, {
       timedOut: (call) => this.#timedOut(call),
       ping: () => this.#ping(),
@@ -95,7 +93,7 @@ export class BatchedSession implements Session {
       this.#outbox.push(call);
       this.#outboxBytes += sizeBytes;
       this.#watch.expect(deadlineMs);
-      if (this.#open && !this.#full) this.#flusher.plan(this.#pending.size === 1);
+      this.#flushSoon();
     });
   }
 
@@ -134,6 +132,15 @@ export class BatchedSession implements Session {
   }
 
   // --------------------------------------------------------------------------------------------- out
+
+  #flushSoon(): void {
+    if (this.#flushing || !this.#open || this.#full) return;
+    this.#flushing = true;
+    this.#options.runtime.timers.soon(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
 
   #flush(): void {
     if (!this.#open) return;
@@ -229,7 +236,7 @@ export class BatchedSession implements Session {
     this.#open = true;
     this.#openedAtMs = nowMs;
     this.#failure = undefined;
-    this.#flusher.plan(true);
+    this.#flushSoon();
   }
 
   #disconnect(): void {

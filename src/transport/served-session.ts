@@ -11,7 +11,6 @@ import { batchCodec } from "../wire/codec.ts";
 import { failureAnswer } from "../wire/failure.ts";
 import type { Answer, AnswerBody, Batch, Request } from "../wire/messages.ts";
 import { answerSizeBytes, reservedBytes } from "./batch-size.ts";
-import { Flusher } from "./flusher.ts";
 import type { ServerWire, SessionService } from "./wire.ts";
 
 const STOPPING = new QdfsError("SHUTTING_DOWN", "the server is stopping");
@@ -37,14 +36,13 @@ export class ServedSession {
   #outboxBytes = 0;
   /** Our hello, or an echo, is due though there may be nothing to answer. */
   #owesBatch: "hello" | "echo" | undefined;
-  readonly #flusher: Flusher;
+  #flushing = false;
   #full = false;
   #cancelSlow: Cancel = () => {};
   #whenIdle: (() => void) | undefined;
 
   constructor(runtime: Runtime, wire: ServerWire, service: SessionService) {
     this.#runtime = runtime;
-    this.#flusher = new Flusher(runtime.timers, () => this.#flush());
     this.#wire = wire;
     this.#service = service;
   }
@@ -164,7 +162,12 @@ export class ServedSession {
   }
 
   #flushSoon(): void {
-    if (!this.#full) this.#flusher.plan(this.#inFlight === 0);
+    if (this.#flushing || this.#full) return;
+    this.#flushing = true;
+    this.#runtime.timers.soon(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
