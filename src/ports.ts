@@ -75,8 +75,9 @@ export interface LamportCounter {
 /**
  * One peer, over one long-lived stream that is opened on first use, kept alive and re-opened with backoff.
  *
- * `ready`: connected and answering. `connecting`: not tried yet, or under way. `silent`: connected, but its oldest
- * unanswered request is older than SILENT_MS. `unreachable`: the last attempt failed.
+ * `ready`: connected and answering. `connecting`: not tried yet, or under way. `silent`: connected, but it has
+ * owed an answer, and given no sign of life though asked for one, for SILENT_MS: busy servers are not silent, frozen ones are.
+ * `unreachable`: the last attempt failed, or it was silent until it was given up.
  */
 export type SessionState = "ready" | "connecting" | "silent" | "unreachable";
 

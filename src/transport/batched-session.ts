@@ -64,7 +64,7 @@ export class BatchedSession implements Session {
     this.#watch = new SessionWatch(options.runtime, this.#pending, {
       timedOut: (call) => this.#timedOut(call),
       ping: () => this.#ping(),
-      stalled: () => this.#ended(new QdfsError("NODE_UNREACHABLE", "stopped answering", { address })),
+      stalled: () => this.#stalled(),
     });
   }
 
@@ -245,6 +245,13 @@ export class BatchedSession implements Session {
     this.#wire?.close();
     this.#wire = undefined;
     this.#hints = [];
+  }
+
+  /** Frozen, or cut off: it is tried again, but nobody is to wait for it. */
+  #stalled(): void {
+    this.#disconnect();
+    this.#pending.rejectAll(this.#error("NODE_SILENT", "stopped answering"), "sent");
+    this.#redialLater(this.#error("NODE_UNREACHABLE", "stopped answering"));
   }
 
   /** The connection is gone. One that had served for a while is rebuilt at once; else the next attempt waits its turn. */

@@ -71,8 +71,9 @@ export class GrpcServer {
   async drain(spanMs: number): Promise<void> {
     this.#draining = true;
     this.#health.setServing(false);
-    const closed = this.#close();
-    await Promise.race([closed, new Promise<void>((resolve) => this.#runtime.timers.after(spanMs, resolve))]);
+    const cancel = this.#runtime.timers.after(spanMs, () => this.stop());
+    await this.#close();
+    cancel();
     this.stop();
   }
 

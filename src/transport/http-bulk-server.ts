@@ -5,7 +5,7 @@
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CHUNK_BYTES_MAX, HTTP_IDLE_MS } from "../limits.ts";
+import { CHUNK_BYTES_MAX, DRAIN_MS, HTTP_IDLE_MS } from "../limits.ts";
 import type { BulkHandler, ChunkId } from "../ports.ts";
 import { CHECKSUM_HEADER, errorResponse, OWNER_HEADER, parseChunkPath, parseRange } from "./http-bulk-wire.ts";
 
@@ -19,7 +19,7 @@ export interface BulkServerOptions {
 export interface BulkServer {
   /** `HOST:PORT`. */
   readonly address: string;
-  /** Takes nothing new and resolves when what is under way has ended. */
+  /** Takes nothing new and resolves when what is under way has ended, after DRAIN_MS at most. */
   drain(): Promise<void>;
   /** Closes at once. */
   stop(): void;
@@ -33,7 +33,11 @@ export function startBulkServer({ host, port, handler }: BulkServerOptions): Bul
   const at = host.includes(":") ? `[${host}]` : host;
   return {
     address: `${at}:${server.port}`,
-    drain: () => server.stop(),
+    drain: async () => {
+      const limit = setTimeout(() => void server.stop(true), DRAIN_MS);
+      await server.stop();
+      clearTimeout(limit);
+    },
     stop: () => void server.stop(true),
   };
 }
