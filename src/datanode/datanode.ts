@@ -221,7 +221,6 @@ export class DataNode implements SessionHandler, ClusterApi {
       const about = prepare ?? accept ?? read ?? fetch;
       if (about) {
         this.#check(about.path, configuration, (prepare ?? accept)?.ballot);
-        if (accept) this.#checkRoom(accept.inline);
         if (read) this.#load.count();
       }
       this.#local(request, answer);
@@ -230,7 +229,11 @@ export class DataNode implements SessionHandler, ClusterApi {
 
   /** What needs no coordinator; also what this node asks itself. */
   #local(body: Omit<Request, "id" | "configuration">, reply: Reply): void {
-    const { confirm } = body;
+    const { confirm, accept } = body;
+    if (accept?.inline && this.#alarms.diskFull) {
+      // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
+      throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
+    }
     if (body.prepare || body.accept || body.read || body.fetch) this.#replica.submit(body, reply);
     else if (confirm) reply({ confirmed: { missing: this.chunks.missing(confirm.path, confirm.upload, confirm.indexes) } });
     else if (body.changes) this.#changes.answer(body.changes, reply);
@@ -249,11 +252,6 @@ export class DataNode implements SessionHandler, ClusterApi {
       if (codeOf(error) === "CONFIGURATION_STALE") void this.#heartbeats.send(false);
       throw error;
     }
-  }
-
-  /** Below the reserve only what needs no room for content is taken: deletes, settles of chunked files. */
-  #checkRoom(inline: boolean): void {
-    if (inline && this.#alarms.diskFull) throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
   }
 
   #answerLater<T>(work: Promise<T>, done: (result: T) => void, answer: Reply): void {
