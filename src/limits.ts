@@ -63,6 +63,8 @@ export const COMMIT_REQUESTS_MAX = 4096;
 export const REPLICA_INBOX_MAX = 64 * KIB;
 /** Overwritten files that a replica remembers to trim when the new version is known chosen. */
 export const SUPERSEDED_MAX = 64 * KIB;
+/** Accepts whose files a DataNode keeps in memory (up to twice as many), for those who follow its log closely. */
+export const RECENT_ACCEPTS = 32 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
 /** Bad chunks that a DataNode replaces at a time; each is held in memory once. */

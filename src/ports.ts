@@ -248,8 +248,6 @@ export interface Trim {
 /** Everything that one commit makes durable, all or nothing; applied in the order of the fields. */
 export interface NodeWrites {
   readonly accepts: readonly AcceptWrite[];
-  /** Marks the accepted value chosen if the ballot still is the accepted one. */
-  readonly chosen: readonly Chosen[];
   readonly trims: readonly Trim[];
   readonly chunks: readonly ChunkRow[];
   readonly droppedChunks: readonly ChunkId[];
@@ -271,6 +269,11 @@ export interface NodeStore {
    * @throws QdfsError STORAGE_FULL (nothing was written), DATA_DIR_UNUSABLE (the database is damaged: stop)
    */
   commit(writes: NodeWrites): Promise<void>;
+  /**
+   * Notes that the accepted value of a file is known chosen; false, and nothing noted, when `ballot` is not the committed
+   * accepted one. Shows at once, is written along with later commits, and may be forgotten by a crash.
+   */
+  choose(path: Path, ballot: Ballot): boolean;
   /** The sequence of the last committed accept; sequences never repeat. */
   readonly sequence: number;
   /** The latest accepted value of each file accepted after `sequence`, in log order, superseded ones left out. */

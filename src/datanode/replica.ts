@@ -8,7 +8,7 @@ import type { Path } from "../base/ids.ts";
 import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX, SUPERSEDED_MAX } from "../limits.ts";
 import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime, Trim } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
-import { ABSENT, compareBallots, isAbsent, sameBallot } from "../register/ballot.ts";
+import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { keptOperations, keptVersion } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -64,10 +64,12 @@ export class Replica {
   readonly #counter: BallotCounter;
   readonly #acceptor: Acceptor;
   readonly #inbox: Entry[] = [];
-  /** Hints that are known here and not yet on disk; they go along with the next commit. */
-  readonly #hints = new Map<Path, Ballot>();
+  /** Hints that came before their accept was committed; they are looked at again after each commit. */
+  #early: Chosen[] = [];
   /** Files of which an earlier value was replaced: once the new one is known chosen, dropped versions can go (P23). */
   readonly #superseded = new Set<Path>();
+  /** Those of them that are known chosen: their trims go along with the next commit. */
+  readonly #trimmable = new Set<Path>();
   readonly #watchers = new Set<() => void>();
   #scheduled = false;
   #running: Promise<void> = Promise.resolve();
@@ -98,21 +100,19 @@ export class Replica {
     return this.#durable({ body: {}, writes });
   }
 
-  /** A hint that `ballot` is chosen for the file. Shown at once, written with the next commit. */
-  chosen({ path, ballot }: Chosen): void {
-    const known = this.#hints.get(path);
-    if (known !== undefined && compareBallots(known, ballot) >= 0) return;
-    this.#hints.set(path, { configuration: ballot.configuration, counter: ballot.counter, node: ballot.node });
-    if (this.#hints.size >= COMMIT_REQUESTS_MAX) this.#schedule();
+  /** A hint that `ballot` is chosen for the file. */
+  chosen(hint: Chosen): void {
+    if (this.#store.choose(hint.path, hint.ballot)) this.#trimLater(hint.path);
+    else if (this.#scheduled && this.#early.length < COMMIT_REQUESTS_MAX) this.#early.push(hint);
+  }
+
+  #trimLater(path: Path): void {
+    if (this.#superseded.delete(path)) this.#trimmable.add(path);
   }
 
   /** The committed accepted value, with what is known of its being chosen. */
   accepted(path: Path): Accepted {
-    const stored = this.#store.register(path);
-    if (stored === undefined) return NOTHING;
-    if (stored.chosen) return stored;
-    const hint = this.#hints.get(path);
-    return hint !== undefined && sameBallot(hint, stored.ballot) ? { ...stored, chosen: true } : stored;
+    return this.#store.register(path) ?? NOTHING;
   }
 
   content(path: Path, random: string): Uint8Array | undefined {
@@ -161,7 +161,7 @@ export class Replica {
 
   #schedule(): void {
     if (this.#scheduled) return;
-    this.#scheduled = true;
+    this.#scheduled = true; // until the inbox is empty and what was in it is committed
     this.#runtime.timers.soon(() => {
       this.#running = this.#run().catch(this.#onFatal);
     });
@@ -201,8 +201,11 @@ export class Replica {
     if (writes.ceiling !== undefined && writes.ceiling > this.#counter.ceiling) this.#counter.raise(writes.ceiling);
     for (const [path, accepted] of turn.staged) {
       this.#acceptor.accepted(path, accepted.ballot);
-      if (accepted.chosen) this.#hints.set(path, accepted.ballot); // learned: its trims are due
+      if (accepted.chosen) this.#trimLater(path);
     }
+    const early = this.#early;
+    this.#early = [];
+    for (const hint of early) if (this.#store.choose(hint.path, hint.ballot)) this.#trimLater(hint.path);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
     if (turn.accepts.length > 0) for (const run of this.#watchers) run();
   }
@@ -226,15 +229,13 @@ export class Replica {
   #writes(turn: Turn): NodeWrites | undefined {
     const extra = turn.extra;
     const empty = turn.accepts.length === 0 && extra.length === 0 && turn.ceiling === undefined;
-    if (empty && this.#hints.size < COMMIT_REQUESTS_MAX) return undefined;
+    if (empty) return undefined;
     if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
     const ceilings = [turn.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
     const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
-    const { chosen, trims } = this.#takeHints();
     return {
       accepts: turn.accepts,
-      chosen,
-      trims,
+      trims: this.#takeTrims(),
       chunks: extra.flatMap((writes): readonly ChunkRow[] => writes.chunks ?? []),
       droppedChunks: extra.flatMap((writes): readonly ChunkId[] => writes.droppedChunks ?? []),
       cursors: extra.flatMap((writes) => writes.cursors ?? []),
@@ -243,20 +244,15 @@ export class Replica {
     };
   }
 
-  /** The waiting hints, and for files that had earlier versions which inline bytes the chosen head no longer names (P23). */
-  #takeHints(): Pick<NodeWrites, "chosen" | "trims"> {
-    const chosen: Chosen[] = [];
+  /** The inline bytes that chosen heads no longer name (P23). */
+  #takeTrims(): Trim[] {
     const trims: Trim[] = [];
-    for (const [path, ballot] of this.#hints) {
-      chosen.push({ path, ballot });
-      if (!this.#superseded.has(path)) continue;
+    for (const path of this.#trimmable) {
       const stored = this.#store.register(path);
-      if (stored === undefined || !sameBallot(stored.ballot, ballot)) continue;
-      trims.push({ path, ballot, keep: keptOperations(headCodec.decode(stored.head)) });
-      this.#superseded.delete(path);
+      if (stored?.chosen) trims.push({ path, ballot: stored.ballot, keep: keptOperations(headCodec.decode(stored.head)) });
     }
-    this.#hints.clear();
-    return { chosen, trims };
+    this.#trimmable.clear();
+    return trims;
   }
 
   /** Committed plus what this turn has staged. */

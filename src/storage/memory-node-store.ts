@@ -131,7 +131,6 @@ export class MemoryNodeStore implements NodeStore {
   #apply(writes: NodeWrites): void {
     this.#refuseWhenFull(writes);
     for (const accept of writes.accepts) this.#accept(accept);
-    for (const { path, ballot } of writes.chosen) this.#choose(path, ballot);
     for (const trim of writes.trims) this.#trim(trim);
     for (const chunk of writes.chunks) this.#chunks.set(chunk.chunk, { ...chunk });
     for (const chunk of writes.droppedChunks) this.#chunks.delete(chunk);
@@ -162,11 +161,12 @@ export class MemoryNodeStore implements NodeStore {
     this.#rows.set(path, [...rows.filter((other) => other.random !== random), row]);
   }
 
-  #choose(path: Path, ballot: Ballot): void {
+  choose(path: Path, ballot: Ballot): boolean {
     const rows = this.#rows.get(path) ?? [];
     const row = rows.at(-1);
-    if (row !== undefined && sameBallot(row.ballot, ballot))
-      this.#rows.set(path, [...rows.slice(0, -1), { ...row, chosen: true }]);
+    if (row === undefined || !sameBallot(row.ballot, ballot)) return false;
+    this.#rows.set(path, [...rows.slice(0, -1), { ...row, chosen: true }]);
+    return true;
   }
 
   #trim({ path, ballot, keep }: Trim): void {

@@ -1,17 +1,21 @@
 /** The registers, change log, inline bytes and chunk index of a DataNode in SQLite. The format is in node-schema.ts. */
-import { QdfsError } from "../base/errors.ts";
+import { codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
+import { ChosenMarks } from "./chosen-marks.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
+import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, PAGE_BYTES } from "./sqlite.ts";
 
 /** What a commit in progress has changed, taken over once it is durable. */
 interface Staged {
   readonly registers: Map<Path, CachedRegister>;
+  /** `before`: the sequence of the value that it takes the place of. */
+  readonly accepted: { path: Path; sequence: number; chosen: boolean; before: number | undefined }[];
   sequence: number;
   files: number;
   chunkBytes: number;
@@ -26,6 +30,8 @@ export class SqliteNodeStore implements NodeStore {
   #chunkBytes: number;
   #ceiling: number;
   #map: ClusterMap | undefined;
+  readonly #marks: ChosenMarks;
+  readonly #recent: RecentPaths;
 
   /**
    * Opens or creates the database of the disk `diskId`.
@@ -51,14 +57,21 @@ export class SqliteNodeStore implements NodeStore {
     this.#ceiling = Number(this.#sql.meta.row("ceiling")?.[0] ?? 0);
     const map = this.#sql.meta.row("map")?.[0];
     this.#map = map instanceof Uint8Array ? mapCodec.decode(map) : undefined;
+    this.#marks = new ChosenMarks(String(this.#sql.meta.row("chosen")?.[0] ?? ""), this.#sequence);
+    this.#recent = new RecentPaths(this.#sequence);
   }
 
   register(path: Path): StoredRegister | undefined {
+    return this.#newest(path);
+  }
+
+  /** The committed accepted value, in the cache from now on. */
+  #newest(path: Path): CachedRegister | undefined {
     const known = this.#cache.get(path);
     if (known !== undefined) return known ?? undefined;
     return this.#database.reading(() => {
-      const row = this.#sql.register.row(path);
-      return this.#cache.keep(path, row === undefined ? null : cachedRow(row)) ?? undefined;
+      const row = this.#newestRow(path);
+      return this.#cache.keep(path, row === undefined ? null : this.#decoded(row)) ?? undefined;
     });
   }
 
@@ -67,13 +80,14 @@ export class SqliteNodeStore implements NodeStore {
     if (known === null) return undefined;
     if (known !== undefined && hasContent(known)) return known;
     return this.#database.reading(() => {
-      const row = this.#sql.current.row(path);
+      const sequence = known?.sequence ?? this.#newestSequence(path);
+      const row = sequence === undefined ? undefined : this.#sql.current.row(sequence);
       if (row === undefined) {
         this.#cache.keep(path, null);
         return undefined;
       }
-      const [sequence, configuration, counter, node, chosen, random, head, content] = row;
-      const found = { ...cachedRow([sequence, configuration, counter, node, chosen, random, head]), content };
+      const [at, configuration, counter, node, random, head, content] = row;
+      const found = { ...this.#decoded([at, configuration, counter, node, random, head]), content };
       this.#cache.keep(path, found);
       return found;
     });
@@ -87,8 +101,23 @@ export class SqliteNodeStore implements NodeStore {
 
   /** The transaction runs at once; the promise is there because a worker may own the database one day. */
   async commit(writes: NodeWrites): Promise<void> {
-    const staged: Staged = { registers: new Map(), sequence: this.#sequence, files: this.#files, chunkBytes: this.#chunkBytes };
-    this.#database.transaction(() => this.#write(writes, staged), logBytesOf(writes));
+    const staged: Staged = {
+      registers: new Map(),
+      accepted: [],
+      sequence: this.#sequence,
+      files: this.#files,
+      chunkBytes: this.#chunkBytes,
+    };
+    const saving = this.#marks.worthSaving;
+    this.#database.transaction(() => {
+      if (saving) this.#sql.putMeta.run("chosen", this.#marks.text());
+      this.#write(writes, staged);
+    }, logBytesOf(writes));
+    if (saving) this.#marks.saved();
+    for (const { path, sequence, chosen, before } of staged.accepted) {
+      this.#marks.accepted(sequence, chosen, before);
+      this.#recent.push(path);
+    }
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
     this.#sequence = staged.sequence;
     this.#files = staged.files;
@@ -97,15 +126,35 @@ export class SqliteNodeStore implements NodeStore {
     if (writes.map !== undefined) this.#map = writes.map;
   }
 
+  choose(path: Path, ballot: Ballot): boolean {
+    const accepted = this.#newest(path);
+    if (accepted === undefined || !sameBallot(accepted.ballot, ballot)) return false;
+    accepted.chosen = true;
+    this.#marks.choose(accepted.sequence);
+    return true;
+  }
+
   get sequence(): number {
     return this.#sequence;
   }
 
   changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
     if (sequence >= this.#sequence) return [];
+    if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
     return this.#database.reading(() =>
-      this.#sql.changes.rows(sequence, limit).map(([path, ...row]) => ({ path, ...cachedRow(row) })),
+      this.#sql.changes.rows(sequence, limit).map(([path, ...row]) => ({ path, ...this.#decoded(row) })),
     );
+  }
+
+  /** Whoever follows the log closely is answered from memory. */
+  #recentChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
+    for (let at = after + 1; at <= this.#sequence && changes.length < limit; at += 1) {
+      const path = this.#recent.at(at);
+      const register = this.register(path);
+      if (register?.sequence === at) changes.push({ path, ...register });
+    }
+    return changes;
   }
 
   ceiling(): number {
@@ -130,11 +179,23 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   maintain(): void {
+    if (this.#marks.unsaved) this.#saveMarks();
     this.#database.maintain();
   }
 
   close(): void {
-    this.#database.close();
+    try {
+      if (this.#marks.unsaved) this.#saveMarks();
+    } catch (error) {
+      if (codeOf(error) !== "STORAGE_FULL") throw error; // they are worth nothing but time
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  #saveMarks(): void {
+    this.#database.transaction(() => this.#sql.putMeta.run("chosen", this.#marks.text()), PAGE_BYTES);
+    this.#marks.saved();
   }
 
   /** A database under another disk's identity would vote with promises that were never made. */
@@ -152,7 +213,6 @@ export class SqliteNodeStore implements NodeStore {
 
   #write(writes: NodeWrites, staged: Staged): void {
     for (const accept of writes.accepts) this.#accept(accept, staged);
-    for (const { path, ballot } of writes.chosen) this.#choose(path, ballot, staged);
     for (const trim of writes.trims) this.#trim(trim);
     for (const chunk of writes.chunks) this.#putChunk(chunk, staged);
     for (const chunk of writes.droppedChunks) this.#dropChunk(chunk, staged);
@@ -163,22 +223,17 @@ export class SqliteNodeStore implements NodeStore {
 
   #accept(accept: AcceptWrite, staged: Staged): void {
     const { path, ballot, random } = accept;
-    const before = this.#newest(path, staged);
+    const before = staged.registers.get(path) ?? this.#newest(path);
     const chosen = accept.chosen || (before?.chosen === true && sameBallot(before.ballot, ballot));
     // A settle that brings no bytes must not lose those that are here.
     const content = accept.content ?? (before === undefined ? null : (this.#sql.content.row(path, random)?.[0] ?? null));
+    if (before !== undefined) this.#sql.dropVersion.run(path, random);
     const sequence = ++staged.sequence;
     const { configuration, counter, node } = ballot;
-    this.#sql.insert.run(sequence, path, configuration, counter, node, chosen ? 1 : 0, random, accept.head, content);
+    this.#sql.insert.run(sequence, path, configuration, counter, node, random, accept.head, content);
     if (before === undefined) staged.files += 1;
-    staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content });
-  }
-
-  #choose(path: Path, ballot: Ballot, staged: Staged): void {
-    const accepted = this.#newest(path, staged);
-    if (accepted === undefined || accepted.chosen || !sameBallot(accepted.ballot, ballot)) return;
-    this.#sql.choose.run(accepted.sequence);
-    staged.registers.set(path, { ...accepted, chosen: true });
+    staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
+    staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
   }
 
   #trim({ path, ballot, keep }: Trim): void {
@@ -200,28 +255,31 @@ export class SqliteNodeStore implements NodeStore {
     this.#sql.dropChunk.run(chunk);
   }
 
-  /** The accepted value as the transaction sees it. */
-  #newest(path: Path, staged: Staged): CachedRegister | undefined {
-    const inside = staged.registers.get(path);
-    if (inside !== undefined) return inside;
-    const known = this.#cache.get(path);
-    if (known !== undefined) return known ?? undefined;
-    const row = this.#sql.register.row(path);
-    return row && cachedRow(row);
+  /** A path has one row per kept version at most, so they are few. */
+  #newestSequence(path: Path): number | undefined {
+    let newest: number | undefined;
+    for (const [sequence] of this.#sql.rowsOf.rows(path)) if (newest === undefined || sequence > newest) newest = sequence;
+    return newest;
   }
-}
 
-function cachedRow([sequence, configuration, counter, node, chosen, random, head]: RegisterRow): CachedRegister {
-  return { sequence, ballot: { configuration, counter, node }, head, chosen: chosen === 1, random, content: undefined };
+  #newestRow(path: Path): RegisterRow | undefined {
+    const sequence = this.#newestSequence(path);
+    return sequence === undefined ? undefined : this.#sql.register.row(sequence);
+  }
+
+  #decoded([sequence, configuration, counter, node, random, head]: RegisterRow): CachedRegister {
+    const ballot = { configuration, counter, node };
+    return { sequence, ballot, head, chosen: this.#marks.has(sequence), random, content: undefined };
+  }
 }
 
 function hasContent(register: CachedRegister): register is CachedRegister & { readonly content: Uint8Array | null } {
   return register.content !== undefined;
 }
 
-/** Roughly what a commit adds to the write-ahead log: a leaf of the index per accept and per trim; hints share pages. */
-function logBytesOf({ accepts, chosen, trims, chunks }: NodeWrites): number {
-  let bytes = (2 + accepts.length + chosen.length / 4 + trims.length + chunks.length) * PAGE_BYTES;
+/** Roughly what a commit adds to the write-ahead log: a leaf of the index per accept and per trim. */
+function logBytesOf({ accepts, trims, chunks }: NodeWrites): number {
+  let bytes = (2 + accepts.length + trims.length + chunks.length) * PAGE_BYTES;
   for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
   return bytes;
 }

@@ -7,6 +7,7 @@ import { REGISTER_CACHE_BYTES } from "../limits.ts";
 import type { StoredRegister } from "../ports.ts";
 
 export interface CachedRegister extends StoredRegister {
+  chosen: boolean;
   /** The operation that made the head's current version. */
   readonly random: string;
   /** Its inline bytes; null: it has none; undefined: not read yet. */
@@ -35,17 +36,17 @@ export class RegisterCache {
     return entry;
   }
 
-  /** Takes over a committed value; returns it. The bytes are copied: they may be views into a message many times their size. */
+  /** Takes over a committed value; returns it. The head is copied: it may be a view into a message many times its size. */
   keep(path: Path, register: CachedRegister | null): CachedRegister | null {
     const before = this.#entries.get(path);
     if (before !== undefined) {
       this.#entries.delete(path);
       this.#bytes -= sizeOf(path, before);
     }
-    const entry = register && owned(register);
+    const entry = register && { ...register, head: new Uint8Array(register.head) };
     this.#entries.set(path, entry);
     this.#bytes += sizeOf(path, entry);
-    this.#evict();
+    if (this.#bytes > this.#bytesMax) this.#evict();
     return entry;
   }
 
@@ -60,13 +61,4 @@ export class RegisterCache {
 
 function sizeOf(path: Path, entry: CachedRegister | null): number {
   return ENTRY_BYTES + path.length + (entry === null ? 0 : entry.head.length + (entry.content?.length ?? 0));
-}
-
-function owned(register: CachedRegister): CachedRegister {
-  const { sequence, ballot, head, chosen, random, content } = register;
-  return { sequence, ballot: { ...ballot }, head: ownedBytes(head), chosen, random, content: content && ownedBytes(content) };
-}
-
-function ownedBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }

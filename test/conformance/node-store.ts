@@ -12,7 +12,7 @@ export interface OpenNodeStore {
   readonly dispose: () => void;
 }
 
-const NOTHING: NodeWrites = { accepts: [], chosen: [], trims: [], chunks: [], droppedChunks: [] };
+const NOTHING: NodeWrites = { accepts: [], trims: [], chunks: [], droppedChunks: [] };
 
 export const writes = (some: Partial<NodeWrites>): NodeWrites => ({ ...NOTHING, ...some });
 
@@ -102,27 +102,14 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
     test("a chosen hint counts for exactly the accepted ballot and outlives the same ballot coming again", () =>
       using(async ({ store }) => {
         await store.commit(writes({ accepts: [acceptOf("/a", 2)] }));
-        await store.commit(
-          writes({
-            chosen: [
-              { path: "/a", ballot: ballotOf(1) },
-              { path: "/b", ballot: ballotOf(2) },
-            ],
-          }),
-        );
+        expect([store.choose("/a", ballotOf(1)), store.choose("/b", ballotOf(2))]).toEqual([false, false]);
         expect(store.register("/a")?.chosen).toBe(false);
-        await store.commit(writes({ chosen: [{ path: "/a", ballot: ballotOf(2) }] }));
+        expect(store.choose("/a", ballotOf(2))).toBe(true);
         expect(store.register("/a")?.chosen).toBe(true);
         await store.commit(writes({ accepts: [acceptOf("/a", 2)] }));
         expect(store.register("/a")).toMatchObject({ sequence: 2, chosen: true });
         await store.commit(writes({ accepts: [acceptOf("/a", 3)] }));
         expect(store.register("/a")?.chosen).toBe(false);
-      }));
-
-    test("an accept and the hint for it may come in one commit", () =>
-      using(async ({ store }) => {
-        await store.commit(writes({ accepts: [acceptOf("/a", 1)], chosen: [{ path: "/a", ballot: ballotOf(1) }] }));
-        expect(store.register("/a")?.chosen).toBe(true);
       }));
 
     test("a trim drops only what was accepted below its ballot, never the accepted value", () =>
@@ -190,8 +177,9 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
             const model: ModelRow[] = [];
             for (const commit of commits) {
               const concrete = concretely(commit, model);
-              await store.commit(concrete);
-              applyToModel(model, concrete);
+              await store.commit(concrete.commit);
+              for (const { path, ballot } of concrete.chosen) store.choose(path, ballot);
+              applyToModel(model, concrete.commit, concrete.chosen);
               compare(store, model);
             }
             if (reopen !== undefined) compare(reopen(), model);
@@ -238,7 +226,7 @@ const commitArbitrary: fc.Arbitrary<AbstractCommit> = fc.record({
 const newestOf = (model: readonly ModelRow[], path: string) => model.findLast((row) => row.path === path && !row.gone);
 
 /** Ballots of a path never fall: each accept is at the path's highest or a little above. */
-function concretely(commit: AbstractCommit, model: readonly ModelRow[]): NodeWrites {
+function concretely(commit: AbstractCommit, model: readonly ModelRow[]): { commit: NodeWrites; chosen: readonly Chosen[] } {
   const highest = new Map(PATHS.map((path) => [path, newestOf(model, path)?.ballot.counter ?? 1]));
   const accepts = commit.accepts.map(({ path, random, content, raise, chosen }) => {
     const counter = (highest.get(path) ?? 1) + raise;
@@ -247,10 +235,10 @@ function concretely(commit: AbstractCommit, model: readonly ModelRow[]): NodeWri
   });
   const at = (path: string, lower: number): Chosen => ({ path, ballot: ballotOf(Math.max(1, (highest.get(path) ?? 1) - lower)) });
   const trims = commit.trims.map(({ path, lower, keep }) => ({ ...at(path, lower), keep }));
-  return writes({ accepts, chosen: commit.chosen.map(({ path, lower }) => at(path, lower)), trims });
+  return { commit: writes({ accepts, trims }), chosen: commit.chosen.map(({ path, lower }) => at(path, lower)) };
 }
 
-function applyToModel(model: ModelRow[], { accepts, chosen, trims }: NodeWrites): void {
+function applyToModel(model: ModelRow[], { accepts, trims }: NodeWrites, chosen: readonly Chosen[]): void {
   const change = (row: ModelRow, some: Partial<ModelRow>) => {
     model[model.indexOf(row)] = { ...row, ...some };
   };
@@ -262,11 +250,11 @@ function applyToModel(model: ModelRow[], { accepts, chosen, trims }: NodeWrites)
     const content = accept.content ?? twin?.content ?? null;
     model.push({ ...accept, content, chosen: accept.chosen || known, sequence: model.length + 1, gone: false });
   }
+  for (const trim of trims) for (const row of dropped(model, trim)) change(row, { gone: true });
   for (const { path, ballot } of chosen) {
     const newest = newestOf(model, path);
     if (newest !== undefined && sameBallot(newest.ballot, ballot)) change(newest, { chosen: true });
   }
-  for (const trim of trims) for (const row of dropped(model, trim)) change(row, { gone: true });
 }
 
 function dropped(model: readonly ModelRow[], { path, ballot, keep }: Trim): ModelRow[] {
