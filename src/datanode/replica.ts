@@ -1,7 +1,12 @@
 /**
- * The replica: executes what arrived together, from everyone, in one commit (group commit, P1). Requests queue in an inbox;
- * a turn takes them in order, lets the acceptor decide each against what is committed plus what this turn has staged, commits
- * the staged writes with one fsync, and only then answers whatever depends on them. While a commit runs the next batch forms.
+ * The replica: executes what arrived together, from everyone, in one commit (group commit, P1). What writes queues in an
+ * inbox; a turn takes it in order, lets the acceptor decide each accept against what is committed plus what this turn has
+ * staged, commits the staged writes with one fsync, and only then answers whatever depends on them. While a commit runs the
+ * next batch forms.
+ *
+ * What only looks (prepare, read, fetch) is answered at once, from memory or by a look-up, unless an accept of that very file
+ * waits or is being committed: then it takes its turn behind it. So nothing uncommitted is ever shown, the promise check and
+ * the write are one step, and nobody waits for the fsync of another file.
  */
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
@@ -58,12 +63,19 @@ class Turn {
   ceiling: number | undefined;
 }
 
+/** The turn of what only looks: it never stages anything. */
+const LOOK = new Turn();
+
 export class Replica {
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
   readonly #counter: BallotCounter;
   readonly #acceptor: Acceptor;
   readonly #inbox: Entry[] = [];
+  /** The files that accepts in the inbox are about. */
+  readonly #queued = new Set<Path>();
+  /** The turn that is being committed. */
+  #committing: Turn | undefined;
   /** Hints that came before their accept was committed; they are looked at again after each commit. */
   #early: Chosen[] = [];
   /** Files of which an earlier value was replaced: once the new one is known chosen, dropped versions can go (P23). */
@@ -151,12 +163,29 @@ export class Replica {
   }
 
   #enqueue(entry: Entry): void {
+    if (this.#onlyLooks(entry)) {
+      this.#execute(entry, LOOK);
+      return;
+    }
     if (this.#inbox.length >= REPLICA_INBOX_MAX) {
       entry.reply(failureAnswer(new QdfsError("OVERLOADED", "the replica's queue is full")));
       return;
     }
-    this.#inbox.push(entry);
+    this.#defer(entry);
     this.#schedule();
+  }
+
+  #defer(entry: Entry): void {
+    this.#inbox.push(entry);
+    const path = entry.body.accept?.path ?? entry.learned?.path;
+    if (path !== undefined) this.#queued.add(path);
+  }
+
+  /** True for what changes nothing on disk and depends on nothing that is on its way there. */
+  #onlyLooks({ body }: Entry): boolean {
+    const about = body.prepare ?? body.read ?? body.fetch;
+    if (!about || this.#queued.has(about.path) || this.#committing?.staged.has(about.path)) return false;
+    return !body.prepare || body.prepare.ballot.counter < this.#counter.ceiling;
   }
 
   #schedule(): void {
@@ -170,12 +199,22 @@ export class Replica {
   async #run(): Promise<void> {
     try {
       do {
-        await this.#turn(this.#inbox.splice(0, COMMIT_REQUESTS_MAX));
+        await this.#turn(this.#take());
       } while (this.#inbox.length > 0);
     } finally {
       this.#scheduled = false;
     }
     if (this.#inbox.length > 0) this.#schedule();
+  }
+
+  #take(): Entry[] {
+    const entries = this.#inbox.splice(0, COMMIT_REQUESTS_MAX);
+    this.#queued.clear();
+    for (const { body, learned } of this.#inbox) {
+      const path = body.accept?.path ?? learned?.path;
+      if (path !== undefined) this.#queued.add(path);
+    }
+    return entries;
   }
 
   async #turn(entries: readonly Entry[]): Promise<void> {
@@ -186,12 +225,15 @@ export class Replica {
       for (const { entry, answer } of turn.waiting) entry.reply(answer);
       return;
     }
+    this.#committing = turn;
     try {
       await this.#store.commit(writes);
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") throw error;
       this.#refuseAll(turn, error);
       return;
+    } finally {
+      this.#committing = undefined;
     }
     this.full = false;
     this.#committed(turn, writes);
@@ -221,7 +263,7 @@ export class Replica {
       const { prepare, read } = entry.body;
       if (prepare && prepare.ballot.counter < this.#counter.ceiling) {
         entry.reply(answer.promised ? promised(this.accepted(prepare.path)) : answer);
-      } else if (read) this.#inbox.push(entry);
+      } else if (read) this.#defer(entry);
       else entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
     }
   }
@@ -340,7 +382,7 @@ export class Replica {
       return;
     }
     if (want === Want.CONTENT && turn.staged.has(path)) {
-      this.#inbox.push(entry); // its bytes are not on disk yet: after this commit
+      this.#defer(entry); // its bytes are not on disk yet: after this commit
       return;
     }
     const content = want === Want.CONTENT ? this.#inlineBytes(path, accepted, version) : undefined;
@@ -359,7 +401,7 @@ export class Replica {
 
   #fetch(entry: Entry, { path, random }: Fetch, turn: Turn): void {
     if (turn.staged.has(path)) {
-      this.#inbox.push(entry);
+      this.#defer(entry);
       return;
     }
     const content = this.#store.content(path, random);

@@ -76,7 +76,7 @@ export function nodeStatements(database: Database) {
     dropVersion: database.prepare<[]>("DELETE FROM accepted WHERE path = ? AND random = ?"),
     trim: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ? AND (configuration, counter, node) < (?, ?, ?)"),
     changes: database.prepare<[string, ...RegisterRow]>(
-      `SELECT path, ${REGISTER} FROM accepted AS a WHERE sequence > ?
+      `SELECT path, ${REGISTER} FROM accepted AS a WHERE sequence > ? AND sequence <= ?
          AND sequence = (SELECT max(b.sequence) FROM accepted AS b WHERE b.path = a.path)
        ORDER BY sequence LIMIT ?`,
     ),

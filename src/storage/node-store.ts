@@ -1,5 +1,5 @@
 /** The registers, change log, inline bytes and chunk index of a DataNode in SQLite. The format is in node-schema.ts. */
-import { codeOf, QdfsError } from "../base/errors.ts";
+import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
@@ -32,15 +32,18 @@ export class SqliteNodeStore implements NodeStore {
   #map: ClusterMap | undefined;
   readonly #marks: ChosenMarks;
   readonly #recent: RecentPaths;
+  #committing = false;
 
   /**
    * Opens or creates the database of the disk `diskId`.
    * @throws QdfsError DATA_DIR_UNUSABLE (also when it is another disk's), DATA_DIR_LOCKED, STORAGE_FULL
    */
   static open(path: string, diskId: string): SqliteNodeStore {
-    const database = Database.open(path, { synchronous: "FULL", migrations: NODE_MIGRATIONS });
+    const database = Database.open(path, { synchronous: "NORMAL", migrations: NODE_MIGRATIONS });
     try {
-      return database.reading(() => new SqliteNodeStore(database, diskId));
+      const store = database.reading(() => new SqliteNodeStore(database, diskId));
+      database.syncNow(); // whose disk it is, before anyone relies on it
+      return store;
     } catch (error) {
       database.close();
       throw error;
@@ -99,8 +102,21 @@ export class SqliteNodeStore implements NodeStore {
     return this.#database.reading(() => this.#sql.content.row(path, random)?.[0] ?? undefined);
   }
 
-  /** The transaction runs at once; the promise is there because a worker may own the database one day. */
+  /**
+   * The transaction runs at once; the flush that makes it durable runs beside this thread, and only after it is anything of
+   * the commit shown here. What fails to be flushed is known to nobody, so the failure is final.
+   */
   async commit(writes: NodeWrites): Promise<void> {
+    assert(!this.#committing, "one commit at a time");
+    this.#committing = true;
+    try {
+      await this.#commit(writes);
+    } finally {
+      this.#committing = false;
+    }
+  }
+
+  async #commit(writes: NodeWrites): Promise<void> {
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
@@ -114,6 +130,7 @@ export class SqliteNodeStore implements NodeStore {
       this.#write(writes, staged);
     }, logBytesOf(writes));
     if (saving) this.#marks.saved();
+    await this.#database.sync();
     for (const { path, sequence, chosen, before } of staged.accepted) {
       this.#marks.accepted(sequence, chosen, before);
       this.#recent.push(path);
@@ -142,7 +159,7 @@ export class SqliteNodeStore implements NodeStore {
     if (sequence >= this.#sequence) return [];
     if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
     return this.#database.reading(() =>
-      this.#sql.changes.rows(sequence, limit).map(([path, ...row]) => ({ path, ...this.#decoded(row) })),
+      this.#sql.changes.rows(sequence, this.#sequence, limit).map(([path, ...row]) => ({ path, ...this.#decoded(row) })),
     );
   }
 
