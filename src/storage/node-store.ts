@@ -11,6 +11,9 @@ import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, PAGE_BYTES } from "./sqlite.ts";
 
+/** A small commit is flushed on the spot: handing it to another thread and back costs more than the flush. */
+const FLUSH_HERE_ACCEPTS = 2;
+
 /** What a commit in progress has changed, taken over once it is durable. */
 interface Staged {
   readonly registers: Map<Path, CachedRegister>;
@@ -130,7 +133,8 @@ export class SqliteNodeStore implements NodeStore {
       this.#write(writes, staged);
     }, logBytesOf(writes));
     if (saving) this.#marks.saved();
-    await this.#database.sync();
+    if (writes.accepts.length <= FLUSH_HERE_ACCEPTS) this.#database.syncNow();
+    else await this.#database.sync();
     for (const { path, sequence, chosen, before } of staged.accepted) {
       this.#marks.accepted(sequence, chosen, before);
       this.#recent.push(path);
