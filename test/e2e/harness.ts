@@ -1,6 +1,6 @@
 /** What the end-to-end tests share: the compiled executable, clusters of it, file trees to put into them. */
 import { setDefaultTimeout } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Exit } from "../../src/base/errors.ts";
@@ -12,11 +12,17 @@ import type { CommandOptions, CommandResult } from "../../src/tools/run-command.
 export const PATIENCE_MS = 120_000;
 setDefaultTimeout(PATIENCE_MS);
 
-export const BINARY = process.env.QDFS_BIN ?? resolve(import.meta.dir, "../../dist/qdfs");
+export const BINARY = process.env.QDFS_BIN ?? builtBinary();
 
-/** @throws when there is no executable to test */
+/** dist/qdfs of these very sources: built now unless it is up to date, so that a bare `bun test` works too. */
+function builtBinary(): string {
+  const root = resolve(import.meta.dir, "../..");
+  const build = Bun.spawnSync([process.execPath, "src/tools/build.ts"], { cwd: root, stderr: "inherit" });
+  if (build.exitCode !== 0) throw new Error("dist/qdfs could not be built");
+  return join(root, "dist/qdfs");
+}
+
 export function startCluster(options: Omit<LocalClusterOptions, "binary"> = {}): Promise<LocalCluster> {
-  if (!existsSync(BINARY)) throw new Error(`there is no ${BINARY}: run \`npm run build\` first`);
   return LocalCluster.start({ binary: BINARY, ...options });
 }
 
