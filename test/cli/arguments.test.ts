@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { arrange } from "../../src/cli/arguments.ts";
+import { parseVersionCondition } from "../../src/cli/version-condition.ts";
 
 const VALUES = new Set(["--after", "--limit"]);
 
@@ -16,4 +17,15 @@ test.each<[string, string[], string[]]>([
   ["a flag at the end without its value too", ["/a", "--limit"], ["--limit", "--", "/a"]],
 ])("%s", (_, words, arranged) => {
   expect(arrange(words, VALUES)).toEqual(arranged);
+});
+
+describe("--if-version", () => {
+  test("takes a version, alone or with the operation that made it", () => {
+    expect(parseVersionCondition(undefined)).toBeUndefined();
+    expect(parseVersionCondition("3")).toEqual({ version: 3, random: undefined });
+    expect(parseVersionCondition("3#0123456789abcdef")).toEqual({ version: 3, random: "0123456789abcdef" });
+    for (const bad of ["", "0", "x", "3#", "3#12", "3#0123456789abcdef#1", "#0123456789abcdef"]) {
+      expect(() => parseVersionCondition(bad)).toThrow("--if-version");
+    }
+  });
 });

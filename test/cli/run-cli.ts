@@ -1,5 +1,5 @@
 /** Runs the command line from source, without a cluster. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -24,6 +24,10 @@ export async function runCli(args: readonly string[], stdin = ""): Promise<Run> 
   return { exit, stdout, stderr };
 }
 
+const root = mkdtempSync(join(tmpdir(), "qdfs-cli-"));
+process.on("exit", () => rmSync(root, { recursive: true, force: true }));
+
+/** Removed when the test process ends. */
 export function temporaryDir(): string {
-  return mkdtempSync(join(tmpdir(), "qdfs-cli-"));
+  return mkdtempSync(join(root, "dir-"));
 }

@@ -13,6 +13,7 @@ import { inParallel } from "../parallel.ts";
 import { startProgress } from "../progress.ts";
 import { Tally } from "../tally.ts";
 import { parseTarget, resolveTarget, type Target } from "../targets.ts";
+import { parseVersionCondition } from "../version-condition.ts";
 
 /** File bytes on their way at a time; together with what one large upload holds in memory this keeps a tree under 200 MiB. */
 const BYTES_IN_FLIGHT = 16 * 2 ** 20;
@@ -34,7 +35,9 @@ export class PutCommand extends ClientCommand {
 
   readonly recursive = Option.Boolean("-r,--recursive", false, { description: "put what a directory contains" });
   readonly ifAbsent = Option.Boolean("--if-absent", false, { description: "only if there is no such file" });
-  readonly ifVersion = Option.String("--if-version", { description: "V only if the current version is V" });
+  readonly ifVersion = Option.String("--if-version", {
+    description: "V only if the current version is V (or V#OPERATION, as stat shows it)",
+  });
   readonly ack = Option.String("--ack", { description: "K answer when K replicas hold it, 1 … N (default: the cluster's W)" });
   readonly contentType = Option.String("--content-type", { description: "TYPE stored with the version, as in text/plain" });
   readonly meta = Option.Array("--meta", { description: "K=V metadata stored with the version; may be repeated" });
@@ -62,7 +65,7 @@ export class PutCommand extends ClientCommand {
     }
     return {
       ifAbsent: this.ifAbsent,
-      ifVersion: this.ifVersion === undefined ? undefined : { version: parseCount(this.ifVersion, "--if-version", 1) },
+      ifVersion: parseVersionCondition(this.ifVersion),
       ack: this.ack === undefined ? undefined : parseCount(this.ack, "--ack", 1, REPLICAS_MAX),
       contentType: this.contentType,
       metadata: parseMetadata(this.meta ?? []),

@@ -1,12 +1,13 @@
 import { Command, Option } from "clipanion";
 import { codeOf, Exit, QdfsError } from "../../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../../base/path.ts";
-import { formatFiles, parseCount } from "../../base/units.ts";
+import { formatFiles } from "../../base/units.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { author, ClientCommand } from "../base-command.ts";
 import { type Output, sayIncomplete } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { Tally } from "../tally.ts";
+import { parseVersionCondition } from "../version-condition.ts";
 
 export class RmCommand extends ClientCommand {
   static override paths = [["rm"]];
@@ -20,7 +21,9 @@ export class RmCommand extends ClientCommand {
   });
 
   readonly recursive = Option.Boolean("-r,--recursive", false, { description: "delete every file under PATH" });
-  readonly ifVersion = Option.String("--if-version", { description: "V only if the current version is V" });
+  readonly ifVersion = Option.String("--if-version", {
+    description: "V only if the current version is V (or V#OPERATION, as stat shows it)",
+  });
   readonly remote = Option.String({ name: "PATH" });
 
   protected override readonly mutates = true;
@@ -28,7 +31,7 @@ export class RmCommand extends ClientCommand {
   override async run(output: Output): Promise<Exit> {
     if (this.recursive) return await this.removeTree(output);
     const path = parseFilePath(this.remote);
-    const ifVersion = this.ifVersion === undefined ? undefined : { version: parseCount(this.ifVersion, "--if-version", 1) };
+    const ifVersion = parseVersionCondition(this.ifVersion);
     return await this.withClient(async (client) => {
       const { version } = await client.remove(path, { ifVersion, by: author() });
       output.row({ path, version }, `${path}@${version} deleted`);

@@ -3,6 +3,7 @@ import { Exit } from "../../base/errors.ts";
 import { parseVersionedPath } from "../../base/path.ts";
 import { formatCount, formatSize } from "../../base/units.ts";
 import type { Stat } from "../../client/types.ts";
+import type { Version } from "../../wire/messages.ts";
 import { ClientCommand } from "../base-command.ts";
 import { consistencyFlag, parseConsistency } from "../options.ts";
 import { humanTime, isoTime, type Output, table } from "../output.ts";
@@ -36,6 +37,7 @@ function rowOf(stat: Stat): object {
   return {
     path: stat.path,
     version: head.version,
+    operation: operationOf(head),
     sizeBytes: head.sizeBytes,
     checksum: head.checksum,
     modifiedAt: isoTime(head.modifiedAtMs),
@@ -66,6 +68,7 @@ function words(stat: Stat): string {
     head.chunks === null ? "inline" : `${formatCount(stat.chunks)} chunks of ${formatSize(head.chunks.chunkSizeBytes)}`;
   const facts: [string, string][] = [
     ["version", String(head.version)],
+    ["operation", operationOf(head)],
     ["size", `${formatSize(head.sizeBytes)} (${formatCount(head.sizeBytes)} bytes, ${chunks})`],
     ["checksum", head.checksum],
     ["modified", humanTime(head.modifiedAtMs)],
@@ -84,6 +87,11 @@ function words(stat: Stat): string {
     { title: "state", cell: (replica) => (replica.cause === undefined ? replica.state : `${replica.state} (${replica.cause})`) },
   ]);
   return [stat.path, ...facts.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`), "", replicas].join("\n");
+}
+
+/** What --if-version takes to mean this very version. */
+function operationOf({ version, operation }: Version): string {
+  return `${version}#${operation.random}`;
 }
 
 function octal(mode: number): string {
