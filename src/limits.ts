@@ -140,6 +140,8 @@ export const REACH_REFUSED_MS = 2_000;
 /** gRPC keepalive: a ping this often, and a session is torn down when it is not answered in time. */
 export const KEEPALIVE_MS = 10_000;
 export const KEEPALIVE_TIMEOUT_MS = 5_000;
+/** Unary calls under way on one control connection; more wait their turn. */
+export const CONTROL_CALLS_MAX = 2;
 /** Unary control calls. */
 export const CONTROL_CALL_MS = 5_000;
 export const HEARTBEAT_MS = 500;

@@ -10,7 +10,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { QdfsError } from "../base/errors.ts";
-import { CONNECT_MS, CONTROL_CALL_MS, CONTROL_REPLY_BYTES_MAX } from "../limits.ts";
+import { CONNECT_MS, CONTROL_CALL_MS, CONTROL_CALLS_MAX, CONTROL_REPLY_BYTES_MAX } from "../limits.ts";
 import type { ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
 import { type ControlApi, calledApi, servedMethods } from "./control-methods.ts";
 import { asItIs, CHANNEL_OPTIONS, methodDefinition } from "./grpc-options.ts";
@@ -42,6 +42,8 @@ class ControlConnection {
   readonly #runtime: Runtime;
   readonly #address: string;
   #client: Client | undefined;
+  #underWay = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(runtime: Runtime, address: string) {
     this.#runtime = runtime;
@@ -53,8 +55,25 @@ class ControlConnection {
     this.#client = undefined;
   }
 
-  /** A refused connection is told at once, an unanswered one after CONNECT_MS, an unanswered call after CONTROL_CALL_MS. */
-  call(path: string, request: Buffer): Promise<Buffer> {
+  /**
+   * First come, first served, CONTROL_CALLS_MAX at a time: of many large answers that share one connection's window, single
+   * ones were seen to starve for as long as others kept coming.
+   *
+   * A refused connection is told at once, an unanswered one after CONNECT_MS, an unanswered call after CONTROL_CALL_MS.
+   */
+  async call(path: string, request: Buffer): Promise<Buffer> {
+    if (this.#underWay >= CONTROL_CALLS_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#underWay += 1;
+    try {
+      return await this.#exchange(path, request);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#underWay -= 1;
+      else next(); // hands its place over
+    }
+  }
+
+  #exchange(path: string, request: Buffer): Promise<Buffer> {
     this.#client ??= new Client(this.#address, credentials.createInsecure(), CONTROL_CHANNEL_OPTIONS);
     const client = this.#client;
     const { clock, timers } = this.#runtime;
