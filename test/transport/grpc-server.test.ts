@@ -1,6 +1,7 @@
 /** What a gRPC server of ours is to others: standard clients, strangers, and the operator who starts and stops it. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServiceError, status } from "@grpc/grpc-js";
@@ -136,13 +137,15 @@ describe("a stranger's session", () => {
       answer(heldOf(Buffer.alloc(64 * 1024)));
     };
     const { address } = await start({ sessions: serviceOf({ request }) });
-    const stream = clientOf(address).stream(SESSION_PATH);
+    await using deaf = await deafProxy(address);
+    const stream = clientOf(deaf.address).stream(SESSION_PATH);
     stream.on("error", () => {});
     stream.write(HELLO);
     const requests = Array.from({ length: 100 }, (_, id) => ({ id: id + 1, configuration: 0, ...readOf("/a", 0) }));
     const message = batchCodec.encode({ counter: 1, requests });
     for (let index = 0; index < 100; index += 1) stream.write(message);
     await Bun.sleep(500);
+    expect(asked).toBeGreaterThan(0);
     expect(asked).toBeLessThan(2000);
     await sessionTo(address).call(1, readOf("/other"), 5000);
     stream.cancel();
@@ -160,6 +163,37 @@ describe("a stranger's session", () => {
     expect(answers.length).toBe(1);
   });
 });
+
+/** In front of a server: passes everything to it, and of what it says only the beginning, enough for a connection to stand. */
+async function deafProxy(address: string): Promise<{ readonly address: string } & AsyncDisposable> {
+  const [host = "", port = ""] = address.split(":");
+  const sockets: Socket[] = [];
+  const proxy = createServer((near) => {
+    const far = connect(Number(port), host);
+    sockets.push(near, far);
+    for (const socket of [near, far]) socket.on("error", () => {});
+    near.pipe(far);
+    let passedBytes = 0;
+    far.on("data", (bytes) => {
+      near.write(bytes);
+      passedBytes += bytes.length;
+      if (passedBytes > DEAF_AFTER_BYTES) far.pause();
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const bound = proxy.address();
+  if (bound === null || typeof bound === "string") throw new Error("the proxy listens on a port");
+  return {
+    address: `127.0.0.1:${bound.port}`,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => proxy.close(() => resolve()));
+    },
+  };
+}
+
+/** More than the handshakes of HTTP/2 and of a session take. */
+const DEAF_AFTER_BYTES = 4096;
 
 describe("an operator", () => {
   test("is told that the port is in use", async () => {
