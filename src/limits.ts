@@ -67,8 +67,6 @@ export const SUPERSEDED_MAX = 64 * KIB;
 export const RECENT_ACCEPTS = 32 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
-/** Bad chunks that a DataNode replaces at a time; each is held in memory once. */
-export const CHUNK_REFETCHES_IN_FLIGHT = 4;
 /** Entries of a peer's change log that catching up looks at in one go, and files that it takes over at a time. */
 export const CATCH_UP_BATCH = 500;
 export const CATCH_UP_IN_FLIGHT = 16;
@@ -82,6 +80,8 @@ export const CHUNKS_IN_FLIGHT = 4;
 export const TRANSFER_BUFFER_BYTES_MAX = 20 * MIB;
 /** A client asks for a collection of garbage each time it has moved so many bytes of chunks. */
 export const COLLECT_EVERY_BYTES = 48 * MIB;
+/** A read of the current version that is overtaken and dropped under its eyes begins again this often. */
+export const OVERTAKEN_TRIES_MAX = 5;
 /** Files that a recursive command moves at a time. */
 export const FILES_IN_FLIGHT = 64;
 
@@ -160,6 +160,8 @@ export const CATCH_UP_GRACE_MS = 500;
 export const CATCH_UP_EVERY_MS = 60_000;
 /** … and idle is a node that takes fewer operations per second than this. */
 export const QUIET_OPERATIONS_PER_SEC = 50;
+/** A DataNode that found no good copy of a bad chunk anywhere looks again after this long. */
+export const CHUNK_REPAIR_RETRY_MS = 5_000;
 /** The DataNode's housekeeping: free space, checkpoints, returned peers. */
 export const HOUSEKEEPING_MS = 500;
 /** Chosen hints wait at most this long for a batch to ride on. */

@@ -1,6 +1,6 @@
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { nodeName, type Path } from "../base/ids.ts";
-import { OPERATION_BUDGET_MS } from "../limits.ts";
+import { OPERATION_BUDGET_MS, OVERTAKEN_TRIES_MAX } from "../limits.ts";
 import type { Version } from "../wire/messages.ts";
 import { type ByteRange, type DownloadPorts, download } from "./download.ts";
 import { inlineContent, type ReadPorts, readEventual, readStrong, versionIn } from "./read.ts";
@@ -13,19 +13,18 @@ export type GetPorts = ReadPorts & DownloadPorts;
  * @throws QdfsError NOT_FOUND, QUORUM_UNAVAILABLE, BAD_USAGE (a range outside the content), CORRUPT
  */
 export async function get(ports: GetPorts, path: Path, options: GetOptions): Promise<GetResult> {
-  const { read, version, guarantee, request } = await find(ports, path, options);
+  const { read, version, guarantee, bytes } = await find(ports, path, options);
   const range = options.range === undefined ? undefined : rangeWithin(path, version, options.range);
   const facts = { path, version, guarantee, node: nodeName(read.node) };
-  if (version.chunks !== null) return { ...facts, body: chunked(ports, path, version, range) };
-  const bytes = await inlineContent(ports, request, read, version);
+  if (bytes === undefined) return { ...facts, body: chunked(ports, path, version, range) };
   return { ...facts, body: once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)) };
 }
 
 /** As get, with all the bytes at once: for small files. */
 export async function readWhole(ports: GetPorts, path: Path, options: ReadOptions): Promise<ReadResult> {
-  const { read, version, guarantee, request } = await find(ports, path, options);
+  const { read, version, guarantee, bytes: inline } = await find(ports, path, options);
   const facts = { path, version, guarantee, node: nodeName(read.node) };
-  if (version.chunks === null) return { ...facts, bytes: await inlineContent(ports, request, read, version) };
+  if (inline !== undefined) return { ...facts, bytes: inline };
   const bytes = new Uint8Array(version.sizeBytes);
   let filled = 0;
   for await (const piece of chunked(ports, path, version, undefined)) {
@@ -35,12 +34,24 @@ export async function readWhole(ports: GetPorts, path: Path, options: ReadOption
   return { ...facts, bytes };
 }
 
+/** The version asked for, and its bytes if they are inline; undefined: in chunks. */
 async function find(ports: GetPorts, path: Path, { version: number = 0, consistency, timeoutMs }: ReadOptions) {
   const request = { path, version: number, want: "content", budgetMs: timeoutMs ?? OPERATION_BUDGET_MS } as const;
   const eventual = consistency === "eventual";
-  const read = await (eventual ? readEventual(ports, request) : readStrong(ports, request));
-  const { version } = versionIn(read, path, number);
-  return { read, version, request, guarantee: eventual ? "eventual" : "linearizable" } as const;
+  const guarantee = eventual ? "eventual" : "linearizable";
+  for (let tries = 1; ; tries += 1) {
+    const read = await (eventual ? readEventual(ports, request) : readStrong(ports, request));
+    const { version } = versionIn(read, path, number);
+    if (version.chunks !== null) return { read, version, guarantee, bytes: undefined } as const;
+    try {
+      return { read, version, guarantee, bytes: await inlineContent(ports, request, read, version) } as const;
+    } catch (error) {
+      // Bytes that nobody holds may belong to a version that was overtaken and dropped while it was being read.
+      if (codeOf(error) !== "CORRUPT") throw error;
+      if (number !== 0) await checkStillKept(ports, path, version);
+      if (tries === OVERTAKEN_TRIES_MAX || (await isStillKept(ports, path, version))) throw error;
+    }
+  }
 }
 
 async function* chunked(
@@ -57,12 +68,16 @@ async function* chunked(
   }
 }
 
-/** Chunks that are gone everywhere may belong to a version that retention dropped while it was being read. */
+/** Bytes that are gone everywhere may belong to a version that retention dropped while it was being read. */
 async function checkStillKept(ports: GetPorts, path: Path, version: Version): Promise<void> {
-  const read = await readStrong(ports, { path, version: 0, want: "head", budgetMs: OPERATION_BUDGET_MS });
-  const kept = read.head === undefined ? [] : [read.head.current, ...read.head.history];
-  if (kept.some(({ operation }) => operation.random === version.operation.random)) return;
+  if (await isStillKept(ports, path, version)) return;
   throw new QdfsError("NOT_FOUND", `${path}@${version.version} was dropped while it was being read`, { path });
+}
+
+async function isStillKept(ports: GetPorts, path: Path, version: Version): Promise<boolean> {
+  const { head } = await readStrong(ports, { path, version: 0, want: "head", budgetMs: OPERATION_BUDGET_MS });
+  const kept = head === undefined ? [] : [head.current, ...head.history];
+  return kept.some(({ operation }) => operation.random === version.operation.random);
 }
 
 function rangeWithin(path: Path, { sizeBytes }: Version, { start, end }: ByteRange): ByteRange {

@@ -4,7 +4,7 @@
  * Runs at the start, when a peer comes back, after this process was stopped for a while, and now and then when there is
  * little to do.
  */
-import { CHECKSUM_BYTES, formatChecksum } from "../base/checksum.ts";
+import { CHECKSUM_BYTES, checksumOf, formatChecksum } from "../base/checksum.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
@@ -59,8 +59,14 @@ export class CatchUp {
     return sum;
   }
 
+  /** Runs under way end at the next file. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Resolves when none is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running.values());
   }
 
   /** Catches up with every peer; resolves when all have been followed to where they stood, or could not be reached. */
@@ -90,32 +96,46 @@ export class CatchUp {
     const { diskId } = nodeOf(this.#maps.map, peer);
     let after = this.#store.cursor(diskId);
     let end: number | undefined;
+    // Files that could not be taken over hold back the stored cursor, not the rest: the next run looks at them again.
+    let taken = Number.POSITIVE_INFINITY;
     while (!this.#stopped) {
       const request = { changes: { after, limit: CATCH_UP_BATCH, waitMs: 0, heads: false } };
       const { changes } = await this.#peers.call(peer, 0, request, CONTROL_CALL_MS);
       if (!changes || changes.diskId !== diskId) return;
       end ??= changes.current;
       this.#behind.set(peer, Math.max(0, end - after));
-      await this.#takeOver(peer, changes.changes);
-      if (changes.through > after) await this.#replica.write({ cursors: [{ diskId, sequence: changes.through }] });
+      taken = Math.min(taken, await this.#takeOver(peer, changes.changes));
+      if (this.#stopped) return;
+      const sequence = Math.min(changes.through, taken);
+      if (sequence > this.#store.cursor(diskId)) await this.#replica.write({ cursors: [{ diskId, sequence }] });
       after = changes.through;
       if (after >= end || changes.changes.length === 0) return;
     }
   }
 
-  async #takeOver(peer: NodeNumber, changes: readonly Change[]): Promise<void> {
+  /** The sequence before the first file that could not be taken over; infinity when all were. */
+  async #takeOver(peer: NodeNumber, changes: readonly Change[]): Promise<number> {
     const missed = changes.filter((change) => this.#missed(change));
     if (missed.some(({ chosen }) => !chosen)) {
       // What is just being written will be here, or known chosen, in a moment.
       await new Promise<void>((resolve) => this.#runtime.timers.after(CATCH_UP_GRACE_MS, resolve));
     }
     let next = 0;
+    let taken = Number.POSITIVE_INFINITY;
     const worker = async (): Promise<void> => {
       for (let change = missed[next++]; change !== undefined && !this.#stopped; change = missed[next++]) {
-        if (this.#missed(change)) await this.#take(peer, change.path);
+        if (!this.#missed(change)) continue;
+        try {
+          await this.#take(peer, change.path);
+        } catch (error) {
+          if (codeOf(error) === undefined) throw error;
+          this.#runtime.log.warn("not taken over yet", { path: change.path, why: messageOf(error) });
+          taken = Math.min(taken, change.sequence - 1);
+        }
       }
     };
     await Promise.all(Array.from({ length: CATCH_UP_IN_FLIGHT }, worker));
+    return taken;
   }
 
   #missed({ path, ballot }: Change): boolean {
@@ -131,7 +151,9 @@ export class CatchUp {
     if (!held || held.head.length === 0) return;
     const head = headCodec.decode(held.head);
     const inline = isInline(head.current);
-    if (!held.chosen || (inline && !held.contentHeld)) {
+    const intact = !inline || (held.contentHeld && checksumOf(held.content) === head.current.checksum);
+    await this.#takeChunks(path, head); // first: once the head is here, nothing tells that its chunks are not
+    if (!held.chosen || !intact) {
       await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
     } else {
       const { configuration: number, counter, node } = held.ballot;
@@ -144,7 +166,6 @@ export class CatchUp {
       });
     }
     this.takenCount += 1;
-    await this.#takeChunks(path, head);
   }
 
   /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */

@@ -34,13 +34,13 @@ export class ChangeLog {
 
   answer(changes: Changes, reply: Reply): void {
     if (this.#store.sequence > changes.after || changes.waitMs <= 0) {
-      reply(this.#read(changes));
+      this.#replica.betweenCommits(() => reply(this.#read(changes)));
       return;
     }
     const wake = (): void => {
       cancelTimer();
       unwatch();
-      reply(this.#read(changes));
+      this.#replica.betweenCommits(() => reply(this.#read(changes)));
     };
     const cancelTimer = this.#runtime.timers.after(Math.min(changes.waitMs, CHANGES_WAIT_MS), wake);
     const unwatch = this.#replica.watch(wake);

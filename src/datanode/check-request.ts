@@ -1,19 +1,39 @@
 /** What a DataNode takes from a client: everything that would not hold is refused before anything is done. */
 import { CHECKSUM_BYTES, checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
+import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
-import type { Mutate, Policy, Put } from "../wire/messages.ts";
+import { CEILING_STEP, CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
+import { headCodec } from "../wire/codec.ts";
+import type { Accept, Mutate, Policy, Put } from "../wire/messages.ts";
 
 function bad(message: string): QdfsError {
   return new QdfsError("BAD_REQUEST", message);
 }
 
-/** @throws QdfsError BAD_PATH, BAD_REQUEST */
-export function checkMutate(mutate: Mutate, policy: Policy): void {
-  if (parseFilePath(mutate.path) !== mutate.path) throw new QdfsError("BAD_PATH", `the path ${mutate.path} is not normalised`);
+/** A proposal from outside: what would be stored must be what can be read again. @throws QdfsError BAD_PATH, BAD_REQUEST */
+export function checkAccept({ path, ballot, head, random }: Accept): void {
+  checkPath(path);
+  if (!ballot || ballot.counter < 1) throw bad("a proposal has a ballot");
+  const { current } = headCodec.decode(head);
+  if (current === null || current.operation?.random !== random)
+    throw bad("a proposal has a head and the operation that made its version");
+}
+
+function checkPath(path: Path): void {
+  if (parseFilePath(path) !== path) throw new QdfsError("BAD_PATH", `the path ${path} is not normalised`);
+}
+
+/**
+ * `counter`: this node's own. A stamp is a counter that the client heard, so an honest one is not above it.
+ * @throws QdfsError BAD_PATH, BAD_REQUEST
+ */
+export function checkMutate(mutate: Mutate, policy: Policy, counter: number): void {
+  checkPath(mutate.path);
   if (!mutate.operation || !/^[0-9a-f]{16}$/.test(mutate.operation.random)) throw bad("an operation id has 16 hex digits");
-  if (mutate.operation.stamp < 1) throw bad("an operation's stamp is at least 1");
+  const { stamp } = mutate.operation;
+  if (stamp < 1 || stamp > counter + CEILING_STEP)
+    throw bad(`an operation's stamp is a counter heard from the cluster, not ${stamp}`);
   if (mutate.attempt < 1) throw bad("attempts are counted from 1");
   if (mutate.put) checkPut(mutate.put, policy);
   else if (!mutate.remove && !mutate.restore) throw bad("a mutation puts, removes or restores");

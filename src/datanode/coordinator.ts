@@ -137,17 +137,17 @@ export class Coordinator {
   async #carryOut(mutate: Mutate, attempt: Attempt, at: Try, decision: Change, answer: Answer): Promise<true | undefined> {
     const { outcome } = decision;
     const version = decision.kind === "changed" ? decision.version : null;
-    const w = needOf(at.configuration);
-    const wanted = decision.kind === "changed" && mutate.ack > 0 ? mutate.ack : w; // a recorded refusal needs W (P13)
+    const early = decision.kind === "changed" ? mutate.ack : 0; // a recorded refusal needs W of every set (P13), as does no --ack
     if (version?.chunks) await this.#chunks.confirm(attempt.path, version); // P21
     const value = await this.#value(attempt.path, at.configuration, decision, mutate);
-    await this.#requireReachable(at.configuration, wanted);
+    await this.#requireReachable(at.configuration, early);
 
     const replicas = replicasOf(at.configuration).length;
     const before = attempt.proposed;
     attempt.proposed = true;
     const proposed = await this.#propose(attempt.path, at, value, (acks, chosen, answered) => {
-      if (acks >= wanted || (chosen && answered === replicas)) answer({ outcome, version, acks });
+      const enough = early === 0 ? chosen : acks >= early || (chosen && answered === replicas);
+      if (enough) answer({ outcome, version, acks });
     });
     if (proposed.kind === "chosen") return true;
     if (proposed.kind === "failed") attempt.proposed = before;

@@ -28,11 +28,11 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
-import type { Ballot, Chosen, ClusterMap, Hello, MapReply, Request } from "../wire/messages.ts";
+import type { Chosen, ClusterMap, Hello, MapReply, Request } from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkMutate } from "./check-request.ts";
+import { checkAccept, checkMutate } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { Coordinator } from "./coordinator.ts";
 import { LoadMeter } from "./load-meter.ts";
@@ -160,6 +160,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
+    await Promise.race([Promise.all([this.#catchUp.idle(), this.chunks.stop()]), patience]);
     await this.#replica.flush();
     this.#store.close();
   }
@@ -199,7 +200,7 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   chosen(hint: Chosen): void {
-    this.#replica.chosen(hint);
+    if (hint.ballot) this.#replica.chosen(hint); // strangers may leave it out
   }
 
   #dispatch(request: Request, answer: Reply): void {
@@ -209,7 +210,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       this.#load.count();
     }
     if (mutate) {
-      checkMutate(mutate, this.#maps.map.policy);
+      checkMutate(mutate, this.#maps.map.policy, this.counter.current());
       this.#check(mutate.path, configuration);
       this.#answerLater(this.#coordinator.mutate(mutate), (mutated) => answer({ mutated }), answer);
     } else if (settle) {
@@ -220,7 +221,8 @@ export class DataNode implements SessionHandler, ClusterApi {
       const { prepare, accept, read, fetch } = request;
       const about = prepare ?? accept ?? read ?? fetch;
       if (about) {
-        this.#check(about.path, configuration, (prepare ?? accept)?.ballot);
+        this.#check(about.path, configuration);
+        if (accept) checkAccept(accept);
         if (read) this.#load.count();
       }
       this.#local(request, answer);
@@ -229,7 +231,10 @@ export class DataNode implements SessionHandler, ClusterApi {
 
   /** What needs no coordinator; also what this node asks itself. */
   #local(body: Omit<Request, "id" | "configuration">, reply: Reply): void {
-    const { confirm, accept } = body;
+    const { confirm, accept, prepare } = body;
+    const proposal = prepare ?? accept;
+    // P5, for our own coordinator too: only ballots of the adopted configuration.
+    if (proposal) this.#check(proposal.path, proposal.ballot?.configuration ?? 0);
     if (accept?.inline && this.#alarms.diskFull) {
       // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
       throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
@@ -242,12 +247,9 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   /** P5: only ballots and requests of the adopted configuration. One that is ahead of us makes us look for the newer map. */
-  #check(path: Path, number: number, ballot?: Ballot): void {
+  #check(path: Path, number: number): void {
     try {
-      const configuration = this.#maps.check(path, number);
-      if (ballot !== undefined && ballot.configuration !== configuration.number) {
-        throw new QdfsError("BAD_REQUEST", "the ballot is not of the request's configuration");
-      }
+      this.#maps.check(path, number);
     } catch (error) {
       if (codeOf(error) === "CONFIGURATION_STALE") void this.#heartbeats.send(false);
       throw error;
@@ -276,6 +278,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     try {
       this.#freeBytes = this.#parts.files.freeBytes();
       this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full, this.#freeBytes);
+      this.#replica.full = false; // with room in sight the next commit tells
       this.#store.maintain();
       this.#watchPeers(stalled, now);
     } catch (error) {

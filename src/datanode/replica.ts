@@ -17,7 +17,7 @@ import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { keptOperations, keptVersion } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
-import { failureAnswer } from "../wire/failure.ts";
+import { errorOf, failureAnswer } from "../wire/failure.ts";
 import {
   type Accept,
   type AnswerBody,
@@ -76,6 +76,7 @@ export class Replica {
   readonly #queued = new Set<Path>();
   /** The turn that is being committed. */
   #committing: Turn | undefined;
+  readonly #betweenCommits: (() => void)[] = [];
   /** Hints that came before their accept was committed; they are looked at again after each commit. */
   #early: Chosen[] = [];
   /** Files of which an earlier value was replaced: once the new one is known chosen, dropped versions can go (P23). */
@@ -143,6 +144,12 @@ export class Replica {
     await this.#running;
   }
 
+  /** Runs now, or when the commit under way has ended: for what reads more of the store than single files. */
+  betweenCommits(run: () => void): void {
+    if (this.#committing === undefined) run();
+    else this.#betweenCommits.push(run);
+  }
+
   get depth(): number {
     return this.#inbox.length;
   }
@@ -157,14 +164,14 @@ export class Replica {
     return new Promise((resolve, reject) => {
       this.#enqueue({
         ...entry,
-        reply: ({ failure: failed }) => (failed ? reject(new QdfsError("STORAGE_FULL", failed.message)) : resolve()),
+        reply: ({ failure: failed }) => (failed ? reject(errorOf(failed)) : resolve()),
       });
     });
   }
 
   #enqueue(entry: Entry): void {
     if (this.#onlyLooks(entry)) {
-      this.#execute(entry, LOOK);
+      this.#executeOrFail(entry, LOOK);
       return;
     }
     if (this.#inbox.length >= REPLICA_INBOX_MAX) {
@@ -219,7 +226,7 @@ export class Replica {
 
   async #turn(entries: readonly Entry[]): Promise<void> {
     const turn = new Turn();
-    for (const entry of entries) this.#execute(entry, turn);
+    for (const entry of entries) this.#executeOrFail(entry, turn);
     const writes = this.#writes(turn);
     if (writes === undefined) {
       for (const { entry, answer } of turn.waiting) entry.reply(answer);
@@ -230,13 +237,16 @@ export class Replica {
       await this.#store.commit(writes);
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") throw error;
+      this.#committing = undefined;
       this.#refuseAll(turn, error);
+      for (const run of this.#betweenCommits.splice(0)) run();
       return;
     } finally {
       this.#committing = undefined;
     }
     this.full = false;
     this.#committed(turn, writes);
+    for (const run of this.#betweenCommits.splice(0)) run();
   }
 
   #committed(turn: Turn, writes: NodeWrites): void {
@@ -306,6 +316,16 @@ export class Replica {
   #answer(entry: Entry, path: Path, turn: Turn, answer: AnswerBody): void {
     if (turn.staged.has(path)) turn.waiting.push({ entry, answer });
     else entry.reply(answer);
+  }
+
+  /** One entry that cannot be executed (a stored head that does not decode) fails alone. */
+  #executeOrFail(entry: Entry, turn: Turn): void {
+    try {
+      this.#execute(entry, turn);
+    } catch (error) {
+      if (!(error instanceof QdfsError)) throw error;
+      entry.reply(failureAnswer(error));
+    }
   }
 
   #execute(entry: Entry, turn: Turn): void {

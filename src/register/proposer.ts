@@ -186,7 +186,10 @@ export function propose(
             } else if (answer.refused) {
               floor = highestBallot(floor, answer.refused.floor);
               tally.no(node, "has promised a higher ballot");
-            } else tally.no(node, "answered an accept with something else");
+            } else {
+              mayHaveTaken = true;
+              tally.no(node, "answered an accept with something else");
+            }
           },
           (error) => {
             if (!(error instanceof QdfsError)) throw error;

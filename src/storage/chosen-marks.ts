@@ -14,11 +14,14 @@ export class ChosenMarks {
   #through: number;
   #unsaved = 0;
 
-  /** `saved`: what `text` gave; "" for none. `last`: the log's last sequence: what came after the save is not known chosen. */
-  constructor(saved: string, last: number) {
+  /**
+   * `saved`: what `text` gave; "" for none. `last`: the log's last sequence. What came after the save is not known chosen:
+   * `acceptedAfter` tells the sequences of the accepted values among it.
+   */
+  constructor(saved: string, last: number, acceptedAfter: (sequence: number) => readonly number[]) {
     const [through = 0, ...open] = saved === "" ? [] : saved.split(" ").map(Number);
     this.#open = new Set(open);
-    for (let sequence = through + 1; sequence <= last; sequence += 1) this.#open.add(sequence);
+    if (through < last) for (const sequence of acceptedAfter(through)) this.#open.add(sequence);
     this.#through = last;
   }
 

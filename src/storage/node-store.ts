@@ -11,6 +11,12 @@ import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, PAGE_BYTES } from "./sqlite.ts";
 
+interface Flushing {
+  /** The committed values of the files that it accepts; undefined: absent. */
+  readonly before: Map<Path, CachedRegister | undefined>;
+  readonly chunks: ReadonlySet<ChunkId>;
+}
+
 /** A small commit is flushed on the spot: handing it to another thread and back costs more than the flush. */
 const FLUSH_HERE_ACCEPTS = 2;
 
@@ -35,7 +41,8 @@ export class SqliteNodeStore implements NodeStore {
   #map: ClusterMap | undefined;
   readonly #marks: ChosenMarks;
   readonly #recent: RecentPaths;
-  #committing = false;
+  /** What a commit whose flush is under way would show too early: everything here looks past it. */
+  #flushing: Flushing | undefined;
 
   /**
    * Opens or creates the database of the disk `diskId`.
@@ -45,7 +52,7 @@ export class SqliteNodeStore implements NodeStore {
     const database = Database.open(path, { synchronous: "NORMAL", migrations: NODE_MIGRATIONS });
     try {
       const store = database.reading(() => new SqliteNodeStore(database, diskId));
-      database.syncNow(); // whose disk it is, before anyone relies on it
+      database.settleLog(); // before anyone relies on what is read from it
       return store;
     } catch (error) {
       database.close();
@@ -63,7 +70,9 @@ export class SqliteNodeStore implements NodeStore {
     this.#ceiling = Number(this.#sql.meta.row("ceiling")?.[0] ?? 0);
     const map = this.#sql.meta.row("map")?.[0];
     this.#map = map instanceof Uint8Array ? mapCodec.decode(map) : undefined;
-    this.#marks = new ChosenMarks(String(this.#sql.meta.row("chosen")?.[0] ?? ""), this.#sequence);
+    this.#marks = new ChosenMarks(String(this.#sql.meta.row("chosen")?.[0] ?? ""), this.#sequence, (after) =>
+      this.#sql.changes.rows(after, this.#sequence, Number.MAX_SAFE_INTEGER).map(([, sequence]) => sequence),
+    );
     this.#recent = new RecentPaths(this.#sequence);
   }
 
@@ -73,6 +82,7 @@ export class SqliteNodeStore implements NodeStore {
 
   /** The committed accepted value, in the cache from now on. */
   #newest(path: Path): CachedRegister | undefined {
+    if (this.#flushing?.before.has(path)) return this.#flushing.before.get(path);
     const known = this.#cache.get(path);
     if (known !== undefined) return known ?? undefined;
     return this.#database.reading(() => {
@@ -82,6 +92,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   current(path: Path): (StoredRegister & { readonly content: Uint8Array | null }) | undefined {
+    assert(!this.#flushing?.before.has(path), "bytes of a file are not asked for while an accept of it is being flushed (P1)");
     const known = this.#cache.get(path);
     if (known === null) return undefined;
     if (known !== undefined && hasContent(known)) return known;
@@ -110,16 +121,16 @@ export class SqliteNodeStore implements NodeStore {
    * the commit shown here. What fails to be flushed is known to nobody, so the failure is final.
    */
   async commit(writes: NodeWrites): Promise<void> {
-    assert(!this.#committing, "one commit at a time");
-    this.#committing = true;
+    assert(this.#flushing === undefined, "one commit at a time");
+    this.#flushing = { before: new Map(), chunks: new Set(writes.chunks.map(({ chunk }) => chunk)) };
     try {
-      await this.#commit(writes);
+      await this.#commit(writes, this.#flushing);
     } finally {
-      this.#committing = false;
+      this.#flushing = undefined;
     }
   }
 
-  async #commit(writes: NodeWrites): Promise<void> {
+  async #commit(writes: NodeWrites, flushing: Flushing): Promise<void> {
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
@@ -135,6 +146,7 @@ export class SqliteNodeStore implements NodeStore {
     if (saving) this.#marks.saved();
     if (writes.accepts.length <= FLUSH_HERE_ACCEPTS) this.#database.syncNow();
     else await this.#database.sync();
+    flushing.before.clear();
     for (const { path, sequence, chosen, before } of staged.accepted) {
       this.#marks.accepted(sequence, chosen, before);
       this.#recent.push(path);
@@ -160,6 +172,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+    assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
     if (sequence >= this.#sequence) return [];
     if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
     return this.#database.reading(() =>
@@ -191,6 +204,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   chunk(chunk: ChunkId): ChunkRow | undefined {
+    if (this.#flushing?.chunks.has(chunk)) return undefined;
     const row = this.#database.reading(() => this.#sql.chunk.row(chunk));
     return row && { chunk, owner: row[0], sizeBytes: row[1], checksum: row[2] };
   }
@@ -244,7 +258,9 @@ export class SqliteNodeStore implements NodeStore {
 
   #accept(accept: AcceptWrite, staged: Staged): void {
     const { path, ballot, random } = accept;
-    const before = staged.registers.get(path) ?? this.#newest(path);
+    const staged_ = staged.registers.get(path);
+    const before = staged_ ?? this.#newest(path);
+    if (staged_ === undefined) this.#flushing?.before.set(path, before);
     const chosen = accept.chosen || (before?.chosen === true && sameBallot(before.ballot, ballot));
     // A settle that brings no bytes must not lose those that are here.
     const content = accept.content ?? (before === undefined ? null : (this.#sql.content.row(path, random)?.[0] ?? null));

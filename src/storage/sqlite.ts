@@ -162,7 +162,27 @@ export class Database {
 
   /** As `sync`, and waits. */
   syncNow(): void {
-    this.reading(() => fdatasyncSync(this.#openLog()));
+    try {
+      fdatasyncSync(this.#openLog());
+    } catch (error) {
+      throw new QdfsError("DATA_DIR_UNUSABLE", `the disk fails under the database: ${this.path} (${messageOf(error)})`);
+    }
+  }
+
+  /**
+   * Makes safe whatever the log holds when a process begins: frames that a killed one left unflushed, and frames whose flush
+   * once failed, which the page cache calls clean though they never reached the disk. Copied into the database, which is
+   * flushed, they are safe, and an empty log begins. On a full disk, where that cannot be, the log is flushed as it is.
+   */
+  settleLog(): void {
+    try {
+      const [result] = this.reading(() => this.#driver.pragma("wal_checkpoint(TRUNCATE)") as { readonly busy: number }[]);
+      assert(result?.busy === 0, "nobody else uses the database");
+      this.#logBytes = 0;
+    } catch (error) {
+      if (!(error instanceof QdfsError) || error.code !== "STORAGE_FULL") throw error;
+    }
+    this.syncNow();
   }
 
   /**

@@ -50,3 +50,22 @@ test("a crash loses the commits that have not taken effect, whole, and none that
   expect([store.register("/b"), store.ceiling(), ended]).toEqual([undefined, 0, false]);
   expect(store.register("/c")?.sequence).toBe(2);
 });
+
+test("nothing of a commit shows before it is flushed: not its values, not its chunks (P1)", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "qdfs-node-store-"));
+  try {
+    const store = SqliteNodeStore.open(join(directory, "node.db"), "disk-1");
+    await store.commit(writes({ accepts: [acceptOf("/a", 1)] }));
+    const chunk = { chunk: `${"0".repeat(16)}-0`, owner: "/big", sizeBytes: 1, checksum: "xxh3:0" };
+    const flushing = store.commit(writes({ accepts: [2, 3, 4].map((counter) => acceptOf("/a", counter)), chunks: [chunk] }));
+    expect(store.register("/a")?.ballot.counter).toBe(1);
+    expect(store.chunk(chunk.chunk)).toBeUndefined();
+    expect(store.sequence).toBe(1);
+    await flushing;
+    expect(store.register("/a")?.ballot.counter).toBe(4);
+    expect(store.chunk(chunk.chunk)).toEqual(chunk);
+    store.close();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,64 @@
+/** What strangers send through the wire must not bring a DataNode down, nor stay behind as something that cannot be read. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { warmUpChecksums } from "../../src/base/checksum.ts";
+import { batchCodec } from "../../src/wire/codec.ts";
+import type { AnswerBody, Chosen, RequestBody } from "../../src/wire/messages.ts";
+import { MemoryCluster } from "./memory-cluster.ts";
+
+beforeAll(() => warmUpChecksums(8));
+
+/** Delivers one message as a session would, decoded from its bytes. */
+function deliver(cluster: MemoryCluster, body: RequestBody): AnswerBody {
+  const [request] =
+    batchCodec.decode(batchCodec.encode({ counter: 1, requests: [{ id: 1, configuration: 1, ...body }] })).requests ?? [];
+  if (request === undefined) throw new Error("a request");
+  let answered: AnswerBody | undefined;
+  cluster.member(1).node.request(request, (answer) => {
+    answered = answer;
+  });
+  cluster.runtime.advance(100);
+  if (answered === undefined) throw new Error("no answer");
+  return answered;
+}
+
+describe("a stranger", () => {
+  test("cannot store a head that does not decode, a proposal without a ballot, or a path that is not normalised", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    await cluster.until(client.put("/x", new TextEncoder().encode("one")));
+    const garbage = Uint8Array.of(255, 255, 255);
+    const ballot = { configuration: 1, counter: 99, node: 3 };
+    const accept = { path: "/x", ballot, head: garbage, content: garbage, random: "0".repeat(16), inline: true };
+    for (const body of [
+      { accept },
+      { accept: { ...accept, path: "/a/../b" } },
+      { accept: { ...accept, ballot: { configuration: 1, counter: 0, node: 0 } } },
+      { prepare: { path: "/x", ballot: { configuration: 7, counter: 99, node: 3 } } },
+    ]) {
+      expect(["BAD_REQUEST", "BAD_PATH", "CONFIGURATION_STALE"]).toContain(deliver(cluster, body).failure?.code ?? "accepted");
+    }
+    const { bytes } = await cluster.until(client.read("/x"));
+    expect(new TextDecoder().decode(bytes)).toBe("one");
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("that sends a hint without a ballot is ignored", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    await cluster.until(client.put("/x", new TextEncoder().encode("one")));
+    const bare = batchCodec.encode({ counter: 1, chosen: [{ path: "/x" } as Chosen] });
+    for (const { node } of cluster.members) for (const hint of batchCodec.decode(bare).chosen ?? []) node.chosen(hint);
+    await cluster.until(client.put("/x", new TextEncoder().encode("two")));
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("cannot claim a stamp that no counter has reached", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    await cluster.until(client.put("/x", new TextEncoder().encode("one")));
+    const remove = { writtenAtMs: 1, by: "stranger" };
+    const operation = { stamp: 2 ** 50, random: "0".repeat(16) };
+    const answer = deliver(cluster, { mutate: { path: "/x", operation, attempt: 1, budgetMs: 1000, ack: 0, remove } });
+    expect(answer.failure?.code).toBe("BAD_REQUEST");
+  });
+});
