@@ -79,7 +79,7 @@ export const CHUNKS_IN_FLIGHT = 4;
 /** Buffers of one transfer, at most this many bytes in all: CHUNKS_IN_FLIGHT chunks and the one being filled. */
 export const TRANSFER_BUFFER_BYTES_MAX = 20 * MIB;
 /** A client asks for a collection of garbage each time it has moved so many bytes of chunks. */
-export const COLLECT_EVERY_BYTES = 48 * MIB;
+export const COLLECT_EVERY_BYTES = 32 * MIB;
 /** A read of the current version that is overtaken and dropped under its eyes begins again this often. */
 export const OVERTAKEN_TRIES_MAX = 5;
 /** Files that a recursive command moves at a time. */

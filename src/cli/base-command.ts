@@ -9,6 +9,9 @@ import { parseAddresses, parseDuration } from "../base/units.ts";
 import type { Client, ConnectOptions } from "../client/connect.ts";
 import { Output } from "./output.ts";
 
+/** Three weeks: timers count in 32 bits. */
+const TIMEOUT_MS_MAX = 21 * 24 * 3_600_000;
+
 export const DEFAULT_SUPERNODE = "127.0.0.1:7000";
 /** The library's own, more telling error comes first; past this the command ends whatever it is waiting for. */
 const TIMEOUT_GRACE_MS = 500;
@@ -23,11 +26,14 @@ export abstract class QdfsCommand extends Command {
 
   override async execute(): Promise<Exit> {
     const output = new Output({ json: this.json, quiet: this.quiet, verbose: this.verbose });
+    let exit: Exit;
     try {
-      return await this.run(output);
+      exit = await this.run(output);
     } finally {
       await output.flush();
     }
+    if (output.failure !== undefined) throw output.failure; // the work is done, but its results are not where they should be
+    return exit;
   }
 }
 
@@ -57,7 +63,7 @@ export abstract class ClientCommand extends QdfsCommand {
     if (this.timeout === undefined) return undefined;
     const timeoutMs = parseDuration(this.timeout);
     if (timeoutMs < 1) throw new QdfsError("BAD_USAGE", "--timeout must be longer than nothing");
-    return timeoutMs;
+    return Math.min(timeoutMs, TIMEOUT_MS_MAX);
   }
 
   /**

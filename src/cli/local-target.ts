@@ -18,6 +18,8 @@ export interface FileFacts {
 /** Temporary files that exist right now; an interrupted process removes them. */
 const temporaries = new Set<string>();
 
+process.on("exit", removeTemporaries);
+
 export function removeTemporaries(): void {
   for (const file of temporaries) rmSync(file, { force: true });
   temporaries.clear();

@@ -2,6 +2,9 @@
  * Where a command's words go (CLI.md): results to stdout, as text for people or as NDJSON; everything else to stderr.
  * A reader of stdout that goes away (`| head`) is not an error: `drained` then throws StdoutClosed, which main ends on quietly.
  */
+import { messageOf, type QdfsError } from "../base/errors.ts";
+import { localFailure, systemCodeOf } from "./local-failure.ts";
+
 /** Text kept back before it is written, bytes: a write for each of 100,000 lines would dominate a listing. */
 const BUFFER_CHARACTERS = 32 * 1024;
 
@@ -19,13 +22,12 @@ export class Output {
   #buffer = "";
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
+  #failure: QdfsError | undefined;
   #flushScheduled = false;
 
   constructor(options: OutputOptions) {
     this.options = options;
-    process.stdout.on("error", () => {
-      this.#closed = true;
-    });
+    process.stdout.on("error", (error) => this.#failed(error));
   }
 
   /** One result: `result` as a JSON line, or `human` as text (undefined: nothing for people to read). `-q` silences the text only. */
@@ -44,6 +46,11 @@ export class Output {
     if (!this.options.quiet) process.stderr.write(`${text}\n`);
   }
 
+  /** What must not be missed, -q or not: on stderr, with --json as a line of JSON. */
+  warning(text: string, facts: object): void {
+    process.stderr.write(`${this.options.json ? JSON.stringify({ warning: facts }) : text}\n`);
+  }
+
   /** What -v asks for, on stderr. */
   explain(text: string): void {
     if (this.options.verbose) process.stderr.write(`${text}\n`);
@@ -53,7 +60,7 @@ export class Output {
   async bytes(bytes: Uint8Array): Promise<void> {
     await this.drained();
     await this.#write(bytes);
-    if (this.#closed) throw new StdoutClosed();
+    this.#checkOpen();
   }
 
   /**
@@ -62,6 +69,21 @@ export class Output {
    */
   async drained(): Promise<void> {
     await this.flush();
+    this.#checkOpen();
+  }
+
+  /** What kept results from being written, other than a reader that went away. */
+  get failure(): QdfsError | undefined {
+    return this.#failure;
+  }
+
+  #failed(error: Error): void {
+    this.#closed = true;
+    if (systemCodeOf(error) !== "EPIPE") this.#failure ??= localFailure("standard output", messageOf(error));
+  }
+
+  #checkOpen(): void {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed) throw new StdoutClosed();
   }
 
@@ -95,7 +117,7 @@ export class Output {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
       process.stdout.write(piece, (error) => {
-        if (error) this.#closed = true;
+        if (error) this.#failed(error);
         resolve();
       });
     });
@@ -104,7 +126,8 @@ export class Output {
 
 /** Said after a listing whose completeness nobody can vouch for. */
 export function sayIncomplete(output: Output, listing: { readonly incomplete: string }): void {
-  if (listing.incomplete !== "") output.notice(`the listing may be incomplete: ${listing.incomplete}`);
+  if (listing.incomplete !== "")
+    output.warning(`the listing may be incomplete: ${listing.incomplete}`, { incomplete: listing.incomplete });
 }
 
 /** A column of a table for people. */

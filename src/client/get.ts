@@ -82,7 +82,11 @@ async function isStillKept(ports: GetPorts, path: Path, version: Version): Promi
 
 function rangeWithin(path: Path, { sizeBytes }: Version, { start, end }: ByteRange): ByteRange {
   const inside = Number.isInteger(start) && start >= 0 && start < sizeBytes && end >= start;
-  if (!inside) throw new QdfsError("BAD_USAGE", `${path} has ${sizeBytes} bytes: there is no range ${start}-${end} in it`);
+  if (!inside)
+    throw new QdfsError(
+      "BAD_USAGE",
+      `${path} has ${sizeBytes} bytes: there is no range ${start}-${Number.isSafeInteger(end) && end < Number.MAX_SAFE_INTEGER ? end : ""} in it`,
+    );
   return { start, end: Math.min(end, sizeBytes - 1) };
 }
 

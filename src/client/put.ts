@@ -54,6 +54,13 @@ export async function put(ports: PutPorts, path: Path, content: Content, options
       signal: options.signal,
     });
     if (chunks === null) options.onProgress?.(sizeBytes);
+    if (options.ack !== undefined && done.acks < options.ack) {
+      throw new QdfsError(
+        "OUTCOME_UNKNOWN",
+        `${path}: version ${done.version} was made, but only ${done.acks} of the ${options.ack} replicas asked for have confirmed it`,
+        { version: done.version, acks: done.acks },
+      );
+    }
     const waited = options.ack === undefined || done.configuration.sets.every((set) => set.w <= (options.ack ?? 0));
     return {
       path,

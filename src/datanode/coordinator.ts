@@ -11,7 +11,7 @@ import type { Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { absentHead, type Decision, decide, isInline } from "../register/head.ts";
-import { type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
+import { type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { Accept, Ballot, Configuration, Head, Mutate, Mutated, Settled } from "../wire/messages.ts";
@@ -117,8 +117,7 @@ export class Coordinator {
       const decision = decide(base, mutate, this.#maps.map.policy.keepVersions);
       switch (decision.kind) {
         case "recorded":
-          answer({ outcome: decision.outcome, version: decision.version, acks: needOf(at.configuration) });
-          return true;
+          return await this.#confirm(mutate, attempt, at, prepared, decision, answer);
         case "stale":
           throw stale(mutate, attempt);
         case "refused":
@@ -133,6 +132,29 @@ export class Coordinator {
     });
   }
 
+  /**
+   * Answers an operation that stands in the window. W replicas hold what it did; where more were asked for, the same head is
+   * proposed again to see who does.
+   */
+  async #confirm(
+    mutate: Mutate,
+    attempt: Attempt,
+    at: Try,
+    prepared: Promises,
+    { outcome, version }: Extract<Decision, { kind: "recorded" }>,
+    answer: Answer,
+  ): Promise<true | undefined> {
+    const held = needOf(at.configuration);
+    if (mutate.ack <= held) answer({ outcome, version, acks: held });
+    else if (
+      !(await this.#settleAt(attempt, at, prepared, (acks, chosen, open) => {
+        if (acks >= mutate.ack || (chosen && open === 0)) answer({ outcome, version, acks });
+      }))
+    )
+      return undefined;
+    return true;
+  }
+
   /** Proposes the decided head. Undefined: not known to be chosen, look again under a new ballot. */
   async #carryOut(mutate: Mutate, attempt: Attempt, at: Try, decision: Change, answer: Answer): Promise<true | undefined> {
     const { outcome } = decision;
@@ -142,11 +164,10 @@ export class Coordinator {
     const value = await this.#value(attempt.path, at.configuration, decision, mutate);
     await this.#requireReachable(at.configuration, early);
 
-    const replicas = replicasOf(at.configuration).length;
     const before = attempt.proposed;
     attempt.proposed = true;
-    const proposed = await this.#propose(attempt.path, at, value, (acks, chosen, answered) => {
-      const enough = early === 0 ? chosen : acks >= early || (chosen && answered === replicas);
+    const proposed = await this.#propose(attempt.path, at, value, (acks, chosen, open) => {
+      const enough = early === 0 ? chosen : acks >= early || (chosen && open === 0);
       if (enough) answer({ outcome, version, acks });
     });
     if (proposed.kind === "chosen") return true;
@@ -167,12 +188,12 @@ export class Coordinator {
   }
 
   /** Proposes the value that was found again, bytes included, at the prepared ballot (P6). True when it is chosen now. */
-  async #settleAt(attempt: Attempt, at: Try, prepared: Promises): Promise<boolean> {
+  async #settleAt(attempt: Attempt, at: Try, prepared: Promises, onAccept: OnAccept = () => undefined): Promise<boolean> {
     const head = headCodec.decode(prepared.head);
     const content = isInline(head.current)
       ? await this.#contents.inlineBytes(attempt.path, at.configuration, head.current)
       : null;
-    const proposed = await this.#propose(attempt.path, at, encodeValue(head, content), () => undefined);
+    const proposed = await this.#propose(attempt.path, at, encodeValue(head, content), onAccept);
     if (proposed.kind === "chosen") {
       attempt.available();
       return true;
@@ -181,12 +202,7 @@ export class Coordinator {
     return false;
   }
 
-  async #propose(
-    path: Path,
-    { configuration, ballot }: Try,
-    value: Value,
-    onAccept: (acks: number, chosen: boolean, answered: number) => void,
-  ): Promise<Proposed> {
+  async #propose(path: Path, { configuration, ballot }: Try, value: Value, onAccept: OnAccept): Promise<Proposed> {
     const replicas = replicasOf(configuration);
     const proposed = await propose({ path, configuration, ballot, replicas }, value, this.#peers, onAccept);
     if (proposed.kind === "chosen") for (const node of replicas) this.#peers.hint(node, { path, ballot });

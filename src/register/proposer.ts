@@ -146,16 +146,18 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
   return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
 }
 
+/** How many replicas hold the value, whether it is chosen, and how many have not answered yet. */
+export type OnAccept = (acks: number, chosen: boolean, open: number) => void;
+
 /**
  * Phase 2: sends the value to every replica and resolves when W of every set hold it, or when that cannot come any more.
- * `onAccept` is called whenever a replica has answered or failed, also after the value is chosen: with how many hold it,
- * whether it is chosen, and how many have answered or failed.
+ * `onAccept` is called whenever a replica has answered or failed, also after the value is chosen.
  */
 export function propose(
   round: Round,
   value: Pick<Accept, "head" | "content" | "random" | "inline">,
   replicas: Replicas,
-  onAccept: (acks: number, chosen: boolean, answered: number) => void,
+  onAccept: OnAccept,
 ): Promise<Proposed> {
   const { path, configuration, ballot } = round;
   const tally = new Tally(configuration, writeNeed);
@@ -200,7 +202,7 @@ export function propose(
         )
         .then(() => {
           open -= 1;
-          onAccept(tally.count, tally.vote() === "won", round.replicas.length - open);
+          onAccept(tally.count, tally.vote() === "won", open);
           settleVote();
         }, reject);
     }

@@ -12,7 +12,7 @@
 
 import { assert, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
-import { QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
+import { LAST_ANSWERS_MS, QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
 import type { Cancel, Clock, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { AnswerBody, Ballot, Configuration, Head, Held, RequestBody, Settled } from "../wire/messages.ts";
@@ -135,8 +135,12 @@ class Reading {
     }
     this.#answered.no(node, messageOf(error));
     if (this.#answered.vote() === "lost") {
-      this.#finish();
-      this.#reject(this.#answered.unavailable("read"));
+      // Answers that are about to come make the arithmetic of the error complete.
+      this.#cancelHedge?.();
+      this.#cancelHedge = this.#request.timers.after(LAST_ANSWERS_MS, () => {
+        this.#finish();
+        this.#reject(this.#answered.unavailable("read"));
+      });
       return;
     }
     this.#askNext();

@@ -5,6 +5,8 @@ import type { Clock, Random, Runtime, Timers } from "../ports.ts";
 import { type LogLevel, lineLog } from "./log.ts";
 
 const STDERR = 2;
+/** Timers count in 32 bits; what is longer would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const clock: Clock = {
   monotonicMs: () => performance.now(),
@@ -13,7 +15,7 @@ const clock: Clock = {
 
 const timers: Timers = {
   after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
+    const timer = setTimeout(run, Math.min(delayMs, TIMER_MS_MAX));
     return () => clearTimeout(timer);
   },
   soon: (run) => void setImmediate(run),

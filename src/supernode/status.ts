@@ -3,7 +3,7 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { formatDuration, formatSize } from "../base/units.ts";
 import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
-import { LOW_SPACE_BYTES } from "../limits.ts";
+import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
 import { type ClusterMap, type Node, NodeState, type NodeStatus, type StatusReply } from "../wire/messages.ts";
 import type { Vitals } from "./membership.ts";
@@ -33,7 +33,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     clusterId: map.clusterId,
     mapVersion: map.version,
     policy: map.policy,
-    state: stateOf(map),
+    state: stateOf(map, (number) => (facts.vitals(number)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN),
     files: sum.files,
     bytes: sum.sizeBytes,
     nodes,
@@ -43,15 +43,15 @@ export function statusReply(facts: StatusFacts): StatusReply {
   };
 }
 
-/** Unavailable: some files can be read or written no more. Degraded: some replicas are away. */
-export function stateOf(map: ClusterMap): "ok" | "degraded" | "unavailable" {
+/** Unavailable: some files can be read or written no more. Degraded: some replicas are away, or have no room. */
+export function stateOf(map: ClusterMap, hasRoom: (number: NodeNumber) => boolean): "ok" | "degraded" | "unavailable" {
   if (map.partitions.length === 0) return "unavailable";
   const up = new Set(map.nodes.filter((node) => node.state === NodeState.UP).map((node) => node.number));
   let state: "ok" | "degraded" = "ok";
   for (const set of distinctSets(map)) {
     const present = set.nodes.filter((number) => up.has(number)).length;
     if (present < set.r || present < set.w) return "unavailable";
-    if (present < set.nodes.length) state = "degraded";
+    if (present < set.nodes.length || !set.nodes.every(hasRoom)) state = "degraded";
   }
   return state;
 }

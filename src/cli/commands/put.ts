@@ -6,7 +6,7 @@ import type { Client } from "../../client/connect.ts";
 import type { PutOptions, PutResult } from "../../client/types.ts";
 import { FILES_IN_FLIGHT, REPLICAS_MAX } from "../../limits.ts";
 import { author, ClientCommand } from "../base-command.ts";
-import { localFailure } from "../local-failure.ts";
+import { asLocalFailure, localFailure } from "../local-failure.ts";
 import { isLocalDirectory, localName, walk, withLocalFile } from "../local-source.ts";
 import { type Output, roundedMs } from "../output.ts";
 import { inParallel } from "../parallel.ts";
@@ -52,7 +52,7 @@ export class PutCommand extends ClientCommand {
     if (this.recursive) return await this.putTree(output, target, options);
     if (this.local === "-") {
       if (target.directory) throw new QdfsError("BAD_USAGE", "standard input has no name: PATH must name a file");
-      return await this.withClient(async (client) => this.print(output, await client.put(target.path, process.stdin, options)));
+      return await this.withClient(async (client) => this.print(output, await client.put(target.path, standardInput(), options)));
     }
     return await this.putFile(output, target, options);
   }
@@ -168,4 +168,13 @@ function parseMetadata(pairs: readonly string[]): Readonly<Record<string, string
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
+}
+
+/** Standard input; what keeps it from being read (a directory, say) is local trouble. */
+async function* standardInput(): AsyncGenerator<Uint8Array> {
+  try {
+    yield* process.stdin;
+  } catch (error) {
+    throw asLocalFailure(error, "standard input");
+  }
 }
