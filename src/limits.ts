@@ -76,10 +76,10 @@ export const ALARMS_MAX = 20;
 export const LIST_PAGE_MAX = 5000;
 /** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */
 export const CHUNKS_IN_FLIGHT = 4;
-/** Buffers of one transfer, at most this many bytes in all: CHUNKS_IN_FLIGHT chunks and the one being filled. */
-export const TRANSFER_BUFFER_BYTES_MAX = 20 * MIB;
+/** Buffers of one transfer, at most this many bytes in all, the one being filled included: a copy has two of them. */
+export const TRANSFER_BUFFER_BYTES_MAX = 16 * MIB;
 /** A client asks for a collection of garbage each time it has moved so many bytes of chunks. */
-export const COLLECT_EVERY_BYTES = 32 * MIB;
+export const COLLECT_EVERY_BYTES = 24 * MIB;
 /** A read of the current version that is overtaken and dropped under its eyes begins again this often. */
 export const OVERTAKEN_TRIES_MAX = 5;
 /** Files that a recursive command moves at a time. */

@@ -1,27 +1,16 @@
-/**
- * Chunk transfers that keep the process small. Every chunk read is a new buffer of megabytes; the engine lets more than a
- * hundred of them go stale before it looks (measured: 230 MiB resident for a stream that needs 20). So it is told to look
- * after every COLLECT_EVERY_BYTES, unless the heap is so large that looking would take more than a quarter of the time.
- */
+/** Chunk transfers that keep the process small (base/collector.ts). */
+import { Collector } from "../base/collector.ts";
 import type { Path } from "../base/ids.ts";
-import { COLLECT_EVERY_BYTES } from "../limits.ts";
 import type { BulkClient, ChunkId, Clock, Receipt } from "../ports.ts";
-
-/** Time between two collections, at least: this many times as long as the last one took. */
-const PAUSE_FACTOR = 3;
 
 export class FrugalBulkClient implements BulkClient {
   readonly #bulk: BulkClient;
-  readonly #clock: Clock;
-  readonly #collect: () => void;
-  #bytes = 0;
-  #notBeforeMs = 0;
+  readonly #collector: Collector;
 
   /** `collect`: a full collection of garbage, done when it returns. */
   constructor(bulk: BulkClient, clock: Clock, collect: () => void) {
     this.#bulk = bulk;
-    this.#clock = clock;
-    this.#collect = collect;
+    this.#collector = new Collector(clock, collect);
   }
 
   async putChunk(
@@ -33,7 +22,7 @@ export class FrugalBulkClient implements BulkClient {
     signal?: AbortSignal,
   ): Promise<Receipt> {
     const receipt = await this.#bulk.putChunk(http, chunk, owner, bytes, checksum, signal);
-    this.#moved(bytes.length);
+    this.#collector.moved(bytes.length);
     return receipt;
   }
 
@@ -44,7 +33,7 @@ export class FrugalBulkClient implements BulkClient {
     signal?: AbortSignal,
   ): Promise<Uint8Array> {
     const bytes = await this.#bulk.getChunk(http, chunk, range, signal);
-    this.#moved(bytes.length);
+    this.#collector.moved(bytes.length);
     return bytes;
   }
 
@@ -54,16 +43,5 @@ export class FrugalBulkClient implements BulkClient {
 
   close(): void {
     this.#bulk.close();
-  }
-
-  #moved(sizeBytes: number): void {
-    this.#bytes += sizeBytes;
-    if (this.#bytes < COLLECT_EVERY_BYTES) return;
-    const startMs = this.#clock.monotonicMs();
-    if (startMs < this.#notBeforeMs) return;
-    this.#bytes = 0;
-    this.#collect();
-    const endMs = this.#clock.monotonicMs();
-    this.#notBeforeMs = endMs + PAUSE_FACTOR * (endMs - startMs);
   }
 }

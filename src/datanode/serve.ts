@@ -1,5 +1,6 @@
 /** A DataNode with real sockets and a real disk. */
 import { statfsSync } from "node:fs";
+import { Collector } from "../base/collector.ts";
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { nodeName } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
@@ -56,7 +57,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     undo.push(() => store.close());
     const files = DiskChunkFiles.open(dataDir.path);
 
-    const late = new LateNode();
+    const late = new LateNode(new Collector(runtime.clock, () => Bun.gc(true)));
     const http = startBulkServer({ host: options.host, port: options.httpPort, handler: late.bulk });
     undo.push(() => http.stop());
     const grpc = new GrpcServer(runtime, {
@@ -156,6 +157,11 @@ function diskSize(path: string): number {
 /** The servers listen before the node exists, for its addresses are part of its admission. Until then they turn callers away. */
 class LateNode implements SessionHandler, LamportCounter {
   #node: DataNode | undefined;
+  readonly #collector: Collector;
+
+  constructor(collector: Collector) {
+    this.#collector = collector;
+  }
 
   serve(node: DataNode): void {
     this.#node = node;
@@ -188,7 +194,11 @@ class LateNode implements SessionHandler, LamportCounter {
   }
 
   readonly bulk: BulkHandler = {
-    putChunk: async (chunk, owner, body, checksum) => await this.served().chunks.putChunk(chunk, owner, body, checksum),
+    putChunk: async (chunk, owner, body, checksum) => {
+      const receipt = await this.served().chunks.putChunk(chunk, owner, body, checksum);
+      this.#collector.moved(receipt.sizeBytes);
+      return receipt;
+    },
     openChunk: async (chunk) => await this.served().chunks.openChunk(chunk),
     reportChunk: async (chunk) => await this.served().chunks.reportChunk(chunk),
     metrics: () => this.served().metrics(),
