@@ -4,19 +4,23 @@
  * COLLECT_EVERY_BYTES, unless the heap is so large that looking would take more than a quarter of the time.
  */
 import { COLLECT_EVERY_BYTES } from "../limits.ts";
-import type { Clock } from "../ports.ts";
 
 /** Time between two collections, at least: this many times as long as the last one took. */
 const PAUSE_FACTOR = 3;
 
+/** The part of ports.ts's Clock that this needs. */
+interface MonotonicClock {
+  monotonicMs(): number;
+}
+
 export class Collector {
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #collect: () => void;
   #bytes = 0;
   #notBeforeMs = 0;
 
   /** `collect`: a full collection of garbage, done when it returns. */
-  constructor(clock: Clock, collect: () => void) {
+  constructor(clock: MonotonicClock, collect: () => void) {
     this.#clock = clock;
     this.#collect = collect;
   }
