@@ -1,11 +1,9 @@
-import { Command, Option } from "clipanion";
-import { Exit } from "../../base/errors.ts";
-import { baseName, parseFilePath } from "../../base/path.ts";
-import { author, ClientCommand } from "../base-command.ts";
-import type { Output } from "../output.ts";
-import { parseTarget, resolveTarget } from "../targets.ts";
+import { Command } from "clipanion";
+import type { Path } from "../../base/ids.ts";
+import type { Client } from "../../client/connect.ts";
+import { TwoPathsCommand } from "../two-paths-command.ts";
 
-export class CpCommand extends ClientCommand {
+export class CpCommand extends TwoPathsCommand {
   static override paths = [["cp"]];
   static override usage = Command.Usage({
     details:
@@ -16,19 +14,7 @@ export class CpCommand extends ClientCommand {
     ],
   });
 
-  readonly from = Option.String({ name: "A" });
-  readonly to = Option.String({ name: "B" });
-
-  protected override readonly mutates = true;
-
-  override async run(output: Output): Promise<Exit> {
-    const from = parseFilePath(this.from);
-    const target = parseTarget(this.to);
-    return await this.withClient(async (client) => {
-      const to = await resolveTarget(client, output, target, baseName(from));
-      const { path, version } = await client.copy(from, to, { by: author() });
-      output.row({ path, version, from }, `${from} → ${path}@${version}`);
-      return Exit.DONE;
-    });
+  protected override async carry(client: Client, from: Path, to: Path, by: string) {
+    return await client.copy(from, to, { by });
   }
 }
