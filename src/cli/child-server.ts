@@ -1,21 +1,23 @@
 /**
- * One server of `qdfs up`: a child process of this executable. It holds the other end of a pipe as its standard input and ends
- * when that closes, so it never outlives `up`, however `up` ends (serving.ts).
+ * One server of `qdfs up` or `qdfs chaos`: a child process of this executable. It holds the other end of a pipe as its standard
+ * input and ends when that closes, so it never outlives its parent, however that ends (serving.ts).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { isErrorCode, QdfsError } from "../base/errors.ts";
 import { parseAddress } from "../base/units.ts";
-import { PARENT_ENV, type Ready } from "./serving.ts";
+import { PARENT_ENV, type ParentWord, type Ready } from "./serving.ts";
 
 export interface ChildOptions {
   readonly role: "supernode" | "datanode";
   /** Shown before its words on stderr, until it has an id. */
   readonly name: string;
   readonly port: number;
+  /** True: started again it takes the ports that it had. False: `port` again. */
+  readonly samePorts: boolean;
   readonly args: readonly string[];
-  /** The child removes its data when it loses its parent. */
-  readonly temporary: boolean;
+  /** What the child is to know of its parent. */
+  readonly parent: ParentWord;
   readonly say: (text: string) => void;
   /** Called when it ends without having been told to. */
   readonly onDeath: (child: ChildServer, how: string) => void;
@@ -45,11 +47,17 @@ export class ChildServer {
     return this.#options.role;
   }
 
+  /** Of the process, while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /**
-   * Starts it, on the ports that it had before if it ran before, and waits for its ready line.
+   * Starts it and waits for its ready line.
    * @throws QdfsError what it said on its way out
    */
   async start(): Promise<Ready> {
+    this.#stopping = false;
     const child = spawn(
       process.execPath,
       [...programArguments(), this.#options.role, ...this.#ports(), ...this.#options.args, "--json"],
@@ -57,7 +65,7 @@ export class ChildServer {
         // A session of its own: Ctrl-C reaches `up` alone, which then drains its children in order.
         detached: true,
         stdio: ["pipe", "pipe", "pipe"],
-        env: { ...process.env, [PARENT_ENV]: this.#options.temporary ? "temporary" : "kept" },
+        env: { ...process.env, [PARENT_ENV]: this.#options.parent },
       },
     );
     this.#process = child;
@@ -93,13 +101,20 @@ export class ChildServer {
     await this.#ended;
   }
 
-  kill(): void {
+  /** SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
     this.#stopping = true;
     this.#process?.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  /** A line for its standard input; lost when it is not running. */
+  tell(line: string): void {
+    this.#process?.stdin?.write(`${line}\n`);
   }
 
   #ports(): readonly string[] {
-    if (this.#ready !== undefined) {
+    if (this.#ready !== undefined && this.#options.samePorts) {
       return ["--port", portOf(this.#ready.grpc), "--http-port", portOf(this.#ready.http)];
     }
     return ["--port", String(this.#options.port)];

@@ -67,7 +67,7 @@ export class LocalCluster {
 
   kill(): void {
     this.#stopping = true;
-    for (const child of [...this.#nodes, this.#supernode]) child.kill();
+    for (const child of [...this.#nodes, this.#supernode]) void child.kill();
   }
 
   #child(role: "supernode" | "datanode", name: string, port: number, directory: string, args: readonly string[]): ChildServer {
@@ -77,7 +77,8 @@ export class LocalCluster {
       name,
       port,
       args: ["--data", join(dataDir, directory), ...args, ...flags],
-      temporary,
+      samePorts: true,
+      parent: temporary ? "temporary" : "kept",
       say,
       onDeath: (child, how) => this.#died(child, how),
     });
