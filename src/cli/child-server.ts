@@ -28,6 +28,7 @@ export class ChildServer {
   #process: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #ready: Ready | undefined;
+  #serving: Ready | undefined;
   #stopping = false;
 
   constructor(options: ChildOptions) {
@@ -45,6 +46,11 @@ export class ChildServer {
 
   get role(): "supernode" | "datanode" {
     return this.#options.role;
+  }
+
+  /** What the process that runs now has printed; undefined while it does not serve. */
+  get serving(): Ready | undefined {
+    return this.#serving;
   }
 
   /** Of the process, while it runs. */
@@ -76,21 +82,22 @@ export class ChildServer {
       failure = parseFailure(line) ?? failure;
       if (parseFailure(line) === undefined) this.#options.say(`${this.name}: ${line}`);
     });
-    let serving = false;
     this.#ended = new Promise((resolve) => {
       child.on("close", (code, signal) => {
         const how = signal === null ? `exit code ${code}` : signal;
-        resolve();
+        const served = this.#serving?.pid === child.pid;
+        if (served) this.#serving = undefined;
         if (this.#process === child) this.#process = undefined;
-        if (serving && !this.#stopping) this.#options.onDeath(this, failure === undefined ? how : `${how}, ${failure.message}`);
+        resolve();
+        if (served && !this.#stopping) this.#options.onDeath(this, failure === undefined ? how : `${how}, ${failure.message}`);
       });
     });
     const ready = await Promise.race([readyOf(child), this.#ended]);
     if (ready === undefined) {
       throw failure ?? new QdfsError("NODE_UNREACHABLE", `${this.name} ended before it served`, { name: this.name });
     }
-    serving = true;
     this.#ready = ready;
+    this.#serving = ready;
     return ready;
   }
 
