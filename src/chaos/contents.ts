@@ -1,5 +1,5 @@
 /** What the puts of a chaos run write: contents of many sizes, each of which names the put that wrote it. */
-import { Values } from "../bench/values.ts";
+import { VALUE_ID_BYTES, Values } from "../bench/values.ts";
 import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX } from "../limits.ts";
 import type { Clock, Random } from "../ports.ts";
 
@@ -13,6 +13,12 @@ const LARGE_BYTES = CHUNK_BYTES_DEFAULT + 100_000;
 const MEDIUM_SHARE = 0.02;
 /** Files of several chunks come at most this often. */
 const LARGE_EVERY_MS = 20_000;
+
+/** The id in a content's first bytes as 16 hex digits; shorter contents have none. */
+export function valueIdOf(bytes: Uint8Array): string | null {
+  if (bytes.byteLength < VALUE_ID_BYTES) return null;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, VALUE_ID_BYTES).toString("hex");
+}
 
 export class Contents {
   readonly #clock: Clock;

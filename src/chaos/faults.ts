@@ -18,7 +18,8 @@ export const FAULTS = {
   reset: "all connections of a server break",
   "disk-full": "the disk of a DataNode is full for a while (needs root: it lies on a small tmpfs)",
   "bit-rot": "a chunk file of a DataNode has bytes flipped, is cut short or is lost",
-  "database-rot": "a stopped DataNode has a page of its database damaged; when it refuses to start, it gets the page back",
+  "database-rot":
+    "a stopped DataNode has a page of its database damaged; when it refuses to start, it gets the page back (only when asked for)",
   clock: "the wall clock of a server jumps, by up to a year",
 } as const satisfies Record<string, string>;
 

@@ -1,9 +1,9 @@
 /** The end of a run, when every fault is over: the cluster is whole, reads and the listing agree, and nothing judged has changed. */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { valueIdOf } from "../bench/values.ts";
 import type { Runtime } from "../ports.ts";
 import { NodeState } from "../wire/messages.ts";
+import { valueIdOf } from "./contents.ts";
 import type { FileFate } from "./judge.ts";
 import type { ChaosClient } from "./workload.ts";
 

@@ -40,6 +40,8 @@ export interface ChaosPorts {
   readonly seeded: (seed: number) => Random;
   /** Sees every operation once it has ended. */
   readonly keep: (recorded: Recorded) => void;
+  /** Sees why an operation failed, in words. */
+  readonly failed: (text: string) => void;
   /** A line of the timeline. */
   readonly say: (text: string) => void;
   /** Once it is true the run ends early, and judges what it has. */
@@ -66,7 +68,13 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
     throw new QdfsError("BAD_USAGE", `none of these faults can be made here: ${skipped.join(", ")}`);
 
   const directory = `/chaos/${runtime.random.hex(8)}`;
-  const workload = new Workload({ clients, runtime: { ...runtime, random: random(2) }, directory, keep: ports.keep });
+  const workload = new Workload({
+    clients,
+    runtime: { ...runtime, random: random(2) },
+    directory,
+    keep: ports.keep,
+    failed: ports.failed,
+  });
   const judge = new Judge(client, workload, runtime);
   const blame = (text: string) => {
     say(`*** ${text}`);

@@ -5,11 +5,10 @@
 import { checksumOf } from "../base/checksum.ts";
 import { assert, codeOf, type ErrorCode, isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { valueIdOf } from "../bench/values.ts";
 import type { Precondition, RecordedListing, RecordedOperation, Refusal } from "../check/history.ts";
 import type { Client } from "../client/client.ts";
 import type { Runtime } from "../ports.ts";
-import { Contents } from "./contents.ts";
+import { Contents, valueIdOf } from "./contents.ts";
 import { type Recorded, Round } from "./round.ts";
 import { type Kind, Tally } from "./tally.ts";
 
@@ -48,6 +47,8 @@ export interface WorkloadPorts {
   readonly directory: Path;
   /** Sees every operation once it has ended. */
   readonly keep: (recorded: Recorded) => void;
+  /** Sees why an operation failed, in words. */
+  readonly failed: (text: string) => void;
 }
 
 type Call = Pick<RecordedOperation, "client" | "kind" | "path" | "callNs">;
@@ -225,6 +226,7 @@ export class Workload {
   #failed(kind: Kind, error: unknown): ErrorCode {
     const code = codeOf(error);
     if (code === undefined) throw error;
+    this.#ports.failed(`${kind} failed: ${code}: ${messageOf(error)}`);
     if (code === "BUG") this.bugs.push(`a ${kind} failed with a bug: ${messageOf(error)}`);
     this.tally.error(kind, code);
     return code;

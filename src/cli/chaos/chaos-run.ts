@@ -73,6 +73,7 @@ export class ChaosRun {
         runtime: realRuntime("quiet"),
         seeded: seededRandom,
         keep: (recorded) => this.#history.write(historyLineOf(recorded)),
+        failed: (text) => this.#servers.write(`${this.#elapsed()}  ${text}`),
         say: (text) => this.#say(text),
         stopped: () => this.#stopped,
         incidents: () => this.#cluster.incidents,

@@ -48,7 +48,9 @@ export class ChaosCommand extends QdfsCommand {
   readonly seed = Option.String("--seed", { description: "N what the faults follow from (default: drawn, and printed)" });
   readonly nodes = Option.String("--nodes", { description: `K DataNodes (default: ${PLAN_DEFAULTS.nodes})` });
   readonly quorum = Option.String("--quorum", { description: "SPEC as of `qdfs supernode` (default: majority)" });
-  readonly faults = Option.String("--faults", { description: `LIST of ${Object.keys(FAULTS).join(",")} (default: all)` });
+  readonly faults = Option.String("--faults", {
+    description: `LIST of ${Object.keys(FAULTS).join(",")} (default: all but database-rot)`,
+  });
   readonly clients = Option.String("--clients", { description: `C logical clients (default: ${PLAN_DEFAULTS.clients})` });
   readonly rate = Option.String("--rate", {
     description: `R operations per second over all clients (default: ${PLAN_DEFAULTS.rate})`,
