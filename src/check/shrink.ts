@@ -40,10 +40,10 @@ function weakened(operations: readonly RecordedOperation[], kept: ReadonlySet<Re
     if (kept.has(operation)) return [operation];
     if (roleOf(operation) === "observation") return [];
     const { precondition: _, ...unconditional } = operation;
-    return [{ ...unconditional, version: null, callNs: Number.NEGATIVE_INFINITY, returnNs: null, outcome: "unknown" }];
+    return [{ ...unconditional, version: null, callNs: -Number.MAX_VALUE, returnNs: null, outcome: "unknown" }];
   });
 }
 
 function byReturn(a: RecordedOperation, b: RecordedOperation): number {
-  return (a.returnNs ?? Number.POSITIVE_INFINITY) - (b.returnNs ?? Number.POSITIVE_INFINITY);
+  return (a.returnNs ?? Number.MAX_VALUE) - (b.returnNs ?? Number.MAX_VALUE);
 }
