@@ -32,7 +32,7 @@ export function smallestCore(operations: readonly RecordedOperation[], search: S
     candidates = candidates.slice(0, enough - 1);
     if (core.size === 1) candidates = candidates.toReversed(); // the first contradiction is found: now what lies near it
   }
-  return [...core].sort((a, b) => a.callNs - b.callNs);
+  return operations.filter((operation) => core.has(operation)).sort((a, b) => a.callNs - b.callNs);
 }
 
 function weakened(operations: readonly RecordedOperation[], kept: ReadonlySet<RecordedOperation>): RecordedOperation[] {
