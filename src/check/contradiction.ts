@@ -11,13 +11,6 @@ export function contradictionOf(core: readonly RecordedOperation[], all: readonl
   return told ?? `no order of these ${core.length} operations explains all their answers`;
 }
 
-/** One line: who did what when, and what came of it. Times in ms since the history's beginning. */
-export function lineOf(operation: RecordedOperation): string {
-  const { client, callNs, returnNs } = operation;
-  const until = returnNs === null ? "…" : ms(returnNs);
-  return `${ms(callNs)} … ${until} ms  client ${client}  ${wordsOf(operation)}`.replace("… …", "…");
-}
-
 function ofOne(operation: RecordedOperation, all: readonly RecordedOperation[]): string {
   const { kind, valueId, version } = operation;
   if (kind === "get" && valueId !== null) {
@@ -59,28 +52,4 @@ function ofOneVersion(a: RecordedOperation, b: RecordedOperation): string | unde
 
 function name({ kind, client, of }: RecordedOperation): string {
   return `client ${client}'s ${kind}${of === undefined ? "" : ` of version ${of}`}`;
-}
-
-function wordsOf(operation: RecordedOperation): string {
-  const { kind, path, of, precondition, valueId, guarantee } = operation;
-  const parts: string[] = [kind, of === undefined ? path : `${path}@${of}`];
-  if (precondition !== undefined) parts.push("absent" in precondition ? "if absent" : `if version ${precondition.version}`);
-  if (kind === "put" && valueId !== null) parts.push(`value ${valueId}`);
-  parts.push("→", resultOf(operation));
-  if (guarantee !== undefined && guarantee !== "linearizable") parts.push(`(${guarantee})`);
-  return parts.join(" ");
-}
-
-function resultOf(operation: RecordedOperation): string {
-  const { kind, version, valueId, outcome, refusal } = operation;
-  if (outcome === "unknown") return "outcome unknown";
-  if (outcome === "fail")
-    return refusal === undefined ? "failed, not done" : `refused: ${refusal}${version === null ? "" : `, version ${version}`}`;
-  if (foundNothing(operation)) return "found nothing";
-  const told = version === null ? "done" : `version ${version}`;
-  return kind === "get" && valueId !== null ? `${told}, value ${valueId}` : told;
-}
-
-function ms(ns: number): string {
-  return (ns / 1e6).toFixed(3);
 }

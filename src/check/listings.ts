@@ -21,17 +21,19 @@ export interface ListingVerdict {
 /** `tombstonesErased`: as in CheckOptions. */
 export function checkListings(
   operations: readonly RecordedOperation[],
-  listings: readonly RecordedListing[],
+  listings: Iterable<RecordedListing>,
   { tombstonesErased = false }: { readonly tombstonesErased?: boolean } = {},
 ): ListingVerdict {
   const files = FileChanges.of(operations, tombstonesErased);
   const violations: Violation[] = [];
+  let listingsChecked = 0;
   let listingsViolated = 0;
   for (const listing of listings) {
+    listingsChecked++;
     const violation = violationOf(listing, files);
     if (violation !== undefined && listingsViolated++ < CHECK_VIOLATIONS_MAX) violations.push(violation);
   }
-  return { verdict: listingsViolated > 0 ? "violated" : "ok", listingsChecked: listings.length, listingsViolated, violations };
+  return { verdict: listingsViolated > 0 ? "violated" : "ok", listingsChecked, listingsViolated, violations };
 }
 
 function violationOf(listing: RecordedListing, files: ReadonlyMap<string, FileChanges>): Violation | undefined {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { lineOf } from "../../src/check/contradiction.ts";
+
 import type { RecordedOperation } from "../../src/check/history.ts";
 import { checkHistory } from "../../src/check/linearizability.ts";
+import { operationLine } from "../../src/check/words.ts";
 import { failedPut, get, put, restore, rm, unknownPut, unknownRm } from "./write.ts";
 
 function ok(...history: RecordedOperation[]): void {
@@ -260,7 +261,7 @@ test("an operation is shown in one line", () => {
     get(0, 1_000_000, null, null),
     get(0, 1_000_000, 2, "ab", { of: 2, guarantee: "eventual" }),
   ];
-  expect(shown.map(lineOf)).toEqual([
+  expect(shown.map(operationLine)).toEqual([
     "1.500 … 2.000 ms  client 1  put /d/f if version 2 value ab → version 3",
     "1.000 … ms  client 1  put /d/f value cd → outcome unknown",
     "0.000 … 1.000 ms  client 1  put /d/f if absent value ef → refused: exists, version 2",
