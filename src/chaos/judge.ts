@@ -5,9 +5,10 @@
  */
 import { codeOf } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import type { RecordedOperation } from "../check/history.ts";
-import { checkHistory } from "../check/linearizability.ts";
-import type { Verdict, Violation } from "../check/verdict.ts";
+import type { RecordedListing, RecordedOperation } from "../check/history.ts";
+import { type Judgement, judge } from "../check/judge.ts";
+import type { Violation } from "../check/verdict.ts";
+import { operationLine } from "../check/words.ts";
 import type { Runtime } from "../ports.ts";
 import type { Version } from "../wire/messages.ts";
 import type { Recorded, Round } from "./round.ts";
@@ -34,6 +35,7 @@ export interface CheckResult {
   readonly files: number;
   readonly operationsChecked: number;
   readonly operationsOpen: number;
+  readonly listingsChecked: number;
   readonly filesGivenUp: number;
   /** The first few, in words. */
   readonly violations: readonly string[];
@@ -50,6 +52,7 @@ export class Judge {
   #rounds = 0;
   #operationsChecked = 0;
   #operationsOpen = 0;
+  #listingsChecked = 0;
   #filesGivenUp = 0;
 
   constructor(client: ChaosClient, workload: Workload, runtime: Runtime) {
@@ -76,6 +79,7 @@ export class Judge {
       files: this.#fates.size,
       operationsChecked: this.#operationsChecked,
       operationsOpen: this.#operationsOpen,
+      listingsChecked: this.#listingsChecked,
       filesGivenUp: this.#filesGivenUp,
       violations: this.#violations,
       violationsCount: this.#violationsCount,
@@ -96,7 +100,8 @@ export class Judge {
     for (const path of round.paths) await this.#look(round, path, givenUp);
     for (const finding of [...round.findings, ...failedAndSeen(round.recorded)]) this.blame(finding);
     const { keepVersions } = this.#client.map.policy;
-    this.#take(checkHistory(round.recorded.filter(isOperation), { keptVersions: keepVersions }));
+    const { recorded } = round;
+    this.#take(judge(recorded.filter(isOperation), recorded.filter(isListing), { keptVersions: keepVersions }));
     this.#rounds++;
   }
 
@@ -123,11 +128,12 @@ export class Judge {
     }
   }
 
-  #take(verdict: Verdict): void {
-    this.#operationsChecked += verdict.operationsChecked;
-    this.#operationsOpen += verdict.operationsOpen;
-    this.#filesGivenUp += verdict.filesGivenUp;
-    for (const violation of verdict.violations) this.blame(violationWords(violation));
+  #take(judgement: Judgement): void {
+    this.#operationsChecked += judgement.operationsChecked;
+    this.#operationsOpen += judgement.operationsOpen;
+    this.#listingsChecked += judgement.listingsChecked;
+    this.#filesGivenUp += judgement.filesGivenUp;
+    for (const violation of judgement.violations) this.blame(violationWords(violation));
   }
 
   #sleep(delayMs: number): Promise<void> {
@@ -135,12 +141,16 @@ export class Judge {
   }
 }
 
-export function violationWords({ path, contradiction, operations }: Violation): string {
-  return [`${path}: ${contradiction}`, ...operations.map((operation) => `    ${JSON.stringify(operation)}`)].join("\n");
+function violationWords({ path, contradiction, operations }: Violation): string {
+  return [`${path}: ${contradiction}`, ...operations.map((operation) => `    ${operationLine(operation)}`)].join("\n");
 }
 
-export function isOperation(recorded: Recorded): recorded is RecordedOperation {
+function isOperation(recorded: Recorded): recorded is RecordedOperation {
   return recorded.kind !== "ls";
+}
+
+function isListing(recorded: Recorded): recorded is RecordedListing {
+  return recorded.kind === "ls";
 }
 
 function isChange(recorded: Recorded): recorded is RecordedOperation {

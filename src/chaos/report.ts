@@ -16,7 +16,7 @@ export function reportOf(result: ChaosResult): readonly string[] {
     ),
     `whole again ${recoverySec.toFixed(1)} s after the last fault`,
     "",
-    `verdict: ${check.verdict}: ${formatCount(check.operationsChecked)} operations on ${formatCount(check.files)} files in ${check.rounds} rounds, ${formatCount(check.operationsOpen)} of unknown outcome`,
+    `verdict: ${check.verdict}: ${formatCount(check.operationsChecked)} operations on ${formatCount(check.files)} files in ${check.rounds} rounds, ${formatCount(check.operationsOpen)} of unknown outcome; ${formatCount(check.listingsChecked)} listings`,
     ...(check.filesGivenUp === 0 ? [] : [`the checker gave up on ${check.filesGivenUp} files`]),
     ...check.violations.map((violation) => `  ${violation}`),
     ...(check.violationsCount > check.violations.length ? [`  and ${check.violationsCount - check.violations.length} more`] : []),

@@ -1,7 +1,6 @@
 /** A chaos run from beginning to end: load and faults, heal, judge. */
 import { QdfsError } from "../base/errors.ts";
 import { drive } from "../bench/drive.ts";
-import { MIXES } from "../bench/mix.ts";
 import type { Random, Runtime } from "../ports.ts";
 import type { ClusterUnderTest } from "./cluster.ts";
 import { planFaults, possible } from "./faults.ts";
@@ -89,7 +88,7 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
     () => healed,
   );
 
-  await drive(benchPlan(plan), { ...runtime, stopped: () => stopped() || nemesis.broken }, (number) =>
+  await drive({ ...plan, inFlight: 1 }, { ...runtime, stopped: () => stopped() || nemesis.broken }, (number) =>
     workload.operation(number),
   );
   workload.finish();
@@ -120,11 +119,6 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
     recoverySec,
     check: judge.result(),
   };
-}
-
-/** The bench's driver needs to know when to start operations, and nothing of what they are. */
-function benchPlan({ clients, durationMs, ratePerSec }: ChaosPlan) {
-  return { mix: MIXES.balanced, clients, inFlight: 1, durationMs, sizeBytes: 1, files: 1, ratePerSec, cleanup: false };
 }
 
 function rotting<Node>(nodes: readonly Node[], count: number, random: Random): readonly Node[] {

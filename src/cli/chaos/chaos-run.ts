@@ -5,13 +5,12 @@ import { formatDuration } from "../../base/units.ts";
 import { whole } from "../../chaos/final.ts";
 import type { ChaosPlan } from "../../chaos/plan.ts";
 import { type ChaosResult, runChaos } from "../../chaos/run.ts";
-import { historyLineOf } from "../../check/history-line.ts";
+import { historyLine } from "../../check/history-file.ts";
 import { type Client, connect } from "../../client/connect.ts";
 import { CLUSTER_START_MS } from "../../limits.ts";
 import { realRuntime } from "../../runtime/runtime.ts";
 import { seededRandom } from "../../runtime/seeded-random.ts";
 import { LineFile } from "../line-file.ts";
-import { HISTORY_FILE } from "./history-file.ts";
 import { ProcessCluster } from "./process-cluster.ts";
 
 /** Several clients, with counters and connections of their own. */
@@ -19,6 +18,7 @@ const CLIENTS = 2;
 /** An operation that faults hold up ends after this long, and another one tries its luck. */
 const OPERATION_MS = 8_000;
 
+export const HISTORY_FILE = "history.ndjson";
 const SERVERS_FILE = "servers.log";
 
 export class ChaosRun {
@@ -72,7 +72,7 @@ export class ChaosRun {
         clients: [first, ...others],
         runtime: realRuntime("quiet"),
         seeded: seededRandom,
-        keep: (recorded) => this.#history.write(historyLineOf(recorded)),
+        keep: (recorded) => this.#history.write(historyLine(recorded)),
         failed: (text) => this.#servers.write(`${this.#elapsed()}  ${text}`),
         say: (text) => this.#say(text),
         stopped: () => this.#stopped,

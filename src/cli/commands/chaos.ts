@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "clipanion";
-import { Exit } from "../../base/errors.ts";
+import { Exit, QdfsError } from "../../base/errors.ts";
 import { FAULTS } from "../../chaos/faults.ts";
 import { type ChaosPlan, chaosPlanOf, PLAN_DEFAULTS } from "../../chaos/plan.ts";
 import { reportOf } from "../../chaos/report.ts";
 import { QdfsCommand } from "../base-command.ts";
-import { HISTORY_FILE, judgeFile } from "../chaos/history-file.ts";
 import { quorumFor } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
@@ -38,7 +37,7 @@ export class ChaosCommand extends QdfsCommand {
         "Five nodes, more load, the result for a script",
         "$0 chaos --duration 2m --nodes 5 --quorum majority,n=5 --rate 200 --json",
       ],
-      ["Judge the history of a run once more", "$0 chaos --judge ./history.ndjson"],
+      ["Keep the history, to look at it or judge it elsewhere with `qdfs check`", "$0 chaos --duration 10s --keep"],
     ],
   });
 
@@ -57,30 +56,19 @@ export class ChaosCommand extends QdfsCommand {
   });
   readonly keep = Option.Boolean("--keep", false, { description: "keep the data and the history though nothing was wrong" });
 
-  readonly judge = Option.String("--judge", { description: "FILE judge the history of an earlier run instead" });
-
   override async run(output: Output): Promise<Exit> {
-    if (this.judge !== undefined) return judgeFile(this.judge, output);
     const { realRuntime } = await import("../../runtime/runtime.ts");
     const asked = chaosPlanOf(this, Math.floor(realRuntime().random.unit() * 2 ** 31));
     const plan = { ...asked, quorum: quorumFor(asked.quorum, asked.nodes) };
     const dir = makeDirectory();
-    let keep = this.keep;
+    let failed = true;
     try {
       const exit = await this.#runIn(dir, plan, output);
-      keep ||= exit !== Exit.DONE;
+      failed = false;
       return exit;
-    } catch (error) {
-      keep = true;
-      throw error;
     } finally {
-      if (!keep) rmSync(dir, { recursive: true, force: true });
-      else {
-        const history = join(dir, HISTORY_FILE);
-        output.notice(
-          `kept: ${dir}\njudge its history again: qdfs chaos --judge ${history}\nthe same faults again: qdfs chaos --seed ${plan.seed} …`,
-        );
-      }
+      if (failed || this.keep) sayKept(output, dir, plan);
+      else rmSync(dir, { recursive: true, force: true });
     }
   }
 
@@ -95,10 +83,23 @@ export class ChaosCommand extends QdfsCommand {
     });
     const result = await run.run();
     output.row(result, ["", ...reportOf(result)].join("\n"));
-    if (result.check.verdict === "violated") return Exit.VIOLATION;
+    const { verdict, violations, filesGivenUp } = result.check;
+    if (verdict === "violated") throw new QdfsError("VIOLATION", violations[0]?.split("\n", 1)[0] ?? "");
     if (interrupted) return Exit.INTERRUPTED;
-    return result.check.verdict === "unknown" ? Exit.UNKNOWN : Exit.DONE;
+    if (verdict === "unknown")
+      throw new QdfsError("UNDECIDED", `no violation was found, but the checker gave up on ${filesGivenUp} files`);
+    return Exit.DONE;
   }
+}
+
+function sayKept(output: Output, dir: string, { seed }: ChaosPlan): void {
+  output.notice(
+    [
+      `kept: ${dir} (data, servers.log, history.ndjson)`,
+      `  to judge its history again: qdfs check ${join(dir, "history.ndjson")}`,
+      `  for the same faults again:  qdfs chaos --seed ${seed}, and the other flags as before`,
+    ].join("\n"),
+  );
 }
 
 function makeDirectory(): string {
