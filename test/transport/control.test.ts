@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createServer } from "node:net";
+import { QdfsError } from "../../src/base/errors.ts";
 import { CONNECT_MS } from "../../src/limits.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
@@ -43,6 +44,20 @@ controlConformance("gRPC", () => {
       for (const server of servers) server.stop();
     },
   };
+});
+
+test("a wall clock that went wrong, either way, keeps no call from being answered", async () => {
+  const real = realRuntime("quiet");
+  const never = () => Promise.reject(new QdfsError("NOT_FOUND", "here I am"));
+  const server = new GrpcServer(real, { host: "127.0.0.1", port: 0, control: { getMap: never } });
+  const address = await server.start();
+  for (const shiftMs of [-86_400_000, 86_400_000]) {
+    const clock = { monotonicMs: real.clock.monotonicMs, wallMs: () => real.clock.wallMs() + shiftMs };
+    const connection = new GrpcControlDialer({ ...real, clock }).connect(address);
+    expect(await connection.getMap().catch((error) => error.code)).toBe("NOT_FOUND");
+    connection.close();
+  }
+  server.stop();
 });
 
 test("a host that takes the connection and says nothing is given up after CONNECT_MS", async () => {
