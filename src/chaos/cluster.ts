@@ -1,6 +1,6 @@
 /** The cluster as a chaos run treats it: real processes in the executable (cli/chaos), a fake in tests. */
 import type { Random } from "../ports.ts";
-import type { ServerName } from "./faults.ts";
+import type { CLIENT, ServerName } from "./faults.ts";
 
 /** Ends what was begun. To be called once. */
 export type Undo = () => void;
@@ -28,5 +28,6 @@ export interface ClusterUnderTest {
   damageChunk(server: ServerName, random: Random): string | undefined;
   /** Damages the database of a server that is not running; `undo` gives back what was there. */
   damageDatabase(server: ServerName, random: Random): { readonly words: string; readonly undo: Undo };
-  shiftClock(server: ServerName, shiftMs: number): void;
+  /** From now on the wall clock of the server, or of all clients, is that wrong. */
+  shiftClock(server: ServerName | typeof CLIENT, shiftMs: number): void;
 }

@@ -20,7 +20,7 @@ export const FAULTS = {
   "bit-rot": "a chunk file of a DataNode has bytes flipped, is cut short or is lost",
   "database-rot":
     "a stopped DataNode has a page of its database damaged; when it refuses to start, it gets the page back (only when asked for)",
-  clock: "the wall clock of a server jumps, by up to a year",
+  clock: "the wall clock of a server, or of the clients, jumps by up to a year",
 } as const satisfies Record<string, string>;
 
 export type FaultKind = keyof typeof FAULTS;
@@ -160,8 +160,9 @@ function drawServers(kind: FaultKind, options: FaultPlanOptions, random: Random,
     case "partition":
     case "delay":
     case "reset":
-    case "clock":
       return [pick([SUPERNODE, ...nodes, ...nodes])];
+    case "clock":
+      return [pick([CLIENT, SUPERNODE, ...nodes])];
   }
 }
 

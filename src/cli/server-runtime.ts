@@ -10,23 +10,22 @@ import { PARENT_ENV } from "./serving.ts";
 const SHIFT = /^wall-shift-ms (-?\d{1,15})$/;
 
 export async function serverRuntime(level: LogLevel): Promise<Runtime> {
-  const { realRuntime } = await import("../runtime/runtime.ts");
+  const [{ realRuntime }, { withShiftedWall }] = await Promise.all([
+    import("../runtime/runtime.ts"),
+    import("../runtime/shifted-wall.ts"),
+  ]);
   const runtime = realRuntime(level);
-  return process.env[PARENT_ENV] === "chaos" ? withShiftedWall(runtime, createInterface({ input: process.stdin })) : runtime;
+  if (process.env[PARENT_ENV] !== "chaos") return runtime;
+  const shiftMs = shiftHeard(createInterface({ input: process.stdin }));
+  return withShiftedWall(runtime, shiftMs);
 }
 
-/** The same runtime, but that its wall clock follows the lines. */
-export function withShiftedWall(runtime: Runtime, lines: { on(event: "line", heard: (line: string) => void): unknown }): Runtime {
+/** The shift that the latest such line asked for. */
+export function shiftHeard(lines: { on(event: "line", heard: (line: string) => void): unknown }): () => number {
   let shiftMs = 0;
   lines.on("line", (line) => {
     const match = SHIFT.exec(line);
-    if (match === null) return;
-    shiftMs = Number(match[1]);
-    runtime.log.warn("the wall clock is shifted", { shiftMs });
+    if (match !== null) shiftMs = Number(match[1]);
   });
-  const { clock } = runtime;
-  return {
-    ...runtime,
-    clock: { monotonicMs: () => clock.monotonicMs(), wallMs: () => clock.wallMs() + shiftMs },
-  };
+  return () => shiftMs;
 }

@@ -59,10 +59,10 @@ export class ChaosRun {
     const clients: Client[] = [];
     try {
       await this.#cluster.startAll();
-      const { addresses, noSmallDisk } = this.#cluster;
+      const { addresses, noSmallDisk, clientRuntime: runtime } = this.#cluster;
       if (noSmallDisk !== "" && this.#plan.faults.includes("disk-full")) this.#say(`no disk can be filled here: ${noSmallDisk}`);
       for (let index = 0; index < CLIENTS; index++)
-        clients.push(await connect({ addresses, cacheDir: null, timeoutMs: OPERATION_MS, runtime: realRuntime("quiet") }));
+        clients.push(await connect({ addresses, cacheDir: null, timeoutMs: OPERATION_MS, runtime }));
       const [first, ...others] = clients;
       if (first === undefined) throw new QdfsError("BUG", "a run has clients");
       await this.#serving(first);

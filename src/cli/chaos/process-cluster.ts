@@ -5,8 +5,10 @@
 import { join } from "node:path";
 import { assert, QdfsError } from "../../base/errors.ts";
 import type { ClusterUnderTest, Undo } from "../../chaos/cluster.ts";
-import { type ServerName, SUPERNODE } from "../../chaos/faults.ts";
-import type { Random } from "../../ports.ts";
+import { CLIENT, type ServerName, SUPERNODE } from "../../chaos/faults.ts";
+import type { Random, Runtime } from "../../ports.ts";
+import { realRuntime } from "../../runtime/runtime.ts";
+import { withShiftedWall } from "../../runtime/shifted-wall.ts";
 import { ChildServer } from "../child-server.ts";
 import { holderOf } from "./callers.ts";
 import { damageChunkFile, damageDatabaseFile } from "./damage.ts";
@@ -49,6 +51,7 @@ export class ProcessCluster implements ClusterUnderTest {
   readonly #links: Links;
   readonly #disk: SmallDisk | undefined;
   #fillings = 0;
+  #clientShiftMs = 0;
 
   constructor(options: ProcessClusterOptions) {
     this.#options = options;
@@ -70,6 +73,11 @@ export class ProcessCluster implements ClusterUnderTest {
   /** Where clients find it. */
   get addresses(): readonly string[] {
     return [...this.#members.values()].map(({ address }) => address);
+  }
+
+  /** What clients run on. */
+  get clientRuntime(): Runtime {
+    return withShiftedWall(realRuntime("quiet"), () => this.#clientShiftMs);
   }
 
   /** Starts everything, the SuperNode first; resolves when all of them serve. @throws QdfsError */
@@ -151,8 +159,9 @@ export class ProcessCluster implements ClusterUnderTest {
     return damageDatabaseFile(this.#member(server).dataDir, join(this.#options.dir, `${server}.before-damage`), random);
   }
 
-  shiftClock(server: ServerName, shiftMs: number): void {
-    this.#member(server).child.tell(`wall-shift-ms ${Math.round(shiftMs)}`);
+  shiftClock(server: ServerName | typeof CLIENT, shiftMs: number): void {
+    if (server === CLIENT) this.#clientShiftMs = shiftMs;
+    else this.#member(server).child.tell(`wall-shift-ms ${Math.round(shiftMs)}`);
   }
 
   async #add(name: ServerName, args: readonly string[]): Promise<string> {
