@@ -46,6 +46,21 @@ controlConformance("gRPC", () => {
   };
 });
 
+test("a host that takes connections and breaks them is named in a few words", async () => {
+  const rude = createServer((socket) => socket.resetAndDestroy()).listen(0, "127.0.0.1");
+  await new Promise((resolve) => rude.once("listening", resolve));
+  const address = rude.address();
+  const at = `127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  const connection = new GrpcControlDialer(realRuntime("quiet")).connect(at);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const error = await connection.getMap().catch((failure) => failure);
+    expect(error.code).toBe("CLUSTER_UNREACHABLE");
+    expect(error.message).toMatch(/: (connection lost|no connection could be made)$/);
+  }
+  connection.close();
+  rude.close();
+});
+
 test("a wall clock that went wrong, either way, keeps no call from being answered", async () => {
   const real = realRuntime("quiet");
   const never = () => Promise.reject(new QdfsError("NOT_FOUND", "here I am"));
