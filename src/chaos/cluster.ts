@@ -10,6 +10,8 @@ export interface ClusterUnderTest {
   readonly nodes: readonly ServerName[];
   /** Of those: nodes whose disk can be filled. */
   readonly fillable: readonly ServerName[];
+  /** It is known whose a connection is. */
+  readonly singleLinks: boolean;
   /** SIGKILL; resolves when it is gone. */
   kill(server: ServerName): Promise<void>;
   /** Starts it again; resolves when it serves. @throws QdfsError what it said on its way out */

@@ -56,6 +56,8 @@ export interface FaultPlanOptions {
   readonly rotting: readonly ServerName[];
   /** DataNodes whose disk can be filled. */
   readonly fillable: readonly ServerName[];
+  /** Single links can be cut. */
+  readonly singleLinks: boolean;
 }
 
 /** How often each kind is drawn, relative to the others. */
@@ -106,7 +108,8 @@ export function* planFaults(random: Random, options: FaultPlanOptions): Generato
 }
 
 /** Whether the cluster has what a kind of fault needs. */
-export function possible(kind: FaultKind, { rotting, fillable }: FaultPlanOptions): boolean {
+export function possible(kind: FaultKind, { rotting, fillable, singleLinks }: FaultPlanOptions): boolean {
+  if (kind === "cut" || kind === "one-way") return singleLinks;
   if (kind === "disk-full") return fillable.length > 0;
   if (kind === "bit-rot" || kind === "database-rot") return rotting.length > 0;
   return true;

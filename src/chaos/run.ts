@@ -61,6 +61,7 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
     nodes: cluster.nodes,
     rotting: rotting(cluster.nodes, n - w, random(1)),
     fillable: cluster.fillable,
+    singleLinks: cluster.singleLinks,
   };
   const skipped = plan.faults.filter((kind) => !possible(kind, options));
   if (skipped.length === plan.faults.length)

@@ -3,7 +3,13 @@ import { FAULTS, type Fault, type FaultPlanOptions, isFaultKind, planFaults } fr
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
 
 const KINDS = Object.keys(FAULTS).filter(isFaultKind);
-const OPTIONS: FaultPlanOptions = { kinds: KINDS, nodes: ["dn-1", "dn-2", "dn-3"], rotting: ["dn-2"], fillable: ["dn-3"] };
+const OPTIONS: FaultPlanOptions = {
+  kinds: KINDS,
+  nodes: ["dn-1", "dn-2", "dn-3"],
+  rotting: ["dn-2"],
+  fillable: ["dn-3"],
+  singleLinks: true,
+};
 const HOUR_MS = 3_600_000;
 
 function anHour(seed: number, options = OPTIONS): readonly Fault[] {
@@ -35,8 +41,8 @@ test("bytes are damaged on the given nodes alone, and only the given disks are f
 });
 
 test("what the cluster has not is not planned", () => {
-  const kinds = new Set(anHour(5, { ...OPTIONS, rotting: [], fillable: [] }).map(({ kind }) => kind));
-  for (const kind of ["bit-rot", "database-rot", "disk-full"] as const) expect(kinds.has(kind)).toBe(false);
+  const kinds = new Set(anHour(5, { ...OPTIONS, rotting: [], fillable: [], singleLinks: false }).map(({ kind }) => kind));
+  for (const kind of ["bit-rot", "database-rot", "disk-full", "cut", "one-way"] as const) expect(kinds.has(kind)).toBe(false);
 });
 
 test("a link has two different ends, one of them a server", () => {

@@ -10,6 +10,7 @@ import { seededRandom } from "../../src/runtime/seeded-random.ts";
 class FakeCluster implements ClusterUnderTest {
   readonly nodes = ["dn-1", "dn-2", "dn-3"];
   readonly fillable = ["dn-3"];
+  readonly singleLinks = true;
   readonly down = new Set<string>();
   readonly frozen = new Set<string>();
   readonly shifts = new Map<string, number>();
@@ -102,7 +103,7 @@ const KINDS = Object.keys(FAULTS).filter(isFaultKind);
 
 test("every fault of a long run is taken back, and each kind was made", async () => {
   const { runtime, cluster, nemesis, blamed } = scene();
-  const options = { kinds: KINDS, nodes: cluster.nodes, rotting: ["dn-1"], fillable: cluster.fillable };
+  const options = { kinds: KINDS, nodes: cluster.nodes, rotting: ["dn-1"], fillable: cluster.fillable, singleLinks: true };
   const running = nemesis.run(planFaults(seededRandom(7), options));
   runtime.advance(600_000);
   await runtime.until(nemesis.heal());

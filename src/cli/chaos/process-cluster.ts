@@ -42,6 +42,7 @@ interface Member {
 export class ProcessCluster implements ClusterUnderTest {
   readonly nodes: readonly ServerName[];
   readonly fillable: readonly ServerName[];
+  readonly singleLinks = process.platform === "linux";
   /** Servers that ended though no fault had ended them, and other things that must not be. */
   readonly incidents: string[] = [];
   /** Why no disk can be filled; empty: one can. */
