@@ -50,8 +50,8 @@ export interface FaultPlanOptions {
   readonly kinds: readonly FaultKind[];
   readonly nodes: readonly ServerName[];
   /**
-   * DataNodes whose stored bytes may be damaged, the same ones for the whole run. At most N - W of them, so that of W durable
-   * copies at least one stays good however the damage falls.
+   * DataNodes whose stored bytes may be damaged, the same ones for the whole run: so few of them that of W durable copies at
+   * least one stays good however the damage falls.
    */
   readonly rotting: readonly ServerName[];
   /** DataNodes whose disk can be filled. */

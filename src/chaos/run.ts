@@ -59,7 +59,7 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
   const options = {
     kinds: plan.faults,
     nodes: cluster.nodes,
-    rotting: rotting(cluster.nodes, n - w, random(1)),
+    rotting: drawn(cluster.nodes, rottingMax(n, w), random(1)),
     fillable: cluster.fillable,
     singleLinks: cluster.singleLinks,
   };
@@ -122,10 +122,15 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
   };
 }
 
-function rotting<Node>(nodes: readonly Node[], count: number, random: Random): readonly Node[] {
+/** So many nodes may rot: of the W copies that a write waited for one stays good, and no more than the N - W that it did not wait for go bad. */
+export function rottingMax(n: number, w: number): number {
+  return Math.min(n - w, w - 1);
+}
+
+function drawn<Node>(nodes: readonly Node[], count: number, random: Random): readonly Node[] {
   return nodes
     .map((node) => ({ node, key: random.unit() }))
     .sort((a, b) => a.key - b.key)
-    .slice(0, Math.max(0, count))
+    .slice(0, count)
     .map(({ node }) => node);
 }

@@ -23,7 +23,7 @@ export class ChaosCommand extends QdfsCommand {
         .map(([kind, words]) => `${kind} (${words})`)
         .join("; ")}.
 
-      Faults go beyond what a quorum survives in availability, never in durability: stored bytes are damaged on at most N - W nodes. The
+      Faults go beyond what a quorum survives in availability, never in durability: stored bytes are damaged on at most N - W nodes, and fewer than W. The
       seed decides which faults come when; how processes meet them in time differs from run to run.
 
       After a violation the data, the servers' words and the history stay in the directory that is named at the end.`,
