@@ -9,7 +9,7 @@ import type { Random } from "../ports.ts";
 export const FAULTS = {
   kill: "one DataNode, now and then several at once, is killed with SIGKILL and started again",
   "kill-supernode": "the same for the SuperNode",
-  "kill-all": "every server at once, as in a power cut",
+  "kill-all": "every server at once",
   freeze: "a server stands still (SIGSTOP, SIGCONT)",
   partition: "a server is cut off from everybody",
   cut: "one link is cut both ways",

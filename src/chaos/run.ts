@@ -89,9 +89,9 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
     () => healed,
   );
 
-  await drive({ ...plan, inFlight: 1 }, { ...runtime, stopped: () => stopped() || nemesis.broken }, (number) =>
-    workload.operation(number),
-  );
+  // Operations that were due while nothing worked are not made up for.
+  const over = () => stopped() || nemesis.broken || runtime.clock.monotonicMs() - startedMs >= plan.durationMs;
+  await drive({ ...plan, inFlight: 1 }, { ...runtime, stopped: over }, (number) => workload.operation(number));
   workload.finish();
   say("the load ends; every fault is taken back");
   await nemesis.heal();
