@@ -55,6 +55,24 @@ describe("the fence of a listing (P20)", () => {
     expect(listed.incomplete).toBe("dn-2 does not answer: puts that only it holds may be missing");
   });
 
+  test("a put whose log entry a later accept has taken the place of is waited for all the same", async () => {
+    const cluster = await ScriptedCluster.of(3, "read-optimized");
+    cluster.accept([1, 2, 3], "/a", ballot(5, 1), head(1), true);
+    expect(names(await cluster.list())).toEqual(["/a@1"]);
+    for (const number of [2, 3]) cluster.node(number).reach = "silent"; // one log is enough, for every put is in each
+    const node = cluster.node(1);
+    node.onSettle = () => ({ settled: { ballot: ballot(30, 1), head: head(3) } });
+    cluster.runtime.advance(200); // the log's reader waits for news
+    // Acknowledged, the other two have it, too; and the log's reader has not been woken for it yet.
+    node.sequence += 1;
+    node.entries.set("/a", { sequence: node.sequence, ballot: ballot(10, 1), head: head(2), chosen: false });
+    // After the listing's question and before the log's answer the entry moves behind the mark.
+    cluster.runtime.timers.after(20, () => node.accept("/a", ballot(20, 1), head(3)));
+    const listed = await cluster.list();
+    expect(names(listed)).toEqual(["/a@3"]); // settled while the listing waited
+    expect(listed.incomplete).toBe("");
+  });
+
   test("a put that reached no quorum is waited for only where it might have", async () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.accept([2], "/a", ballot(5, 2), head(1));
