@@ -14,10 +14,9 @@ function bad(message: string): QdfsError {
 /** A proposal from outside: what would be stored must be what can be read again. @throws QdfsError BAD_PATH, BAD_REQUEST */
 export function checkAccept({ path, ballot, head, random }: Accept): void {
   checkPath(path);
-  if (!ballot || ballot.counter < 1) throw bad("a proposal has a ballot");
+  if (ballot.counter < 1) throw bad("a proposal has a ballot");
   const { current } = headCodec.decode(head);
-  if (current === null || current.operation?.random !== random)
-    throw bad("a proposal has a head and the operation that made its version");
+  if (current.operation.random !== random) throw bad("a proposal has a head and the operation that made its version");
 }
 
 function checkPath(path: Path): void {
@@ -30,7 +29,7 @@ function checkPath(path: Path): void {
  */
 export function checkMutate(mutate: Mutate, policy: Policy, counter: number): void {
   checkPath(mutate.path);
-  if (!mutate.operation || !/^[0-9a-f]{16}$/.test(mutate.operation.random)) throw bad("an operation id has 16 hex digits");
+  if (!/^[0-9a-f]{16}$/.test(mutate.operation.random)) throw bad("an operation id has 16 hex digits");
   const { stamp } = mutate.operation;
   if (stamp < 1 || stamp > counter + CEILING_STEP)
     throw bad(`an operation's stamp is a counter heard from the cluster, not ${stamp}`);
@@ -40,7 +39,6 @@ export function checkMutate(mutate: Mutate, policy: Policy, counter: number): vo
 }
 
 function checkPut({ version, content }: Put, policy: Policy): void {
-  if (!version) throw bad("a put carries a version");
   let metadataBytes = version.contentType.length + version.by.length;
   for (const [key, value] of Object.entries(version.metadata)) metadataBytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   if (metadataBytes > METADATA_BYTES_MAX) throw bad(`user metadata has ${metadataBytes} bytes, at most ${METADATA_BYTES_MAX}`);

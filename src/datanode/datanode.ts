@@ -200,7 +200,7 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   chosen(hint: Chosen): void {
-    if (hint.ballot) this.#replica.chosen(hint); // strangers may leave it out
+    this.#replica.chosen(hint);
   }
 
   #dispatch(request: Request, answer: Reply): void {
@@ -234,7 +234,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     const { confirm, accept, prepare } = body;
     const proposal = prepare ?? accept;
     // P5, for our own coordinator too: only ballots of the adopted configuration.
-    if (proposal) this.#check(proposal.path, proposal.ballot?.configuration ?? 0);
+    if (proposal) this.#check(proposal.path, proposal.ballot.configuration);
     if (accept?.inline && this.#alarms.diskFull) {
       // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
       throw new QdfsError("STORAGE_FULL", "no room on this DataNode");

@@ -29,7 +29,18 @@ export function codecOf<T>(name: string): Codec<T> {
   return typed(name, (type, message) => type.toObject(message, { defaults: true }));
 }
 
-export const headCodec: Codec<Head> = codecOf("Head");
+const anyHead: Codec<Head> = codecOf("Head");
+
+export const headCodec: Codec<Head> = {
+  encode: anyHead.encode,
+  decode: (bytes) => {
+    const head = anyHead.decode(bytes);
+    for (const version of [head.current, ...head.history]) {
+      if (version.operation === null) throw new QdfsError("BAD_REQUEST", "not a Head message: a version without its operation");
+    }
+    return head;
+  },
+};
 export const mapCodec: Codec<ClusterMap> = codecOf("ClusterMap");
 
 /**

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { warmUpChecksums } from "../../src/base/checksum.ts";
 import { batchCodec } from "../../src/wire/codec.ts";
-import type { AnswerBody, Chosen, RequestBody } from "../../src/wire/messages.ts";
+import type { AnswerBody, RequestBody } from "../../src/wire/messages.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
 
 beforeAll(() => warmUpChecksums(8));
@@ -39,16 +39,6 @@ describe("a stranger", () => {
     }
     const { bytes } = await cluster.until(client.read("/x"));
     expect(new TextDecoder().decode(bytes)).toBe("one");
-    expect(cluster.fatal).toEqual([]);
-  });
-
-  test("that sends a hint without a ballot is ignored", async () => {
-    const cluster = new MemoryCluster();
-    const client = await cluster.client();
-    await cluster.until(client.put("/x", new TextEncoder().encode("one")));
-    const bare = batchCodec.encode({ counter: 1, chosen: [{ path: "/x" } as Chosen] });
-    for (const { node } of cluster.members) for (const hint of batchCodec.decode(bare).chosen ?? []) node.chosen(hint);
-    await cluster.until(client.put("/x", new TextEncoder().encode("two")));
     expect(cluster.fatal).toEqual([]);
   });
 
