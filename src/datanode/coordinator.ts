@@ -3,7 +3,7 @@
  * (file-queue.ts). Each runs phase 1, settles what is not known to be chosen, lets its change function decide, and runs
  * phase 2, again and again under new ballots until its outcome is known or its time is over (attempt.ts).
  */
-import { codeOf, QdfsError } from "../base/errors.ts";
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { replicasOf } from "../cluster/map.ts";
 import { HEAD_BYTES_MAX, QUORUM_PATIENCE_MS } from "../limits.ts";
@@ -113,7 +113,7 @@ export class Coordinator {
         await this.#settleAt(attempt, at, prepared);
         return undefined; // the new head goes on top of it, at the next ballot (P6)
       }
-      const base = isAbsent(prepared.accepted) ? absentHead(prepared.forgotten) : headCodec.decode(prepared.head);
+      const base = isAbsent(prepared.accepted) ? absentHead(prepared.forgotten) : decodeFound(attempt.path, prepared);
       const decision = decide(base, mutate, this.#maps.map.policy.keepVersions);
       switch (decision.kind) {
         case "recorded":
@@ -189,7 +189,7 @@ export class Coordinator {
 
   /** Proposes the value that was found again, bytes included, at the prepared ballot (P6). True when it is chosen now. */
   async #settleAt(attempt: Attempt, at: Try, prepared: Promises, onAccept: OnAccept = () => undefined): Promise<boolean> {
-    const head = headCodec.decode(prepared.head);
+    const head = decodeFound(attempt.path, prepared);
     const content = isInline(head.current)
       ? await this.#contents.inlineBytes(attempt.path, at.configuration, head.current)
       : null;
@@ -280,6 +280,15 @@ export class Coordinator {
 /** The largest W of the configuration's sets. */
 function needOf(configuration: Configuration): number {
   return Math.max(...configuration.sets.map(writeNeed));
+}
+
+/** @throws QdfsError CORRUPT: the replicas that were asked hold no head that can be read */
+function decodeFound(path: Path, { head }: Promises): Head {
+  try {
+    return headCodec.decode(head);
+  } catch (error) {
+    throw new QdfsError("CORRUPT", `the head of ${path} is damaged where it was looked for: ${messageOf(error)}`);
+  }
 }
 
 function encodeValue(head: Head, content: Uint8Array | null): Value {

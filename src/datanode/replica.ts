@@ -301,10 +301,22 @@ export class Replica {
     const trims: Trim[] = [];
     for (const path of this.#trimmable) {
       const stored = this.#store.register(path);
-      if (stored?.chosen) trims.push({ path, ballot: stored.ballot, keep: keptOperations(headCodec.decode(stored.head)) });
+      const keep = stored?.chosen ? this.#kept(path, stored.head) : undefined;
+      if (stored !== undefined && keep !== undefined) trims.push({ path, ballot: stored.ballot, keep });
     }
     this.#trimmable.clear();
     return trims;
+  }
+
+  /** The operations whose bytes stay. Undefined: a damaged head does not say, so all of them do. */
+  #kept(path: Path, head: Uint8Array): string[] | undefined {
+    try {
+      return keptOperations(headCodec.decode(head));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#runtime.log.warn("a stored head cannot be read", { path, why: messageOf(error) });
+      return undefined;
+    }
   }
 
   /** Committed plus what this turn has staged. */
