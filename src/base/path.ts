@@ -1,4 +1,4 @@
-/** Paths (CLI.md): `/`-separated UTF-8 in NFC, no empty, `.` or `..` segment, no NUL or control characters. */
+/** Paths (CLI.md): `/`-separated UTF-8 in NFC, no empty, `.` or `..` segment, no NUL or control characters (Unicode's Cc). */
 import { PATH_BYTES_MAX } from "../limits.ts";
 import { QdfsError } from "./errors.ts";
 import type { Path } from "./ids.ts";
@@ -6,7 +6,7 @@ import type { Path } from "./ids.ts";
 export const ROOT: Path = "/";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-const FORBIDDEN = /[\u0000-\u001f\u007f]/;
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f]/;
 
 function bad(text: string, why: string): QdfsError {
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
