@@ -1,9 +1,10 @@
 /** What a DataNode takes from a client: everything that would not hold is refused before anything is done. */
-import { CHECKSUM_BYTES, checksumOf } from "../base/checksum.ts";
+import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CEILING_STEP, CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
+import { CEILING_STEP, METADATA_BYTES_MAX } from "../limits.ts";
+import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { Accept, Mutate, Policy, Put } from "../wire/messages.ts";
 
@@ -43,11 +44,8 @@ function checkPut({ version, content }: Put, policy: Policy): void {
   for (const [key, value] of Object.entries(version.metadata)) metadataBytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   if (metadataBytes > METADATA_BYTES_MAX) throw bad(`user metadata has ${metadataBytes} bytes, at most ${METADATA_BYTES_MAX}`);
   if (version.chunks) {
-    const { upload, chunkSizeBytes, checksums } = version.chunks;
-    const chunkCount = checksums.length / CHECKSUM_BYTES;
-    if (!/^[0-9a-f]{16}$/.test(upload)) throw bad("an upload has 16 hex digits");
-    if (!Number.isInteger(chunkCount) || chunkCount < 1 || chunkCount > CHUNKS_MAX) throw bad("a bad number of chunks");
-    if (chunkCount !== Math.ceil(version.sizeBytes / chunkSizeBytes)) throw bad("the chunks do not add up to the size");
+    const flaw = chunkListFlaw(version.chunks, version.sizeBytes);
+    if (flaw !== undefined) throw bad(flaw);
     if (!/^xxh3:[0-9a-f]{16}$/.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
     return;
   }

@@ -1,7 +1,8 @@
 /** Messages to bytes and back. The only place that casts: protobufjs's decoded objects have the shapes of messages.ts. */
 import type protobuf from "protobufjs";
 import { messageOf, QdfsError } from "../base/errors.ts";
-import type { Batch, ClusterMap, Head } from "./messages.ts";
+import { chunkListFlaw } from "./chunk-list.ts";
+import type { Batch, ClusterMap, Head, Version } from "./messages.ts";
 import { root } from "./protos.ts";
 
 export interface Codec<T> {
@@ -36,11 +37,17 @@ export const headCodec: Codec<Head> = {
   decode: (bytes) => {
     const head = anyHead.decode(bytes);
     for (const version of [head.current, ...head.history]) {
-      if (version.operation === null) throw new QdfsError("BAD_REQUEST", "not a Head message: a version without its operation");
+      const flaw = versionFlaw(version);
+      if (flaw !== undefined) throw new QdfsError("BAD_REQUEST", `not a Head message: ${flaw}`);
     }
     return head;
   },
 };
+function versionFlaw({ operation, chunks, sizeBytes }: Version): string | undefined {
+  if (operation === null) return "a version without its operation";
+  return chunks === null ? undefined : chunkListFlaw(chunks, sizeBytes);
+}
+
 export const mapCodec: Codec<ClusterMap> = codecOf("ClusterMap");
 
 /**

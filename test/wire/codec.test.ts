@@ -54,6 +54,26 @@ describe("a decoder", () => {
     expect(refusal(() => headCodec.decode(protobuf.Writer.create().uint32(10).bytes(nameless).finish()))).toBe("BAD_REQUEST");
   });
 
+  test("refuses a head whose chunks do not add up", () => {
+    const chunks = { upload: "0123456789abcdef", chunkSizeBytes: 10, checksums: new Uint8Array(16) };
+    const operation = { stamp: 1, random: "" };
+    const codec = codecOf<{ current: Partial<Version> }>("Head");
+    const headOf = (sizeBytes: number, some: object = {}) =>
+      codec.encode({ current: { operation, sizeBytes, chunks: { ...chunks, ...some } } });
+    expect(headCodec.decode(headOf(11)).current.chunks?.chunkSizeBytes).toBe(10);
+    for (const bytes of [
+      headOf(10),
+      headOf(21),
+      headOf(11, { chunkSizeBytes: 0 }),
+      headOf(11, { chunkSizeBytes: 2 ** 31 }),
+      headOf(11, { checksums: new Uint8Array(15) }),
+      headOf(0, { checksums: new Uint8Array(0) }),
+      headOf(11, { upload: "../../x" }),
+    ]) {
+      expect(refusal(() => headCodec.decode(bytes))).toBe("BAD_REQUEST");
+    }
+  });
+
   test("refuses a number that a plain number cannot hold", () => {
     const counter = (digits: readonly number[]) => Uint8Array.of(8, ...digits);
     const largest = batchCodec.encode({ counter: Number.MAX_SAFE_INTEGER });
