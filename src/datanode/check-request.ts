@@ -3,10 +3,10 @@ import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CEILING_STEP, METADATA_BYTES_MAX } from "../limits.ts";
+import { CEILING_STEP, CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
-import type { Accept, Mutate, Policy, Put } from "../wire/messages.ts";
+import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
 
 function bad(message: string): QdfsError {
   return new QdfsError("BAD_REQUEST", message);
@@ -18,6 +18,11 @@ export function checkAccept({ path, ballot, head, random }: Accept): void {
   if (ballot.counter < 1) throw bad("a proposal has a ballot");
   const { current } = headCodec.decode(head);
   if (current.operation.random !== random) throw bad("a proposal has a head and the operation that made its version");
+}
+
+/** As many chunks as a version has at most: each is a look-up. @throws QdfsError BAD_REQUEST */
+export function checkConfirm({ indexes }: Confirm): void {
+  if (indexes.length > CHUNKS_MAX) throw bad(`${indexes.length} chunks to confirm, a version has at most ${CHUNKS_MAX}`);
 }
 
 function checkPath(path: Path): void {

@@ -1,6 +1,7 @@
 /** What strangers send through the wire must not bring a DataNode down, nor stay behind as something that cannot be read. */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { warmUpChecksums } from "../../src/base/checksum.ts";
+import { CHUNKS_MAX } from "../../src/limits.ts";
 import { batchCodec } from "../../src/wire/codec.ts";
 import type { AnswerBody, RequestBody } from "../../src/wire/messages.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
@@ -40,6 +41,13 @@ describe("a stranger", () => {
     const { bytes } = await cluster.until(client.read("/x"));
     expect(new TextDecoder().decode(bytes)).toBe("one");
     expect(cluster.fatal).toEqual([]);
+  });
+
+  test("cannot have more chunks looked up than a version has", () => {
+    const cluster = new MemoryCluster();
+    const confirm = (count: number) => ({ path: "/x", upload: "0".repeat(16), indexes: Array<number>(count).fill(1) });
+    expect(deliver(cluster, { confirm: confirm(CHUNKS_MAX) }).confirmed?.missing).toHaveLength(CHUNKS_MAX);
+    expect(deliver(cluster, { confirm: confirm(CHUNKS_MAX + 1) }).failure?.code).toBe("BAD_REQUEST");
   });
 
   test("cannot claim a stamp that no counter has reached", async () => {
