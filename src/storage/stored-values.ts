@@ -37,5 +37,5 @@ function isUint32(value: number): boolean {
 }
 
 export function damaged(database: string, why: string): QdfsError {
-  return new QdfsError("DATA_DIR_UNUSABLE", `the database is damaged: ${database} (${why})`, { path: database });
+  return new QdfsError("DATA_DIR_UNUSABLE", `the database is damaged: ${database} (${why})`, { path: database, damaged: true });
 }

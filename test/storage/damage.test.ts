@@ -4,12 +4,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf } from "../../src/base/errors.ts";
+import { CATALOGUE_MIGRATIONS } from "../../src/storage/catalogue-schema.ts";
+import { SqliteCatalogueStore } from "../../src/storage/catalogue-store.ts";
 import { MAP_MIGRATIONS, SqliteMapStore } from "../../src/storage/map-store.ts";
 import { NODE_MIGRATIONS } from "../../src/storage/node-schema.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
 import { Database, type SqlValue } from "../../src/storage/sqlite.ts";
 import { mapCodec } from "../../src/wire/codec.ts";
+import { ListKind } from "../../src/wire/messages.ts";
 import { acceptOf, ballotOf, MAP, writes } from "../conformance/node-store.ts";
+import { fileOf } from "../conformance/super-store.ts";
 
 const root = mkdtempSync(join(tmpdir(), "qdfs-damage-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -99,6 +103,41 @@ describe("a DataNode's database", () => {
     for (const marks of ["", "all", "9", "1e3", "-1", "1  ", "1 x", "0x7", 5.5, Uint8Array.of(49)]) {
       const store = SqliteNodeStore.open(await nodeDatabase("UPDATE meta SET value = ? WHERE name = 'chosen'", marks), DISK);
       expect([marks, store.register("/a")?.chosen]).toEqual([marks, false]);
+      store.close();
+    }
+  });
+});
+
+describe("a catalogue", () => {
+  function catalogue(sql: string): SqliteCatalogueStore {
+    const path = fresh();
+    const store = SqliteCatalogueStore.open(path);
+    store.apply({ files: [fileOf("/d/a", 1), fileOf("/d/b", 2)], cursors: [{ diskId: "d", sequence: 9 }] });
+    store.close();
+    change(path, CATALOGUE_MIGRATIONS, sql, []);
+    return SqliteCatalogueStore.open(path);
+  }
+
+  test("with totals or cursors that make no sense is begun anew", () => {
+    for (const sql of [
+      "UPDATE totals SET files = -1",
+      "UPDATE totals SET stored = 9007199254740993",
+      "UPDATE cursors SET sequence = -1",
+    ]) {
+      const store = catalogue(sql);
+      expect([sql, store.cursor("d"), store.totals().size, store.entry("/d/a")]).toEqual([sql, 0, 0, undefined]);
+      store.close();
+    }
+  });
+
+  test("with a file's row that makes no sense says so, and shows the others", () => {
+    const sets = ["size = -1", "stored = -1", "version = 9007199254740993", "modified = -9007199254740993", "counter = -1"];
+    for (const set of [...sets, "node = 4294967296", "partition = -7"]) {
+      const store = catalogue(`UPDATE files SET ${set} WHERE path = '/d/a'`);
+      expect([set, outcome(() => store.entry("/d/a"))]).toEqual([set, "DATA_DIR_UNUSABLE"]);
+      expect(store.entry("/d/b")).toMatchObject({ path: "/d/b" });
+      const query = { recursive: true, kind: ListKind.FILES, limit: 10 };
+      expect(store.list({ ...query, prefix: "/", after: "/d/a" }).entries).toHaveLength(1);
       store.close();
     }
   });
