@@ -4,6 +4,7 @@ import { messageOf, QdfsError } from "../base/errors.ts";
 import { chunkListFlaw } from "./chunk-list.ts";
 import type { Batch, ClusterMap, Head, Version } from "./messages.ts";
 import { root } from "./protos.ts";
+import { bufferOf } from "./strict-reader.ts";
 
 export interface Codec<T> {
   encode(message: T): Buffer;
@@ -17,7 +18,7 @@ function typed<T>(name: string, shape: (type: protobuf.Type, message: protobuf.M
     encode: (message) => type.encode(message as Record<string, unknown>).finish() as Buffer,
     decode: (bytes) => {
       try {
-        return shape(type, type.decode(bytes)) as T;
+        return shape(type, type.decode(bufferOf(bytes))) as T;
       } catch (error) {
         throw new QdfsError("BAD_REQUEST", `not a ${name} message: ${messageOf(error)}`);
       }

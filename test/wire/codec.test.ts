@@ -88,6 +88,15 @@ describe("a decoder", () => {
     expect(refusal(() => version.decode(below))).toBe("BAD_REQUEST");
   });
 
+  test("refuses a string that is no UTF-8, in whatever its bytes come", () => {
+    const codec = codecOf<UsageRequest>("UsageRequest");
+    for (const bad of [[0xff], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xc0, 0xaf]]) {
+      const bytes = Buffer.of(10, bad.length, ...bad);
+      for (const same of [bytes, new Uint8Array(bytes)]) expect(refusal(() => codec.decode(same))).toBe("BAD_REQUEST");
+    }
+    expect(codec.decode(codec.encode({ prefix: "/\ufffd" })).prefix).toBe("/\ufffd");
+  });
+
   test("refuses a string that is cut off, in whatever its bytes come", () => {
     const codec = codecOf<UsageRequest>("UsageRequest");
     const whole = codec.encode({ prefix: "/photos" });
