@@ -7,6 +7,10 @@ const MIB = 1024 * KIB;
 // ------------------------------------------------------------------------------------------------------- names
 /** A path's UTF-8 bytes (CLI.md). */
 export const PATH_BYTES_MAX = 1024;
+/** A DataNode's zone: a name in tables. */
+export const ZONE_CHARS_MAX = 64;
+/** A DataNode's share of the files relative to others'. */
+export const NODE_WEIGHT_MAX = 1_000;
 /** User metadata of one version, keys and values together: heads are small. */
 export const METADATA_BYTES_MAX = 4 * KIB;
 

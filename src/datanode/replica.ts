@@ -115,8 +115,19 @@ export class Replica {
 
   /** A hint that `ballot` is chosen for the file. */
   chosen(hint: Chosen): void {
-    if (this.#store.choose(hint.path, hint.ballot)) this.#trimLater(hint.path);
-    else if (this.#scheduled && this.#early.length < COMMIT_REQUESTS_MAX) this.#early.push(hint);
+    if (!this.#choose(hint) && this.#scheduled && this.#early.length < COMMIT_REQUESTS_MAX) this.#early.push(hint);
+  }
+
+  /** True when the hint was about what is accepted. One about a damaged row is dropped: it is worth nothing but time. */
+  #choose({ path, ballot }: Chosen): boolean {
+    try {
+      if (!this.#store.choose(path, ballot)) return false;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return false;
+    }
+    this.#trimLater(path);
+    return true;
   }
 
   #trimLater(path: Path): void {
@@ -257,7 +268,7 @@ export class Replica {
     }
     const early = this.#early;
     this.#early = [];
-    for (const hint of early) if (this.#store.choose(hint.path, hint.ballot)) this.#trimLater(hint.path);
+    for (const hint of early) this.#choose(hint);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
     if (turn.accepts.length > 0) for (const run of this.#watchers) run();
   }
@@ -301,10 +312,22 @@ export class Replica {
     const trims: Trim[] = [];
     for (const path of this.#trimmable) {
       const stored = this.#store.register(path);
-      if (stored?.chosen) trims.push({ path, ballot: stored.ballot, keep: keptOperations(headCodec.decode(stored.head)) });
+      const keep = stored?.chosen ? this.#kept(path, stored.head) : undefined;
+      if (stored !== undefined && keep !== undefined) trims.push({ path, ballot: stored.ballot, keep });
     }
     this.#trimmable.clear();
     return trims;
+  }
+
+  /** The operations whose bytes stay. Undefined: a damaged head does not say, so all of them do. */
+  #kept(path: Path, head: Uint8Array): string[] | undefined {
+    try {
+      return keptOperations(headCodec.decode(head));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#runtime.log.warn("a stored head cannot be read", { path, why: messageOf(error) });
+      return undefined;
+    }
   }
 
   /** Committed plus what this turn has staged. */

@@ -1,8 +1,10 @@
 /** Messages to bytes and back. The only place that casts: protobufjs's decoded objects have the shapes of messages.ts. */
 import type protobuf from "protobufjs";
 import { messageOf, QdfsError } from "../base/errors.ts";
-import type { Batch, ClusterMap, Head } from "./messages.ts";
+import { chunkListFlaw } from "./chunk-list.ts";
+import type { Batch, ClusterMap, Head, Version } from "./messages.ts";
 import { root } from "./protos.ts";
+import { bufferOf } from "./strict-reader.ts";
 
 export interface Codec<T> {
   encode(message: T): Buffer;
@@ -16,7 +18,7 @@ function typed<T>(name: string, shape: (type: protobuf.Type, message: protobuf.M
     encode: (message) => type.encode(message as Record<string, unknown>).finish() as Buffer,
     decode: (bytes) => {
       try {
-        return shape(type, type.decode(bytes)) as T;
+        return shape(type, type.decode(bufferOf(bytes))) as T;
       } catch (error) {
         throw new QdfsError("BAD_REQUEST", `not a ${name} message: ${messageOf(error)}`);
       }
@@ -29,7 +31,24 @@ export function codecOf<T>(name: string): Codec<T> {
   return typed(name, (type, message) => type.toObject(message, { defaults: true }));
 }
 
-export const headCodec: Codec<Head> = codecOf("Head");
+const anyHead: Codec<Head> = codecOf("Head");
+
+export const headCodec: Codec<Head> = {
+  encode: anyHead.encode,
+  decode: (bytes) => {
+    const head = anyHead.decode(bytes);
+    for (const version of [head.current, ...head.history]) {
+      const flaw = versionFlaw(version);
+      if (flaw !== undefined) throw new QdfsError("BAD_REQUEST", `not a Head message: ${flaw}`);
+    }
+    return head;
+  },
+};
+function versionFlaw({ operation, chunks, sizeBytes }: Version): string | undefined {
+  if (operation === null) return "a version without its operation";
+  return chunks === null ? undefined : chunkListFlaw(chunks, sizeBytes);
+}
+
 export const mapCodec: Codec<ClusterMap> = codecOf("ClusterMap");
 
 /**

@@ -6,6 +6,7 @@
 import protobuf from "protobufjs";
 import { messageOf, QdfsError } from "../base/errors.ts";
 import "./protos.ts"; // configures protobufjs: 64-bit fields are plain numbers
+import { bufferOf } from "./strict-reader.ts";
 
 export interface VersionSummary {
   version: number;
@@ -33,7 +34,7 @@ const VERSION = { VERSION: 1, TOMBSTONE: 2, SIZE: 4, MODIFIED: 5, WRITTEN: 6, CH
 /** @throws QdfsError BAD_REQUEST when the bytes are no head */
 export function summarizeHead(bytes: Uint8Array): HeadSummary {
   try {
-    return readHead(protobuf.Reader.create(bytes));
+    return readHead(protobuf.Reader.create(bufferOf(bytes)));
   } catch (error) {
     throw new QdfsError("BAD_REQUEST", `not a Head message: ${messageOf(error)}`);
   }

@@ -16,7 +16,7 @@ function facts(chunks: ChunkList | null = null): Version {
     version: 0,
     tombstone: false,
     operation: { stamp: 0, random: "" },
-    sizeBytes: 3,
+    sizeBytes: chunks === null ? 3 : (chunks.checksums.length / 8) * chunks.chunkSizeBytes,
     modifiedAtMs: 1,
     writtenAtMs: 2,
     checksum: "xxh3:0000000000000000",
