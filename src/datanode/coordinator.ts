@@ -20,6 +20,7 @@ import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
 import { FileQueues } from "./file-queue.ts";
+import { HeadCache } from "./head-cache.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
@@ -46,6 +47,7 @@ export class Coordinator {
   readonly #chunks: ChunkConfirmer;
   readonly #contents: ContentSource;
   readonly #queues = new FileQueues();
+  readonly #heads = new HeadCache();
   /** Readers of one file share the settle that has not begun yet (P11). */
   readonly #settles = new Map<Path, Promise<Settled>>();
 
@@ -119,7 +121,7 @@ export class Coordinator {
         await this.#settleAt(attempt, at, prepared);
         return undefined; // the new head goes on top of it, at the next ballot (P6)
       }
-      const decision = this.#decide(headFound(attempt.path, prepared.accepted, prepared), mutate);
+      const decision = this.#decide(this.#headFound(attempt.path, prepared.accepted, prepared), mutate);
       switch (decision.kind) {
         case "recorded":
           return await this.#confirm(mutate, attempt, at, prepared, decision, answer);
@@ -158,10 +160,22 @@ export class Coordinator {
       const { self } = this.#maps;
       const { promised, refused } = await this.#peers.call(self, configuration.number, { prepare }, QUORUM_PATIENCE_MS);
       if (refused) this.#counter.observe(refused.floor.counter);
-      return promised?.chosen ? { ballot: promised.ballot, head: headFound(path, promised.ballot, promised) } : undefined;
+      return promised?.chosen ? { ballot: promised.ballot, head: this.#headFound(path, promised.ballot, promised) } : undefined;
     } catch (error) {
       if (!(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE") throw error;
       return undefined; // our copy's trouble: others may hold it intact
+    }
+  }
+
+  /** The head that phase 1 showed. @throws QdfsError CORRUPT: the replicas that were asked hold none that can be read */
+  #headFound(path: Path, accepted: Ballot, { head, forgotten }: Pick<Promises, "head" | "forgotten">): Head {
+    if (isAbsent(accepted)) return absentHead(forgotten);
+    const known = this.#heads.get(path, accepted);
+    if (known !== undefined) return known;
+    try {
+      return headCodec.decode(head);
+    } catch (error) {
+      throw new QdfsError("CORRUPT", `the head of ${path} is damaged where it was looked for: ${messageOf(error)}`);
     }
   }
 
@@ -211,7 +225,10 @@ export class Coordinator {
       if (enough) answer({ outcome, version, acks });
     };
     const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
-    if (proposed.kind === "chosen") return true;
+    if (proposed.kind === "chosen") {
+      this.#heads.set(attempt.path, at.ballot, decision.head);
+      return true;
+    }
     const tookNothing = proposed.kind === "failed" || (proposed.kind === "refused" && !proposed.mayHaveTaken);
     if (tookNothing) attempt.proposed = before;
     return await this.#lookAgain(attempt, proposed);
@@ -231,7 +248,7 @@ export class Coordinator {
 
   /** Proposes the value that was found again, bytes included, at the prepared ballot (P6). True when it is chosen now. */
   async #settleAt(attempt: Attempt, at: Try, prepared: Promises, onAccept: OnAccept = () => undefined): Promise<boolean> {
-    const head = headFound(attempt.path, prepared.accepted, prepared);
+    const head = this.#headFound(attempt.path, prepared.accepted, prepared);
     const content = isInline(head.current)
       ? await this.#contents.inlineBytes(attempt.path, at.configuration, head.current)
       : null;
@@ -328,16 +345,6 @@ export class Coordinator {
 /** The largest W of the configuration's sets. */
 function needOf(configuration: Configuration): number {
   return Math.max(...configuration.sets.map(writeNeed));
-}
-
-/** The head that phase 1 showed. @throws QdfsError CORRUPT: the replicas that were asked hold none that can be read */
-function headFound(path: Path, accepted: Ballot, { head, forgotten }: Pick<Promises, "head" | "forgotten">): Head {
-  if (isAbsent(accepted)) return absentHead(forgotten);
-  try {
-    return headCodec.decode(head);
-  } catch (error) {
-    throw new QdfsError("CORRUPT", `the head of ${path} is damaged where it was looked for: ${messageOf(error)}`);
-  }
 }
 
 function encodeValue(head: Head, content: Uint8Array | null): Value {

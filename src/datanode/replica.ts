@@ -15,9 +15,10 @@ import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime, Tr
 import { Acceptor } from "../register/acceptor.ts";
 import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
-import { keptOperations, keptVersion } from "../register/head.ts";
+import { keptVersion } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
 import { errorOf, failureAnswer } from "../wire/failure.ts";
+import { operationsNamed, versionsNamed } from "../wire/head-summary.ts";
 import {
   type Accept,
   type AnswerBody,
@@ -79,7 +80,7 @@ export class Replica {
   readonly #betweenCommits: (() => void)[] = [];
   /** Hints that came before their accept was committed; they are looked at again after each commit. */
   #early: Chosen[] = [];
-  /** Files of which an earlier value was replaced: once the new one is known chosen, dropped versions can go (P23). */
+  /** Files of which an earlier value was replaced by one that names no more versions: once the new one is known chosen, dropped versions can go (P23). */
   readonly #superseded = new Set<Path>();
   /** Those of them that are known chosen: their trims go along with the next commit. */
   readonly #trimmable = new Set<Path>();
@@ -322,7 +323,7 @@ export class Replica {
   /** The operations whose bytes stay. Undefined: a damaged head does not say, so all of them do. */
   #kept(path: Path, head: Uint8Array): string[] | undefined {
     try {
-      return keptOperations(headCodec.decode(head));
+      return operationsNamed(head);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       this.#runtime.log.warn("a stored head cannot be read", { path, why: messageOf(error) });
@@ -408,7 +409,17 @@ export class Replica {
       head: write.head,
       chosen: write.chosen,
     });
-    if (!isAbsent(before.ballot)) this.#noteSuperseded(write.path);
+    if (!isAbsent(before.ballot) && this.#mayDrop(before.head, write.head)) this.#noteSuperseded(write.path);
+  }
+
+  /** False when the new head names all versions that the one before it named, and one more. */
+  #mayDrop(before: Uint8Array, after: Uint8Array): boolean {
+    try {
+      return versionsNamed(after) <= versionsNamed(before);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return true; // a damaged head: the trim sees to it
+    }
   }
 
   /** Bounded: what is forgotten here is trimmed at the file's next change. */

@@ -53,6 +53,11 @@ describe.each(Object.entries(KINDS))("a stored head that is %s", (_, head) => {
   test("at every replica is said to be damaged, and other files are served", async () => {
     const { cluster, client } = await made();
     await damage(cluster, [1, 2, 3], head);
+    for (const { number } of cluster.members) {
+      cluster.crash(number); // its coordinator may remember the head
+      cluster.restart(number);
+    }
+    cluster.runtime.advance(5_000);
     const codes = [];
     for (const attempt of [client.read(PATH), client.read(PATH, { consistency: "eventual" }), client.put(PATH, bytesOf("two"))]) {
       codes.push(await cluster.until(attempt.then(() => "done", codeOf)));

@@ -7,10 +7,10 @@ import { checkedMap } from "../../src/cluster/check-map.ts";
 import { configurationOf, nodeOf, replicasOf } from "../../src/cluster/map.ts";
 import { distinctSets } from "../../src/cluster/replica-sets.ts";
 import { PARTITIONS } from "../../src/limits.ts";
-import { decide, keptOperations } from "../../src/register/head.ts";
+import { decide } from "../../src/register/head.ts";
 import { batchCodec, codecOf, headCodec, mapCodec } from "../../src/wire/codec.ts";
 import { errorOf, failureOf } from "../../src/wire/failure.ts";
-import { summarizeHead } from "../../src/wire/head-summary.ts";
+import { operationsNamed, summarizeHead } from "../../src/wire/head-summary.ts";
 import type { Batch, ClusterMap, Head } from "../../src/wire/messages.ts";
 import { root } from "../../src/wire/protos.ts";
 import { fuzzing, outcomeOf, valueOr } from "./fuzz.ts";
@@ -132,8 +132,11 @@ describe("heads", () => {
         outcomeOf(() => summarizeHead(bytes)),
         "BAD_REQUEST",
       );
+      valueOr(
+        outcomeOf(() => operationsNamed(bytes)),
+        "BAD_REQUEST",
+      );
       if (value === undefined) return;
-      keptOperations(value);
       const mutate = { path: "/a", operation: { stamp: 2 ** 52, random: "0".repeat(16) }, attempt: 1, budgetMs: 1, ack: 0 };
       for (const change of [
         { remove: { writtenAtMs: 1, by: "" } },

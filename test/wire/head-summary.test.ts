@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { codeOf } from "../../src/base/errors.ts";
 import { headCodec } from "../../src/wire/codec.ts";
-import { summarizeHead } from "../../src/wire/head-summary.ts";
+import { operationsNamed, summarizeHead, versionsNamed } from "../../src/wire/head-summary.ts";
 import type { Version } from "../../src/wire/messages.ts";
 
 const number = fc.nat(2 ** 40);
@@ -55,6 +55,9 @@ describe("the summary of a head", () => {
         const bytes = headCodec.encode(head);
         const decoded = headCodec.decode(bytes);
         const summary = summarizeHead(bytes);
+        const named = [decoded.current, ...decoded.history].map((v) => v.operation.random);
+        expect(operationsNamed(bytes)).toEqual(named);
+        expect(versionsNamed(bytes)).toBe(named.length);
         expect(summary.current).toEqual(shown(decoded.current) ?? summary.current);
         expect(summary.previous).toEqual(shown(decoded.history[0]));
         expect(summary.storedBytes).toBe([decoded.current, ...decoded.history].reduce((sum, v) => sum + v.sizeBytes, 0));
