@@ -1,4 +1,5 @@
 /** The executable: argv → command → exit code. */
+import "./cli/long-lived.ts"; // first: it may replace this process
 import { AssertionFailed, Exit, QdfsError } from "./base/errors.ts";
 import { reportFailure } from "./cli/failure.ts";
 import { runCommandLine } from "./cli/run.ts";
