@@ -116,6 +116,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/bench.ts")).BenchCommand,
   },
   {
+    name: "check",
+    category: "Measuring",
+    summary: "judge a recorded history: is it linearizable?",
+    load: async () => (await import("./commands/check.ts")).CheckCommand,
+  },
+  {
     name: "help",
     category: "Help",
     summary: "help on a command, or on: consistency, exit-codes",

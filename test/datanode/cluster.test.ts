@@ -3,6 +3,9 @@ import { warmUpChecksums } from "../../src/base/checksum.ts";
 import { codeOf } from "../../src/base/errors.ts";
 import type { Client } from "../../src/client/client.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
+import { HeardCounter } from "../../src/register/heard-counter.ts";
+import { MemorySessionDialer } from "../../src/transport/memory-session.ts";
+import { headCodec } from "../../src/wire/codec.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -143,6 +146,26 @@ describe("a cluster in memory", () => {
       expect(versions.map((entry) => entry.version)).toEqual([2, 1]);
       expect(await text(cluster, client, "/a")).toBe("one");
     }
+  });
+
+  test("a settle that is asked for later shows what was put meanwhile: only settles that have not begun are shared", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    const dialer = new MemorySessionDialer(cluster.network, "reader", cluster.runtime, new HeardCounter(), () => ({
+      clusterId: "memory",
+      node: 0,
+      version: "test",
+    }));
+    const settledVersion = async (): Promise<number> => {
+      const settle = { settle: { path: "/a", budgetMs: 1_000 } };
+      const { settled } = await dialer.session(`dn-${homeOf(cluster, "/a")}:1`).call(1, settle, 2_000);
+      return headCodec.decode(settled?.head ?? new Uint8Array()).current.version;
+    };
+    for (let version = 1; version <= 3; version++) {
+      await cluster.until(client.put("/a", bytes(`version ${version}`)));
+      expect(await cluster.until(settledVersion())).toBe(version);
+    }
+    expect(await cluster.until(Promise.all([settledVersion(), settledVersion(), settledVersion()]))).toEqual([3, 3, 3]);
   });
 
   test("an accept that reached one replica alone is settled by the next reader, and stays", async () => {
