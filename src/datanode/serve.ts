@@ -23,6 +23,9 @@ export interface DataNodeOptions {
   /** 0 picks a free one, here and below. */
   readonly port: number;
   readonly httpPort: number;
+  /** HOST:PORT where the others reach this node; undefined: where it listens. */
+  readonly advertise?: string | undefined;
+  readonly advertiseHttp?: string | undefined;
   readonly dataDir: string;
   /** HOST:PORT of the SuperNodes. */
   readonly supernodes: readonly string[];
@@ -35,6 +38,7 @@ export interface DataNodeOptions {
 
 export interface ServedDataNode {
   readonly id: string;
+  /** Where it listens, here and below. */
   readonly grpc: string;
   readonly http: string;
   readonly dataDir: string;
@@ -74,7 +78,8 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     undo.push(() => grpc.stop());
 
     const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes);
-    const admission = await admit(options, dataDir, store.map(), supernodes, { grpc: grpcAddress, http: http.address });
+    const reached = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
+    const admission = await admit(options, dataDir, store.map(), supernodes, reached);
     const node = new DataNode({
       runtime,
       store,

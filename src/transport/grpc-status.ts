@@ -40,5 +40,6 @@ export function reasonOf(error: ServiceError): string {
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(error.details)) return "unknown host";
   if (/EHOSTUNREACH|ENETUNREACH/.test(error.details)) return "no route to it";
   if (/ECONNRESET|Connection dropped|Stream removed|RST_STREAM|socket hang up/.test(error.details)) return "connection lost";
+  if (error.details.includes("No connection established")) return "no connection could be made";
   return error.details === "" ? `gRPC status ${error.code}` : error.details;
 }
