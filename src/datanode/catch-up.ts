@@ -139,7 +139,7 @@ export class CatchUp {
   }
 
   #missed({ path, ballot }: Change): boolean {
-    const configuration = this.#maps.map.partitions[partitionOf(path)];
+    const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
     return compareBallots(ballot, this.#replica.accepted(path).ballot) > 0;
   }
@@ -175,7 +175,7 @@ export class CatchUp {
     const sums = new DataView(chunks.checksums.buffer, chunks.checksums.byteOffset, chunks.checksums.byteLength);
     for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
       const chunk = `${chunks.upload}-${index}`;
-      const configuration = this.#maps.map.partitions[chunkPartitionOf(chunk)];
+      const configuration = this.#maps.map.partitions[chunkPartitionOf(this.#maps.map, chunk)];
       if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) continue;
       await this.#chunks.take(chunk, path, formatChecksum(sums.getBigUint64(index * CHECKSUM_BYTES)));
     }

@@ -88,7 +88,7 @@ export class Catalogue {
     if (recent !== undefined && compareBallots(ballot, recent) <= 0) return false;
     let pending = this.#pending.get(path);
     if (pending === undefined) {
-      pending = new PendingFile(path, partitionOf(path), this.#runtime.clock.monotonicMs());
+      pending = new PendingFile(path, partitionOf(this.#map(), path), this.#runtime.clock.monotonicMs());
       this.#pending.set(path, pending);
     }
     const { partition } = pending;

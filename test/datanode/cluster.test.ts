@@ -13,7 +13,7 @@ async function text(cluster: MemoryCluster, client: Client, path: string): Promi
 }
 
 function homeOf(cluster: MemoryCluster, path: string): number {
-  return cluster.map.partitions[partitionOf(path)]?.sets[0]?.nodes[0] ?? 0;
+  return cluster.map.partitions[partitionOf(cluster.map, path)]?.sets[0]?.nodes[0] ?? 0;
 }
 
 async function codeFrom(cluster: MemoryCluster, work: Promise<unknown>): Promise<string | undefined> {

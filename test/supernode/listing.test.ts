@@ -196,7 +196,7 @@ describe("what is listed", () => {
     const cluster = await ScriptedCluster.of(3, "n=1,w=1,r=1");
     for (let i = 0; i < 30; i++) {
       const path = `/f${i}`;
-      const home = cluster.superNode.map.partitions[partitionOf(path)]?.sets[0]?.nodes[0] ?? 0;
+      const home = cluster.superNode.map.partitions[partitionOf(cluster.superNode.map, path)]?.sets[0]?.nodes[0] ?? 0;
       cluster.accept([home], path, ballot(5 + i, home), head(1));
     }
     const counts = [1, 2, 3].map(async (node) => (await cluster.list({ node })).entries.length);
