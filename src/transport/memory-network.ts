@@ -41,6 +41,11 @@ export class MemoryListener {
     return () => void this.#onClose.delete(run);
   }
 
+  /** As a power loss: the address refuses, nothing is taken or sent any more, and nobody is told before `close`. */
+  vanish(): void {
+    this.open = false;
+  }
+
   /** As the death of a process: the address refuses, and every connection breaks. */
   close(): void {
     this.open = false;
@@ -53,12 +58,17 @@ export class MemoryNetwork {
   readonly #runtime: Runtime;
   readonly #listeners = new Map<string, MemoryListener>();
   readonly #links = new Map<string, Link>();
+  /** By place: the link of the hosts, found once. */
+  readonly #between = new Map<string, Map<string, Link>>();
+  readonly #dead = new Set<string>();
   readonly #delayMs: () => number;
+  readonly #hostOf: (place: string) => string;
 
-  /** `delayMs`: what every link begins with, one way. */
-  constructor(runtime: Runtime, delayMs: () => number = () => 0.1) {
+  /** `delayMs`: what every link begins with, one way. `hostOf`: places of one host share its links. */
+  constructor(runtime: Runtime, delayMs: () => number = () => 0.1, hostOf: (place: string) => string = (place) => place) {
     this.#runtime = runtime;
     this.#delayMs = delayMs;
+    this.#hostOf = hostOf;
   }
 
   /** @throws QdfsError ADDRESS_IN_USE */
@@ -77,6 +87,14 @@ export class MemoryNetwork {
 
   /** The direction from one place to another; places are addresses of servers and names of clients. */
   link(from: string, to: string): Link {
+    const links = this.#between.get(from) ?? new Map<string, Link>();
+    this.#between.set(from, links);
+    const link = links.get(to) ?? this.#linkOfHosts(this.#hostOf(from), this.#hostOf(to));
+    links.set(to, link);
+    return link;
+  }
+
+  #linkOfHosts(from: string, to: string): Link {
     const name = `${from} → ${to}`;
     let link = this.#links.get(name);
     if (link === undefined) {
@@ -84,6 +102,11 @@ export class MemoryNetwork {
       this.#links.set(name, link);
     }
     return link;
+  }
+
+  /** Nothing leaves that place any more. */
+  silence(place: string): void {
+    this.#dead.add(place);
   }
 
   /** Cuts, or heals, both directions. */
@@ -96,7 +119,7 @@ export class MemoryNetwork {
   carry(from: string, to: string, deliver: () => void, lost: () => void = () => {}): void {
     const { random, timers } = this.#runtime;
     const link = this.link(from, to);
-    if (link.cut || random.unit() < link.dropShare) {
+    if (link.cut || this.#dead.has(from) || random.unit() < link.dropShare) {
       timers.soon(lost);
       return;
     }

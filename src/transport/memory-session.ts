@@ -84,11 +84,13 @@ function connect({ network, runtime, from, to, events }: Ends, listener: MemoryL
     );
   const out = new Pipe(
     (deliver, lost) => network.carry(from, to, deliver, lost),
-    (bytes) => served.received(bytes),
+    (bytes) => {
+      if (listener.open) served.received(bytes);
+    },
     () => unlessOver(() => events.drained()),
   );
   const back = new Pipe(
-    (deliver, lost) => network.carry(to, from, deliver, lost),
+    (deliver, lost) => (listener.open ? network.carry(to, from, deliver, lost) : runtime.timers.soon(lost)),
     (bytes) => unlessOver(() => events.received(bytes)),
     () => served.drained(),
   );
