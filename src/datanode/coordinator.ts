@@ -90,7 +90,9 @@ export class Coordinator {
     const waiting = this.#settles.get(path);
     if (waiting !== undefined) return waiting;
     const attempt = new Attempt(this.#runtime, path, budgetMs);
+    let begun = false;
     const settled = this.#queues.run(path, () => {
+      begun = true; // at once, when nothing of the file is queued
       this.#settles.delete(path); // who asks from now on must see what is written from now on
       return this.#persist(attempt, async (at) => {
         const prepared = await this.#prepare(attempt, at);
@@ -99,7 +101,7 @@ export class Coordinator {
         return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head: prepared.head } : undefined;
       });
     });
-    this.#settles.set(path, settled);
+    if (!begun) this.#settles.set(path, settled);
     settled.catch(() => this.#settles.delete(path));
     return settled;
   }

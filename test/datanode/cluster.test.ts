@@ -3,6 +3,8 @@ import { warmUpChecksums } from "../../src/base/checksum.ts";
 import { codeOf } from "../../src/base/errors.ts";
 import type { Client } from "../../src/client/client.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
+import { headCodec } from "../../src/wire/codec.ts";
+import type { AnswerBody } from "../../src/wire/messages.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -164,6 +166,21 @@ describe("a cluster in memory", () => {
     expect(["one", "two"]).toContain(now);
     if (outcome === "done") expect(now).toBe("two");
     for (let i = 0; i < 5; i += 1) expect(await text(cluster, client, "/a")).toBe(now);
+  });
+
+  test("a settle answers what the file holds now, not what an earlier settle found", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    const { node } = cluster.member(homeOf(cluster, "/a"));
+    for (const version of [1, 2, 3]) {
+      await cluster.until(client.put("/a", bytes(`v${version}`)));
+      const { settled } = await cluster.until(
+        new Promise<AnswerBody>((resolve) =>
+          node.request({ id: version, configuration: 1, settle: { path: "/a", budgetMs: 1_000 } }, resolve),
+        ),
+      );
+      expect(settled && headCodec.decode(settled.head).current.version).toBe(version);
+    }
   });
 
   test("every legal quorum serves puts and reads, with one replica down where it can", async () => {
