@@ -61,6 +61,7 @@ export class MemoryNetwork {
   /** By place: the link of the hosts, found once. */
   readonly #between = new Map<string, Map<string, Link>>();
   readonly #dead = new Set<string>();
+  readonly #held = new Map<string, (() => void)[]>();
   readonly #delayMs: () => number;
   readonly #hostOf: (place: string) => string;
 
@@ -104,7 +105,7 @@ export class MemoryNetwork {
     return link;
   }
 
-  /** Nothing leaves that place any more. */
+  /** Nothing leaves that place any more, and nothing arrives there. */
   silence(place: string): void {
     this.#dead.add(place);
   }
@@ -115,6 +116,24 @@ export class MemoryNetwork {
     this.link(b, a).cut = cut;
   }
 
+  /** What arrives at the host waits, in its order, until `release`: its process stands still. */
+  hold(host: string): void {
+    if (!this.#held.has(host)) this.#held.set(host, []);
+  }
+
+  release(host: string): void {
+    const arrivals = this.#held.get(host) ?? [];
+    this.#held.delete(host);
+    for (const deliver of arrivals) this.#runtime.timers.soon(deliver);
+  }
+
+  #arrive(to: string, deliver: () => void): void {
+    if (this.#dead.has(to)) return;
+    const held = this.#held.size === 0 ? undefined : this.#held.get(this.#hostOf(to));
+    if (held === undefined) deliver();
+    else held.push(deliver);
+  }
+
   /** Takes one message along a link: `deliver` runs never, once or twice, later. `lost` runs when it is known to be never. */
   carry(from: string, to: string, deliver: () => void, lost: () => void = () => {}): void {
     const { random, timers } = this.#runtime;
@@ -123,10 +142,10 @@ export class MemoryNetwork {
       timers.soon(lost);
       return;
     }
-    timers.after(link.delayMs(), () => (link.cut ? lost() : deliver()));
+    timers.after(link.delayMs(), () => (link.cut ? lost() : this.#arrive(to, deliver)));
     if (random.unit() >= link.duplicateShare) return;
     timers.after(link.delayMs(), () => {
-      if (!link.cut) deliver();
+      if (!link.cut) this.#arrive(to, deliver);
     });
   }
 }
