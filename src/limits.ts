@@ -230,6 +230,17 @@ export const BENCH_FILES_MAX = 10_000_000;
 /** Files of the preload written at a time: enough to fill group commits. */
 export const BENCH_PRELOAD_IN_FLIGHT = 64;
 
+// ------------------------------------------------------------------------------------------------------- checks
+/** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */
+export const CHECK_FILE_STEPS_MAX = 1_000_000;
+export const CHECK_STEPS_MAX = 5_000_000;
+/** … and that each try to leave operations out of a violation may take: the rest is shown as it is. */
+export const CHECK_SHRINK_STEPS_MAX = 20_000;
+/** Characters of tried positions that the search of one file remembers. */
+export const CHECK_MEMORY_CHARACTERS_MAX = 64 * MIB;
+/** Violations that a verdict shows, one a file. */
+export const CHECK_VIOLATIONS_MAX = 10;
+
 assert(HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "an accept fits a message");
 assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "a batch closed at its bound fits a message");
 assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the longest chunk list fits");
