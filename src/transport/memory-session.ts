@@ -86,6 +86,7 @@ function connect({ network, runtime, from, to, events }: Ends, listener: MemoryL
     (deliver, lost) => network.carry(from, to, deliver, lost),
     (bytes) => {
       if (listener.open) served.received(bytes);
+      else lost(); // as often as something is sent to a process that is gone
     },
     () => unlessOver(() => events.drained()),
   );
@@ -94,9 +95,10 @@ function connect({ network, runtime, from, to, events }: Ends, listener: MemoryL
     (bytes) => unlessOver(() => events.received(bytes)),
     () => served.drained(),
   );
+  const lost = (): void => tell(new QdfsError("NODE_UNREACHABLE", "connection lost", { address: to }));
   const forget = listener.whenClosed(() => {
     served.gone();
-    tell(new QdfsError("NODE_UNREACHABLE", "connection lost", { address: to }));
+    lost();
   });
   const serverWire: ServerWire = {
     write: (bytes) => back.write(bytes),
