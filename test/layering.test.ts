@@ -64,7 +64,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   datanode: PURE,
   client: PURE,
   bench: [...PURE, "check"],
-  cli: [...PURE, "check", ...ROLES, ...ADAPTERS],
+  sim: [...PURE, "check", "supernode", "datanode", "client", ...ADAPTERS],
+  cli: [...PURE, "check", "sim", ...ROLES, ...ADAPTERS],
   "main.ts": ["base", "cli"],
   tools: ["base", "limits.ts", "cli", "client", "runtime"],
 };

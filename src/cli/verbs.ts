@@ -116,6 +116,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/bench.ts")).BenchCommand,
   },
   {
+    name: "sim",
+    category: "Measuring",
+    summary: "simulate clusters under faults, and check what is promised",
+    load: async () => (await import("./commands/sim.ts")).SimCommand,
+  },
+  {
     name: "help",
     category: "Help",
     summary: "help on a command, or on: consistency, exit-codes",

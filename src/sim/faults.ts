@@ -65,6 +65,8 @@ export class Faults {
     this.#mends.clear();
     const { hostNames, network, superHost, dataHosts } = this.#cluster;
     for (const from of hostNames) for (const to of hostNames) mendLink(network.link(from, to));
+    for (const { life } of [superHost, ...dataHosts, ...this.#cluster.clientHosts])
+      life?.whenUsed(Number.POSITIVE_INFINITY, () => {});
     if (superHost.life === undefined) this.#cluster.startSuperNode();
     for (const host of dataHosts) this.#restart(host);
   }
@@ -118,10 +120,13 @@ export class Faults {
   readonly #inject: Readonly<Record<FaultKind, Inject>> = {
     crash: ({ choices: [whom] }) => this.#die(this.#dataHost(whom), "kill"),
     "power-loss": ({ choices: [whom] }) => this.#die(this.#dataHost(whom), "power"),
-    "death-at-await": ({ choices: [whom, when, how] }) => {
+    "death-at-await": ({ forMs, choices: [whom, when, how] }) => {
       const host = this.#dataHost(whom);
-      host.life?.whenUsed(1 + Math.floor(when * USES_MAX), () => this.#cluster.kill(host, how < 0.5 ? "kill" : "power"));
-      return () => this.#restart(host);
+      host.life?.whenUsed(1 + Math.floor(when * USES_MAX), () => {
+        this.#cluster.kill(host, how < 0.5 ? "kill" : "power");
+        this.#cluster.runtime.timers.after(forMs, () => this.#restart(host));
+      });
+      return undefined;
     },
     "restart-all": ({ choices: [how] }) => {
       const { dataHosts } = this.#cluster;

@@ -89,6 +89,8 @@ export interface Plan {
 }
 
 export const OPERATIONS_DEFAULT = 100;
+/** Instead of a recipe's name: whichever the seed says. */
+const ALL_RECIPES = "all";
 const PARTITIONS = 8;
 const INLINE_LIMIT_BYTES = 128;
 const CHUNK_SIZE_BYTES = 256;
@@ -110,12 +112,16 @@ export function pick<T>(items: readonly T[], choice: number): T {
 
 /** @throws QdfsError BAD_USAGE */
 export function planOf(options: PlanOptions): Plan {
-  const recipe = findRecipe(options.recipe ?? "swarm");
+  const { seed } = options;
+  const recipe =
+    options.recipe === ALL_RECIPES ? pick(RECIPES, stream(seed, "recipe").unit()) : findRecipe(options.recipe ?? "swarm");
   if (recipe === undefined) {
     const names = RECIPES.map(({ name }) => name).join(", ");
-    throw new QdfsError("BAD_USAGE", `there is no recipe ${options.recipe}; there are ${names}`);
+    throw new QdfsError(
+      "BAD_USAGE",
+      `there is no recipe ${options.recipe}; there are ${names}, and ${ALL_RECIPES} for any of them`,
+    );
   }
-  const { seed } = options;
   const shape = shapeOf(options, recipe);
   const random = stream(seed, "plan");
   const clients = between(random, 2, recipe.clientsMax);

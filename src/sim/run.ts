@@ -43,7 +43,9 @@ const ENDING_MS = 15_000;
 /** … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). */
 const CONVERGENCE_MS = 75_000;
 const CONVERGENCE_LOOK_MS = 200;
-const LAST_READS_MS = 15_000;
+/** … and a listing is complete: the SuperNode has reached every DataNode again. */
+const COMPLETE_LISTING_MS = 10_000;
+const LAST_READS_MS = 40_000;
 
 export function simulate(plan: Plan, keepTrace = false): RunResult {
   return new Run(plan, keepTrace).run();
@@ -199,9 +201,15 @@ class Run {
   }
 
   async #checkListing(client: Client, paths: readonly string[], what: string): Promise<void> {
-    const { entries, incomplete } = await listAll(client);
+    const endMs = this.#runtime.clock.monotonicMs() + COMPLETE_LISTING_MS;
+    let listing = await listAll(client);
+    while (listing.incomplete !== "" && this.#runtime.clock.monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => this.#runtime.timers.after(CONVERGENCE_LOOK_MS, resolve));
+      listing = await listAll(client);
+    }
+    const { entries, incomplete } = listing;
     if (incomplete !== "") this.#violations.found("liveness", `with all well, ${what} may be incomplete: ${incomplete}`);
-    const difference = listingDifference(this.#view, paths, entries);
+    const difference = incomplete === "" ? listingDifference(this.#view, paths, entries) : undefined;
     if (difference !== undefined) this.#violations.found("I11", `${what}: ${difference}`);
   }
 
