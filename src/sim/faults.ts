@@ -282,12 +282,21 @@ export class Faults {
     };
   }
 
-  /** One disk of the cluster goes bad, never a second: the others' copies stay good. */
+  /**
+   * One disk of the cluster goes bad, never a second, and only copies that are not the last: of a value that one replica alone
+   * has accepted, which may have been read, nobody could tell what it was.
+   */
   #flipBit({ choices: [whom, which, where] }: PlannedFault): undefined {
     const [bad] = this.damaged;
     const disk = bad ?? this.#dataHost(whom).disk;
-    const chunks = disk.files.names();
-    const inline = disk.store.paths().flatMap((path) => disk.store.contents(path).map((random) => ({ path, random })));
+    const others = this.#cluster.dataHosts
+      .filter((host) => host.disk !== disk && !host.disk.store.isFlushing)
+      .map((host) => host.disk);
+    const chunks = disk.files.names().filter((chunk) => others.some(({ files }) => files.names().includes(chunk)));
+    const inline = disk.store
+      .paths()
+      .flatMap((path) => disk.store.contents(path).map((random) => ({ path, random })))
+      .filter(({ path, random }) => others.some(({ store }) => store.content(path, random) !== undefined));
     if (chunks.length + inline.length === 0) return undefined;
     this.damaged.add(disk);
     const at = Math.floor(which * (chunks.length + inline.length));

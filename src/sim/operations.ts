@@ -26,8 +26,6 @@ export interface OperationContext {
   readonly n: number;
   /** The newest version of each file that this client has heard of. */
   readonly known: Map<string, number>;
-  /** Whether bytes may be gone everywhere: a disk was damaged, and one copy is all there must be. */
-  readonly mayBeCorrupt: () => boolean;
   /** The client has died: nothing is written down any more. */
   readonly over: () => boolean;
 }
@@ -141,7 +139,7 @@ async function read(operation: PlannedOperation, call: Call, context: OperationC
     if (context.over()) return code;
     if (code === "NOT_FOUND") recorder.operation(call, { outcome: "ok", version: null, valueId: null });
     else recorder.operation(call, { outcome: "fail", version: null });
-    if (code === "CORRUPT" && !context.mayBeCorrupt()) bug(error, context);
+    if (code === "CORRUPT") bug(error, context);
     return wordsOf(code, error);
   }
 }

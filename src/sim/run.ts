@@ -184,7 +184,6 @@ class Run {
       violations: this.#violations,
       n: this.#plan.shape.n,
       known: new Map(),
-      mayBeCorrupt: () => this.#faults.damaged.size > 0 && this.#plan.shape.w === 1,
       over: () => false,
     };
     for (const path of paths) {

@@ -94,9 +94,8 @@ export class Workload {
   }
 
   #context(client: Client, life: Life | undefined): OperationContext {
-    const { recorder, violations, faults, plan } = this.#parts;
-    const mayBeCorrupt = (): boolean => faults.damaged.size > 0 && plan.shape.w === 1;
-    return { client, recorder, violations, n: plan.shape.n, known: new Map(), mayBeCorrupt, over: () => life?.over ?? true };
+    const { recorder, violations, plan } = this.#parts;
+    return { client, recorder, violations, n: plan.shape.n, known: new Map(), over: () => life?.over ?? true };
   }
 
   /** Its client died: whether it was done is not known. */

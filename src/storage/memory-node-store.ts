@@ -81,6 +81,11 @@ export class MemoryNodeStore implements NodeStore {
     return true;
   }
 
+  /** A commit is under way: what `content` shows of it may still be lost. */
+  get isFlushing(): boolean {
+    return this.#flushing !== undefined;
+  }
+
   /** Files held, in the order of their first acceptance. */
   paths(): readonly Path[] {
     return [...this.#rows.keys()];

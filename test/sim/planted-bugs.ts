@@ -120,9 +120,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "unsettled-value-superseded",
     wrong: "a new head is proposed on top of one that is not known to be chosen",
-    edits: [
-      { file: "src/datanode/coordinator.ts", find: "if (!prepared.knownChosen) {", replace: "if (false as boolean) {" },
-    ],
+    edits: [{ file: "src/datanode/coordinator.ts", find: "if (!prepared.knownChosen) {", replace: "if (false as boolean) {" }],
     recipe: "hot",
     seed: 1,
   },
@@ -210,7 +208,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: "src/datanode/replica.ts",
         find: "if (!about || this.#queued.has(about.path) || this.#committing?.staged.has(about.path)) return false;",
-        replace: "if (!about || (!body.prepare && (this.#queued.has(about.path) || this.#committing?.staged.has(about.path)))) return false;",
+        replace:
+          "if (!about || (!body.prepare && (this.#queued.has(about.path) || this.#committing?.staged.has(about.path)))) return false;",
       },
     ],
     recipe: "hot",
@@ -220,7 +219,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "chunks-not-confirmed",
     wrong: "one copy of a chunk is enough for its sender, and nobody looks again (P21)",
     edits: [
-      { file: "src/datanode/coordinator.ts", find: "if (version?.chunks) await this.#chunks.confirm(attempt.path, version);", replace: "" },
+      {
+        file: "src/datanode/coordinator.ts",
+        find: "if (version?.chunks) await this.#chunks.confirm(attempt.path, version);",
+        replace: "",
+      },
       {
         file: "src/client/chunk-put.ts",
         find: 'if (this.#isDurable || this.#tally.vote() !== "won") return;',
