@@ -230,6 +230,11 @@ export const BENCH_FILES_MAX = 10_000_000;
 /** Files of the preload written at a time: enough to fill group commits. */
 export const BENCH_PRELOAD_IN_FLIGHT = 64;
 
+/** Operations that `--check` keeps in memory, some 150 bytes each. */
+export const BENCH_HISTORY_MAX = 2_000_000;
+/** Entries of listings that it keeps, some 100 bytes each. */
+export const BENCH_LISTED_ENTRIES_MAX = 1_000_000;
+
 // ------------------------------------------------------------------------------------------------------- checks
 /** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */
 export const CHECK_FILE_STEPS_MAX = 1_000_000;
@@ -238,6 +243,8 @@ export const CHECK_STEPS_MAX = 5_000_000;
 export const CHECK_SHRINK_STEPS_MAX = 20_000;
 /** Characters of tried positions that the search of one file remembers. */
 export const CHECK_MEMORY_CHARACTERS_MAX = 64 * MIB;
+/** Lines of a history that `qdfs check` takes: they are held in memory, some 300 bytes each. */
+export const CHECK_LINES_MAX = 5_000_000;
 /** Violations that a verdict shows, one a file. */
 export const CHECK_VIOLATIONS_MAX = 10;
 

@@ -1,11 +1,12 @@
-/** One operation as it ended, for the trace that a person reads and the history that a checker judges (CLI.md). */
+/** One operation as it ended, for the trace that a person reads and the history that a checker judges. */
 import type { ErrorCode } from "../base/errors.ts";
+import type { RecordedListing, RecordedOperation } from "../check/history.ts";
 import type { Kind } from "./mix.ts";
 
 export interface Operation {
   /** 1 … clients. */
   readonly client: number;
-  readonly kind: Kind | "rm";
+  readonly kind: Kind;
   /** Null: a listing. */
   readonly path: string | null;
   /** Who coordinated the put, sent the bytes, or was asked about (a listing of one node). */
@@ -15,7 +16,7 @@ export interface Operation {
   /** Nanoseconds since the run's beginning; the call began at or after this moment. */
   readonly callNs: number;
   readonly returnNs: number;
-  readonly outcome: "ok" | "fail" | "unknown";
+  readonly outcome: RecordedOperation["outcome"];
   readonly code: ErrorCode | null;
   /** Files found by a listing. */
   readonly files: number | null;
@@ -23,15 +24,17 @@ export interface Operation {
 
 export interface Observer {
   operation(operation: Operation): void;
+  /** A listing of all files: what it showed of the run's own. Left out: nobody looks, and it need not be put together. */
+  listing?(listing: RecordedListing): void;
 }
 
-/** A line of the history; undefined: a listing, which is no operation on a file. */
-export function historyLine(operation: Operation): string | undefined {
+/** As a checker takes it; undefined: a listing, which is no operation on a file. */
+export function recordOf(operation: Operation): RecordedOperation | undefined {
   const { client, kind, path, version, valueId, callNs, outcome } = operation;
   if (kind === "ls" || path === null) return undefined;
   // An operation of unknown outcome may take effect at any later time: it stays open.
   const returnNs = outcome === "unknown" ? null : operation.returnNs;
-  return JSON.stringify({ client, kind, path, version, valueId, callNs, returnNs, outcome });
+  return { client, kind, path, version, valueId, callNs, returnNs, outcome };
 }
 
 /** A line of the trace: operation, file, node, version, result. */

@@ -7,7 +7,7 @@ import type { Observer, Operation } from "./observer.ts";
 import type { BenchPlan } from "./plan.ts";
 import type { Tally } from "./tally.ts";
 import type { BenchTarget } from "./target.ts";
-import { Values, valueIdOf } from "./values.ts";
+import { Values } from "./values.ts";
 
 /** Where a run keeps its files: a directory of its own, so that runs never meet. Normalised as it stands. */
 export function pathOf(directory: string, index: number): Path {
@@ -65,20 +65,22 @@ export class Operations {
     const bytes = this.#values.next();
     const callMs = this.#runtime.clock.monotonicMs();
     const { version, node } = await this.#target.put(path, bytes);
-    this.#observe(client, "put", callMs, this.#runtime.clock.monotonicMs(), { path, node, version, valueId: valueIdOf(bytes) });
+    const valueId = this.#values.idOf(bytes);
+    this.#observe(client, "put", callMs, this.#runtime.clock.monotonicMs(), { path, node, version, valueId });
   }
 
   async #put(client: number, path: Path, sinceMs: number, tally: Tally): Promise<boolean> {
     const bytes = this.#values.next();
+    const valueId = this.#values.idOf(bytes);
     const callMs = this.#runtime.clock.monotonicMs();
     try {
       const { version, node } = await this.#target.put(path, bytes);
       const returnMs = this.#runtime.clock.monotonicMs();
       tally.put(returnMs - sinceMs, node);
-      this.#observe(client, "put", callMs, returnMs, { path, node, version, valueId: valueIdOf(bytes) });
+      this.#observe(client, "put", callMs, returnMs, { path, node, version, valueId });
       return true;
     } catch (error) {
-      return this.#failed(client, "put", callMs, tally, error, { path, valueId: valueIdOf(bytes) });
+      return this.#failed(client, "put", callMs, tally, error, { path, valueId });
     }
   }
 
@@ -88,7 +90,8 @@ export class Operations {
       const { version, node, bytes } = await this.#target.get(path);
       const returnMs = this.#runtime.clock.monotonicMs();
       tally.get(returnMs - sinceMs, node);
-      this.#observe(client, "get", callMs, returnMs, { path, node, version, valueId: valueIdOf(bytes) });
+      const valueId = this.#observer === undefined ? null : this.#values.idOf(bytes);
+      this.#observe(client, "get", callMs, returnMs, { path, node, version, valueId });
       return true;
     } catch (error) {
       return this.#failed(client, "get", callMs, tally, error, { path });
@@ -101,9 +104,17 @@ export class Operations {
     const node = turn === 0 ? null : (this.#nodes[turn - 1] ?? null);
     const callMs = this.#runtime.clock.monotonicMs();
     try {
-      const files = await this.#target.countFiles(node);
+      let files = 0;
+      const entries: { path: Path; version: number }[] = [];
+      const wanted = node === null && this.#observer?.listing !== undefined;
+      const complete = await this.#target.list(node, (path, version) => {
+        files++;
+        if (wanted && path.startsWith(this.#directory)) entries.push({ path, version });
+      });
       const returnMs = this.#runtime.clock.monotonicMs();
       tally.ls(returnMs - sinceMs);
+      const [callNs, returnNs] = [this.#sinceOriginNs(callMs), this.#sinceOriginNs(returnMs)];
+      if (wanted) this.#observer?.listing?.({ client, kind: "ls", path: this.#directory, callNs, returnNs, entries, complete });
       this.found.set(node ?? "", files);
       this.#observe(client, "ls", callMs, returnMs, { node, files });
       return true;
@@ -128,13 +139,17 @@ export class Operations {
       node: null,
       version: null,
       valueId: null,
-      callNs: Math.round((callMs - this.#originMs) * 1e6),
-      returnNs: Math.round((returnMs - this.#originMs) * 1e6),
+      callNs: this.#sinceOriginNs(callMs),
+      returnNs: this.#sinceOriginNs(returnMs),
       outcome: "ok",
       code: null,
       files: null,
       ...what,
     });
+  }
+
+  #sinceOriginNs(ms: number): number {
+    return Math.round((ms - this.#originMs) * 1e6);
   }
 }
 

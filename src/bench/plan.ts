@@ -20,6 +20,8 @@ export interface BenchPlan {
   readonly ratePerSec: number | null;
   /** Deletes the files afterwards. */
   readonly cleanup: boolean;
+  /** Keeps what every operation answered, and judges it. */
+  readonly check: boolean;
 }
 
 /** As written on the command line; undefined takes the default. */
@@ -33,7 +35,8 @@ export interface PlanFlags {
   readonly files?: string;
   readonly rate?: string;
   readonly cleanup?: boolean;
-  /** A history is written: contents must be long enough to tell values apart. */
+  readonly check?: boolean;
+  /** A history is written: as for a check, contents must be long enough to tell values apart. */
   readonly history?: boolean;
 }
 
@@ -68,7 +71,17 @@ export function planOf(flags: PlanFlags): BenchPlan {
   if (durationMs < 1 || durationMs > DURATION_MS_MAX) throw bad("--duration must be more than nothing and at most 7d");
   const sizeBytes = sizeOf(flags);
   const files = parseCount(flags.files ?? PLAN_DEFAULTS.files, "--files", 1, BENCH_FILES_MAX);
-  return { mix, clients, inFlight, durationMs, sizeBytes, files, ratePerSec, cleanup: flags.cleanup === true };
+  return {
+    mix,
+    clients,
+    inFlight,
+    durationMs,
+    sizeBytes,
+    files,
+    ratePerSec,
+    cleanup: flags.cleanup === true,
+    check: flags.check === true,
+  };
 }
 
 function bad(message: string): QdfsError {
@@ -93,8 +106,10 @@ function sizeOf(flags: PlanFlags): number {
   const sizeBytes = parseSize(flags.size ?? PLAN_DEFAULTS.size);
   if (sizeBytes < 1 || sizeBytes > BENCH_SIZE_BYTES_MAX)
     throw bad(`--size must be from 1 byte to ${formatSize(BENCH_SIZE_BYTES_MAX)}`);
-  if (flags.history === true && sizeBytes < VALUE_ID_BYTES) {
-    throw bad(`--history needs --size ${VALUE_ID_BYTES} or more: a file's first bytes tell which put wrote it`);
+  if ((flags.history === true || flags.check === true) && sizeBytes < VALUE_ID_BYTES) {
+    throw bad(
+      `${flags.check ? "--check" : "--history"} needs --size ${VALUE_ID_BYTES} or more: a file's first bytes tell which put wrote it`,
+    );
   }
   return sizeBytes;
 }

@@ -1,5 +1,6 @@
 /** The result as a table that can be quoted: figures never stand without the conditions they were taken under. */
 import { formatCount, formatSize } from "../base/units.ts";
+import { judgementLines } from "../check/words.ts";
 import { KINDS, type Kind } from "./mix.ts";
 import { type BenchResult, errorsOf } from "./run.ts";
 import type { KindResult } from "./tally.ts";
@@ -20,7 +21,16 @@ export function reportOf(result: BenchResult): readonly string[] {
       ...(result.found ? [formatCount(result.found.perNode[node] ?? 0)] : []),
     ]);
   }
-  return [...conditions(result), "", ...table(rows), "", ...table(nodes), ...foundLines(result), ...errorLines(result)];
+  return [
+    ...conditions(result),
+    "",
+    ...table(rows),
+    "",
+    ...table(nodes),
+    ...foundLines(result),
+    ...errorLines(result),
+    ...checkLines(result),
+  ];
 }
 
 function conditions(result: BenchResult): readonly string[] {
@@ -44,6 +54,13 @@ function rowOf(kind: Kind, { count, perSec, p50Ms, p95Ms, p99Ms, maxMs, errors }
 
 function foundLines({ found }: BenchResult): readonly string[] {
   return found === undefined ? [] : ["", `the file system holds ${formatCount(found.files)} files`];
+}
+
+function checkLines({ check }: BenchResult): readonly string[] {
+  if (check === undefined) return [];
+  const notKept = `${formatCount(check.notKept)} operations more than are kept in memory were not judged`;
+  const [verdict = "", ...violations] = judgementLines(check);
+  return ["", `check: ${verdict}`, ...(check.notKept > 0 ? [notKept] : []), ...violations];
 }
 
 function errorLines(result: BenchResult): readonly string[] {

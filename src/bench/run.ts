@@ -4,6 +4,7 @@ import { codeOf } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { BENCH_PRELOAD_IN_FLIGHT } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
+import { type BenchCheck, KeptHistory } from "./check.ts";
 import { drive } from "./drive.ts";
 import { KINDS, type Kind, needsFiles } from "./mix.ts";
 import type { Observer } from "./observer.ts";
@@ -33,6 +34,8 @@ export interface BenchResult {
   readonly perNode: Readonly<Record<string, NodeCounts>>;
   /** What the last listings saw, when there were any. */
   readonly found?: { readonly files: number; readonly perNode: Readonly<Record<string, number>> };
+  /** When it was asked for: whether all that was answered, the preload included, is linearizable. */
+  readonly check?: BenchCheck;
 }
 
 export interface Watch {
@@ -51,7 +54,8 @@ export async function runBench(target: BenchTarget, plan: BenchPlan, runtime: Ru
   const { progress = () => {}, stopped = () => false } = watch;
   const { quorum, nodes } = await target.describe();
   const directory = `/bench/${runtime.random.hex(8)}`;
-  const operations = new Operations(target, plan, runtime, directory, nodes, watch.observer);
+  const kept = plan.check ? new KeptHistory() : undefined;
+  const operations = new Operations(target, plan, runtime, directory, nodes, both(watch.observer, kept));
   if (needsFiles(plan.mix)) {
     progress(`writing ${plan.files} files to ${directory}`);
     await each(plan.files, (index) => operations.preload((index % plan.clients) + 1, pathOf(directory, index)));
@@ -63,6 +67,8 @@ export async function runBench(target: BenchTarget, plan: BenchPlan, runtime: Ru
     progress(`deleting the files`);
     await each(plan.files, (index) => removeIfThere(target, pathOf(directory, index)));
   }
+  if (kept !== undefined) progress("judging what was answered");
+  const check = kept?.judge();
   const durationSec = Math.round(tookMs) / 1000;
   return {
     mix: plan.mix.name,
@@ -78,12 +84,27 @@ export async function runBench(target: BenchTarget, plan: BenchPlan, runtime: Ru
     operations: tally.operations(tookMs / 1000),
     perNode: tally.perNode(),
     ...(operations.found.size > 0 ? { found: foundBy(operations) } : {}),
+    ...(check === undefined ? {} : { check }),
   };
 }
 
 /** Operations of the run that were not done, or may not have been. */
 export function errorsOf(result: BenchResult): number {
   return KINDS.reduce((sum, kind) => sum + result.operations[kind].errors, 0);
+}
+
+function both(first: Observer | undefined, second: KeptHistory | undefined): Observer | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return {
+    operation: (operation) => {
+      first.operation(operation);
+      second.operation(operation);
+    },
+    listing: (listing) => {
+      first.listing?.(listing);
+      second.listing(listing);
+    },
+  };
 }
 
 async function removeIfThere(target: BenchTarget, path: Path): Promise<void> {

@@ -9,8 +9,8 @@ export interface BenchTarget {
   put(path: Path, bytes: Uint8Array): Promise<{ readonly version: number; readonly node: string }>;
   /** A strong read of the current version; `node` sent the bytes. */
   get(path: Path): Promise<{ readonly version: number; readonly node: string; readonly bytes: Uint8Array }>;
-  /** Counts all files of the file system, or those that one node holds. */
-  countFiles(node: string | null): Promise<number>;
+  /** Hands over all files of the file system, or those that one node holds. Resolves with false if some may be missing. */
+  list(node: string | null, each: (path: Path, version: number) => void): Promise<boolean>;
   remove(path: Path): Promise<unknown>;
   describe(): Promise<ClusterDescription>;
 }

@@ -39,13 +39,16 @@ export class Claims {
     return this.#makers.get(version);
   }
 
-  /** Whether an open change may have made this version, as far as its value goes. */
+  /** Whether this version can have the content that an open change makes. */
   allows(version: number, { kind, valueId }: RecordedOperation): boolean {
     const value = this.#values.get(version);
     if (kind === "rm") return value === undefined;
-    if (valueId === null) return true;
-    const only = this.#versions.get(valueId);
-    return (value === undefined || value === valueId) && (only === undefined || only === version);
+    return kind === "restore" || valueId === null || value === undefined || value === valueId;
+  }
+
+  /** The only version that an open change can have made, because its value was read there; undefined: it may be any. */
+  onlyVersionOf({ kind, valueId }: RecordedOperation): number | undefined {
+    return kind !== "put" || valueId === null ? undefined : this.#versions.get(valueId);
   }
 
   /** Unplaced answers that can only have been given while this was the current version. */

@@ -13,7 +13,7 @@
  */
 import { Claims } from "./claims.ts";
 import type { RecordedOperation } from "./history.ts";
-import { agrees, changed, type FileState, NEVER_WRITTEN, roleOf, versionOf } from "./model.ts";
+import { agrees, answers, changed, type FileState, NEVER_WRITTEN, roleOf, versionOf } from "./model.ts";
 import { OpenChanges } from "./open-changes.ts";
 import { Unplaced } from "./unplaced.ts";
 
@@ -64,6 +64,8 @@ class FileSearch {
   readonly #trail: Choice[] = [];
   readonly #forks: Fork[] = [];
   readonly #tried = new Set<string>();
+  /** Steps that are not counted: each operation has to be placed once. */
+  readonly #free: number;
   #memory = 0;
   #steps = 0;
 
@@ -73,21 +75,21 @@ class FileSearch {
     const open = operations.filter((_, index) => roles[index] === "open");
     this.#unplaced = new Unplaced(operations.filter((_, index) => roles[index] === "change" || roles[index] === "observation"));
     const required = this.#unplaced.operations;
-    this.#open = new OpenChanges(open, valuesRead(operations));
     const restarts = options.tombstonesErased && operations.some(({ kind }) => kind === "rm");
     this.#claims = restarts ? undefined : new Claims(required, open);
+    this.#open = new OpenChanges(open, valuesRead(operations), this.#claims);
+    this.#free = operations.length;
     this.#askedFor = [...new Set(operations.flatMap(({ of }) => (of === undefined ? [] : [of])))].sort((a, b) => a - b);
   }
 
   run(): SearchResult {
-    const free = this.#unplaced.count;
-    const result = (found: SearchResult["found"]) => ({ found, steps: Math.max(0, this.#steps - free) });
+    const result = (found: SearchResult["found"]) => ({ found, steps: Math.max(0, this.#steps - this.#free) });
     if (this.#claims?.contradictory) return result("no order");
     let state = NEVER_WRITTEN;
     for (;;) {
       this.#placeObservations(state);
       if (this.#unplaced.count === 0) return result("order");
-      if (this.#steps > free + this.#options.stepsMax) return result("gave up");
+      if (this.#steps > this.#free + this.#options.stepsMax) return result("gave up");
       const choices = this.#choices(state);
       const mark = this.#trail.length;
       if (choices.length > 0 && !this.#seen(state, choices)) this.#forks.push({ choices, mark, tried: 0 });
@@ -119,7 +121,7 @@ class FileSearch {
       choices.push(...this.#done(state, index));
     }
     const horizonNs = this.#unplaced.horizonNs();
-    for (let group = 0; group < this.#open.groups; group++) {
+    for (const group of this.#open.groupsFor(version)) {
       const operation = this.#open.candidate(group, horizonNs);
       if (operation === undefined || this.#claims?.allows(version, operation) === false) continue;
       const after = changed(state, operation);
@@ -134,8 +136,7 @@ class FileSearch {
     const operation = this.#unplaced.operations[index];
     if (operation === undefined || roleOf(operation) !== "change") return [];
     const after = changed(state, operation);
-    if (after === undefined || (operation.version !== null && operation.version !== after.version)) return [];
-    return [{ state: after, required: index }];
+    return after !== undefined && answers(after, operation) ? [{ state: after, required: index }] : [];
   }
 
   /** The next untried way, after going back to where it leads off. */

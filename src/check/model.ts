@@ -38,7 +38,7 @@ export function roleOf(operation: RecordedOperation): Role {
   }
 }
 
-/** The file after a change to `state`; undefined: it could not have been done to it. The version it answered is not looked at. */
+/** The file after a change to `state`; undefined: it could not have been done to it. What it answered is not looked at. */
 export function changed(state: FileState, operation: RecordedOperation): FileState | undefined {
   if (!conditionHolds(state, operation)) return undefined;
   const version = state.version + 1;
@@ -49,14 +49,18 @@ export function changed(state: FileState, operation: RecordedOperation): FileSta
       return state.live ? { version, live: false, valueId: null, before: state } : undefined;
     case "restore": {
       const source = versionOf(state, operation.of ?? 0);
-      if (source === undefined || !source.live || !sameValue(source.valueId, operation.valueId)) return undefined;
-      return { version, live: true, valueId: source.valueId ?? operation.valueId, before: state };
+      return source?.live === true ? { version, live: true, valueId: source.valueId, before: state } : undefined;
     }
     case "get":
       return undefined;
     default:
       return unreachable(operation.kind);
   }
+}
+
+/** True if a change that led to `after` may have answered what it answered. */
+export function answers(after: FileState, { kind, version, valueId }: RecordedOperation): boolean {
+  return sameVersion(after, version) && (kind === "put" || sameValue(after.valueId, valueId));
 }
 
 /** True if the operation, an observation, would have answered what it answered. `keptVersions`: see CheckOptions. */
@@ -86,7 +90,7 @@ export function versionOf(state: FileState, version: number): FileState | undefi
 }
 
 /** Contents that are not known agree with any. */
-export function sameValue(a: string | null, b: string | null): boolean {
+function sameValue(a: string | null, b: string | null): boolean {
   return a === null || b === null || a === b;
 }
 

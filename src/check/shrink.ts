@@ -32,7 +32,7 @@ export function smallestCore(operations: readonly RecordedOperation[], search: S
     candidates = candidates.slice(0, enough - 1);
     if (core.size === 1) candidates = candidates.toReversed(); // the first contradiction is found: now what lies near it
   }
-  return [...core].sort((a, b) => a.callNs - b.callNs);
+  return operations.filter((operation) => core.has(operation)).sort((a, b) => a.callNs - b.callNs);
 }
 
 function weakened(operations: readonly RecordedOperation[], kept: ReadonlySet<RecordedOperation>): RecordedOperation[] {
@@ -40,10 +40,10 @@ function weakened(operations: readonly RecordedOperation[], kept: ReadonlySet<Re
     if (kept.has(operation)) return [operation];
     if (roleOf(operation) === "observation") return [];
     const { precondition: _, ...unconditional } = operation;
-    return [{ ...unconditional, version: null, callNs: Number.NEGATIVE_INFINITY, returnNs: null, outcome: "unknown" }];
+    return [{ ...unconditional, version: null, callNs: -Number.MAX_VALUE, returnNs: null, outcome: "unknown" }];
   });
 }
 
 function byReturn(a: RecordedOperation, b: RecordedOperation): number {
-  return (a.returnNs ?? Number.POSITIVE_INFINITY) - (b.returnNs ?? Number.POSITIVE_INFINITY);
+  return (a.returnNs ?? Number.MAX_VALUE) - (b.returnNs ?? Number.MAX_VALUE);
 }

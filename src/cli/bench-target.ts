@@ -11,12 +11,10 @@ export function benchTargetOf(client: Client): BenchTarget {
       const { version, node, bytes } = await client.read(path);
       return { version: version.version, node, bytes };
     },
-    countFiles: async (node) => {
-      let files = 0;
-      for await (const entry of client.list(ROOT, { recursive: true, ...(node === null ? {} : { node }) })) {
-        if (!entry.directory) files++;
-      }
-      return files;
+    list: async (node, each) => {
+      const listing = client.list(ROOT, { recursive: true, ...(node === null ? {} : { node }) });
+      for await (const { path, version, directory } of listing) if (!directory) each(path, version);
+      return listing.incomplete === "";
     },
     remove: (path) => client.remove(path),
     // The map, not the SuperNode's status: a bench of puts and gets runs without the SuperNode.

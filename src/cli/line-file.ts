@@ -1,6 +1,7 @@
-/** A local file of lines, written in large pieces so that a line costs next to nothing. */
-import { closeSync, openSync, writeSync } from "node:fs";
+/** Local files of lines, written and read in large pieces so that a line costs next to nothing. */
+import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
 import { messageOf, QdfsError } from "../base/errors.ts";
+import { asLocalFailure, systemCodeOf } from "./local-failure.ts";
 
 const BUFFER_CHARACTERS = 256 * 1024;
 
@@ -45,4 +46,20 @@ export class LineFile {
       throw new QdfsError("LOCAL_FILE", `cannot write ${this.#path}: ${messageOf(error)}`, { path: this.#path });
     }
   }
+}
+
+/** Without their ends; a last line without an end is one, too. @throws QdfsError LOCAL_FILE */
+export async function* readLines(path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: BUFFER_CHARACTERS })) {
+      const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      yield* lines;
+    }
+  } catch (error) {
+    throw systemCodeOf(error) === undefined ? error : asLocalFailure(error, path);
+  }
+  if (rest !== "") yield rest;
 }

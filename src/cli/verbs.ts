@@ -122,6 +122,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/sim.ts")).SimCommand,
   },
   {
+    name: "check",
+    category: "Measuring",
+    summary: "judge a recorded history: is it linearizable?",
+    load: async () => (await import("./commands/check.ts")).CheckCommand,
+  },
+  {
     name: "help",
     category: "Help",
     summary: "help on a command, or on: consistency, exit-codes",

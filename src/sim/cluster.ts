@@ -50,6 +50,8 @@ export interface ClusterObserver {
   durable(disk: Disk, writes: NodeWrites): void;
   /** A DataNode's process answers a request that came over a session. */
   served(host: DataHost, request: Request, answer: AnswerBody): void;
+  /** A DataNode was admitted and begins to serve. */
+  serves(disk: Disk): void;
   /** A process ended with what no process may end with. */
   fatal(host: string, error: unknown): void;
 }
@@ -215,6 +217,7 @@ export class SimCluster {
       network.listen(http, { bulk: bulkOf(node) }),
     );
     node.start();
+    this.#observer.serves(disk);
     this.#trace.event(`${host.name} serves as ${nodeName(disk.number)}`);
   }
 

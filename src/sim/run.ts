@@ -4,7 +4,7 @@
  */
 
 import { messageOf } from "../base/errors.ts";
-import { checkHistory } from "../check/linearizability.ts";
+import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { firstDiskId, SimCluster } from "./cluster.ts";
@@ -78,6 +78,7 @@ class Run {
         if (keepTrace) this.#say(host.name, answerWords(request, answer));
         this.#registers.served(host.disk, request, answer);
       },
+      serves: (disk) => this.#registers.serves(disk),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
     this.#view = new MemberDisks(this.#cluster);
@@ -213,12 +214,13 @@ class Run {
   }
 
   #judge(): number {
-    const { operations } = this.#recorder;
-    const verdict = checkHistory(operations, { keptVersions: this.#plan.shape.keepVersions });
+    const { operations, listings } = this.#recorder;
+    const verdict = judge(operations, listings, { keptVersions: this.#plan.shape.keepVersions });
     if (verdict.verdict === "unknown") this.#trace.event("the checker gave up");
     for (const { path, contradiction, operations: core } of verdict.violations) {
+      const listed = core.some(({ kind }) => kind === "ls");
       this.#violations.found(
-        "linearizability",
+        listed ? "listing" : "linearizability",
         `${path}: ${contradiction} ${core.map((operation) => JSON.stringify(operation)).join(" ")}`,
       );
     }

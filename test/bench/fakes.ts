@@ -33,8 +33,11 @@ export class FakeTarget implements BenchTarget {
     });
   }
 
-  countFiles(node: string | null) {
-    return this.#operate("ls", () => (node === null ? this.files.size : this.files.size - 1));
+  list(node: string | null, each: (path: string, version: number) => void) {
+    return this.#operate("ls", () => {
+      for (const [path, { version }] of [...this.files].slice(node === null ? 0 : 1)) each(path, version);
+      return true;
+    });
   }
 
   remove(path: string) {

@@ -22,6 +22,7 @@ describe("a plan", () => {
       files: 1000,
       ratePerSec: null,
       cleanup: false,
+      check: false,
     });
   });
 
@@ -54,6 +55,7 @@ describe("a plan", () => {
     { rate: "-5" },
     { rate: "fast" },
     { size: "7", history: true },
+    { size: "7", check: true },
   ]) {
     test(`is refused for ${JSON.stringify(flags)}`, () => expect(refusal(flags)).toBe("BAD_USAGE"));
   }

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
-import { historyLine, type Operation, traceLine } from "../../src/bench/observer.ts";
+import { type Operation, recordOf, traceLine } from "../../src/bench/observer.ts";
 import { type PlanFlags, planOf } from "../../src/bench/plan.ts";
 import { reportOf } from "../../src/bench/report.ts";
 import { runBench } from "../../src/bench/run.ts";
-import { valueIdOf } from "../../src/bench/values.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { FakeTarget } from "./fakes.ts";
 
@@ -99,7 +98,7 @@ describe("what is measured", () => {
   test("no two puts write the same bytes", async () => {
     const { run, target } = setUp();
     await run({ only: "put", duration: "1s", size: "8", inFlight: "16" });
-    expect(new Set(target.contents.map(valueIdOf)).size).toBe(target.contents.length);
+    expect(new Set(target.contents.map((bytes) => bytes.toHex())).size).toBe(target.contents.length);
     expect(target.contents.length).toBeGreaterThan(70_000);
   });
 });
@@ -152,13 +151,13 @@ describe("history and trace", () => {
     target.fault = () =>
       turn++ % 2 === 0 ? new QdfsError("OUTCOME_UNKNOWN", "planted") : new QdfsError("STORAGE_FULL", "planted");
     await run({ only: "put", duration: "30ms", clients: "1" });
-    const lines = operations.map((operation) => JSON.parse(historyLine(operation) ?? "null"));
+    const lines = operations.map(recordOf);
     expect(lines[0]).toEqual({
       client: 1,
       kind: "put",
-      path: operations[0]?.path,
+      path: operations[0]?.path ?? "none",
       version: null,
-      valueId: operations[0]?.valueId,
+      valueId: operations[0]?.valueId ?? "none",
       callNs: 0,
       returnNs: null,
       outcome: "unknown",
@@ -170,7 +169,7 @@ describe("history and trace", () => {
     const { run, target, operations } = setUp();
     target.get = () => Promise.reject(new QdfsError("NOT_FOUND", "planted"));
     await run({ only: "get", duration: "5ms", files: "1", clients: "1" });
-    expect(JSON.parse(historyLine(operations[1] ?? fail()) ?? "null")).toMatchObject({
+    expect(recordOf(operations[1] ?? fail())).toMatchObject({
       kind: "get",
       version: null,
       valueId: null,
@@ -182,7 +181,7 @@ describe("history and trace", () => {
     const { run, operations } = setUp();
     await run({ mix: "state-query", duration: "20ms", files: "3" });
     const listings = operations.filter(({ kind }) => kind === "ls");
-    expect(listings.map(historyLine).every((line) => line === undefined)).toBe(true);
+    expect(listings.map(recordOf).every((line) => line === undefined)).toBe(true);
     expect(listings.slice(0, 2).map(traceLine)).toEqual([
       "client 1  ls   all files  -  3 files  ok  1.00 ms",
       "client 2  ls   files of  dn-1  2 files  ok  1.00 ms",

@@ -1,9 +1,10 @@
 import { Command, Option } from "clipanion";
 import { Exit } from "../../base/errors.ts";
-import { historyLine, type Observer, traceLine } from "../../bench/observer.ts";
+import { type Observer, recordOf, traceLine } from "../../bench/observer.ts";
 import { type BenchPlan, PLAN_DEFAULTS, planOf } from "../../bench/plan.ts";
 import { reportOf } from "../../bench/report.ts";
 import { type BenchResult, errorsOf, runBench } from "../../bench/run.ts";
+import { historyLine } from "../../check/history-file.ts";
 import type { Client } from "../../client/connect.ts";
 import type { Runtime } from "../../ports.ts";
 import { realRuntime } from "../../runtime/runtime.ts";
@@ -12,6 +13,7 @@ import { ClientCommand } from "../base-command.ts";
 import { benchTargetOf } from "../bench-target.ts";
 import { LineFile } from "../line-file.ts";
 import type { Output } from "../output.ts";
+import { exitOfVerdict } from "../verdict.ts";
 
 export class BenchCommand extends ClientCommand {
   static override paths = [["bench"]];
@@ -29,7 +31,12 @@ export class BenchCommand extends ClientCommand {
       latency of one that had to wait for a slot counts from the moment it was due.
 
       What failed is counted as errors by code and has no part in latencies or rates; an operation whose outcome is unknown is an
-      error too, shown beside. --history writes the measured operations and those that wrote the files first.
+      error too, shown beside.
+
+      --check keeps every answer in memory and judges in the end whether an order of the operations explains them all (they are
+      linearizable), and whether each listing showed what had been written: ok, violated (exit code 11) or unknown (more operations
+      than are kept, or too many orders to try; exit code 6). Every content names the put that wrote it. --history writes what a
+      checker needs, the operations that wrote the files first included: \`qdfs check\` judges it, or a checker of yours.
     `,
     examples: [
       ["What a busy reader sees", "qdfs bench --mix read-heavy --clients 32 --duration 10s"],
@@ -38,6 +45,7 @@ export class BenchCommand extends ClientCommand {
         "qdfs bench --only put --clients 1 --in-flight 256 --size 4KiB --files 100000",
       ],
       ["Latency at a fixed load", "qdfs bench --mix balanced --rate 2000"],
+      ["Is what it answers consistent, too?", "qdfs bench --mix balanced --clients 32 --files 100 --check"],
       ["See each operation", "qdfs bench --mix balanced --clients 2 --duration 1s --trace"],
     ],
   });
@@ -62,10 +70,11 @@ export class BenchCommand extends ClientCommand {
   readonly history = Option.String("--history", {
     description: "FILE write each operation to this file as a line of JSON, for a checker",
   });
+  readonly check = Option.Boolean("--check", false, { description: "judge whether the answers are linearizable" });
   readonly cleanup = Option.Boolean("--cleanup", false, { description: "delete the files afterwards" });
 
   async run(output: Output): Promise<Exit> {
-    const { mix, only, clients, inFlight, duration, size, files, rate, cleanup } = this;
+    const { mix, only, clients, inFlight, duration, size, files, rate, cleanup, check } = this;
     const plan = planOf({
       mix,
       only,
@@ -76,6 +85,7 @@ export class BenchCommand extends ClientCommand {
       files,
       rate,
       cleanup,
+      check,
       history: this.history !== undefined,
     });
     const history = this.history === undefined ? undefined : new LineFile(this.history);
@@ -102,7 +112,7 @@ export class BenchCommand extends ClientCommand {
         stopped: () => interrupted,
       });
       output.row(result, ["", ...reportOf(result)].join("\n"));
-      return interrupted ? Exit.INTERRUPTED : exitOf(result);
+      return interrupted && result.check?.verdict !== "violated" ? Exit.INTERRUPTED : exitOf(result);
     } finally {
       process.off("SIGINT", interrupt);
     }
@@ -114,15 +124,17 @@ export class BenchCommand extends ClientCommand {
     return {
       operation: (operation) => {
         if (this.trace) output.row({ event: "operation", ...operation }, traceLine(operation));
-        const line = historyLine(operation);
-        if (line !== undefined) history?.write(line);
+        const recorded = history === undefined ? undefined : recordOf(operation);
+        if (recorded !== undefined) history?.write(historyLine(recorded));
       },
     };
   }
 }
 
-/** Errors beside successes are a measurement; nothing but errors is a cluster that is not there. */
+/** Errors beside successes are a measurement; nothing but errors is a cluster that is not there. A violation goes before all. */
 function exitOf(result: BenchResult): Exit {
+  if (result.check?.verdict === "violated") return Exit.VIOLATION;
   const done = Object.values(result.operations).reduce((sum, { count }) => sum + count, 0);
-  return done === 0 && errorsOf(result) > 0 ? Exit.UNAVAILABLE : Exit.DONE;
+  if (done === 0 && errorsOf(result) > 0) return Exit.UNAVAILABLE;
+  return result.check === undefined ? Exit.DONE : exitOfVerdict(result.check.verdict);
 }

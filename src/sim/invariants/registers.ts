@@ -44,6 +44,8 @@ export class RegisterInvariants {
   readonly #view: DiskView;
   readonly #keepVersions: number;
   readonly #registers = new Map<Path, Register>();
+  /** By node, its one disk. */
+  readonly #disks = new Map<number, string>();
   /** By disk and path, the highest ballot that it promised in an answer to somebody else. */
   readonly #promises = new Map<string, Ballot>();
 
@@ -56,6 +58,13 @@ export class RegisterInvariants {
   /** Chosen heads of a file, oldest first. */
   chain(path: Path): readonly { readonly ballot: Ballot; readonly head: Head }[] {
     return this.#registers.get(path)?.chain ?? [];
+  }
+
+  /** I2: a number goes with a disk for ever; what a disk lost it may not vote on. */
+  serves({ number, diskId }: Disk): void {
+    const before = this.#disks.get(number) ?? diskId;
+    this.#disks.set(number, before);
+    this.#violations.check(before === diskId, "I2", () => `${nodeName(number)} serves with ${diskId}, and had ${before} before`);
   }
 
   durable(disk: Disk, { accepts }: NodeWrites): void {
