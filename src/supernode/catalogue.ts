@@ -182,12 +182,6 @@ export class Catalogue {
     return undefined;
   }
 
-  /** True when every accept of that disk's log up to `sequence` is listed, superseded or settled (the fence of P20). */
-  hasTakenIn(diskId: string, sequence: number): boolean {
-    const log = this.log(diskId);
-    return log.covered >= sequence && log.resolved >= sequence;
-  }
-
   /** Calls back whenever something was taken in, until the returned function is called. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
