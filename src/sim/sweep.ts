@@ -12,6 +12,8 @@ const CHECKSUMS = 32;
 /** The world around the simulation. */
 export interface SweepPorts {
   readonly clock: Clock;
+  /** Processor time of this process so far, its helping threads included. */
+  readonly cpuMs: () => number;
   /** Lets the event loop turn: what a run left behind comes to light. */
   pause(): Promise<void>;
   /** Errors that nobody caught since the last call. */
@@ -42,6 +44,7 @@ export interface SweepResult {
   readonly virtualSec: number;
   readonly elapsedMs: number;
   readonly runsPerMinute: number;
+  readonly runsPerCpuMinute: number;
   readonly failed: readonly Pick<Failure, "seed" | "recipe" | "violations" | "replay">[];
   /** Over the digests of all runs, in order: two sweeps that did the same have the same. */
   readonly digest: string;
@@ -55,6 +58,7 @@ export interface SweepOptions extends PlanOptions {
 export async function sweep({ seeds, keepTrace, ...first }: SweepOptions, ports: SweepPorts): Promise<SweepResult> {
   const { clock, stopped } = ports;
   const startedMs = clock.monotonicMs();
+  const startedCpuMs = ports.cpuMs();
   const totals = { opsChecked: 0, virtualMs: 0, digest: 0n };
   const faults = new Map<string, number>();
   const failed: Failure[] = [];
@@ -81,6 +85,7 @@ export async function sweep({ seeds, keepTrace, ...first }: SweepOptions, ports:
     virtualSec: Math.round(totals.virtualMs / 1_000),
     elapsedMs: Math.round(elapsedMs),
     runsPerMinute: Math.round((done * 60_000) / Math.max(1, elapsedMs)),
+    runsPerCpuMinute: Math.round((done * 60_000) / Math.max(1, ports.cpuMs() - startedCpuMs)),
     failed: failed.map(({ seed, recipe, violations, replay }) => ({ seed, recipe, violations, replay })),
     digest: totals.digest.toString(16).padStart(16, "0"),
   };

@@ -59,6 +59,10 @@ export class SimCommand extends QdfsCommand {
     let shownMs = clock.monotonicMs();
     const ports: SweepPorts = {
       clock,
+      cpuMs: () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1_000;
+      },
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       strays: () => strays.take(),
       stopped: () => interrupted,
@@ -130,13 +134,23 @@ class Strays {
   }
 }
 
-function summaryOf({ seeds, violations, opsChecked, faults, virtualSec, elapsedMs, runsPerMinute, digest }: SweepResult): string {
+function summaryOf({
+  seeds,
+  violations,
+  opsChecked,
+  faults,
+  virtualSec,
+  elapsedMs,
+  runsPerMinute,
+  runsPerCpuMinute,
+  digest,
+}: SweepResult): string {
   const kinds = Object.entries(faults).map(([kind, count]) => `${kind} ${count}`);
   const injected = Object.values(faults).reduce((sum, count) => sum + count, 0);
   return [
     `${seeds} seeds, ${violations === 0 ? "no violation" : `${violations} with a violation`}`,
     `${opsChecked} operations checked, ${injected} faults${kinds.length > 0 ? ` (${kinds.join(", ")})` : ""}`,
-    `${virtualSec} s of virtual time in ${(elapsedMs / 1_000).toFixed(1)} s: ${runsPerMinute} runs per minute; digest ${digest}`,
+    `${virtualSec} s of virtual time in ${(elapsedMs / 1_000).toFixed(1)} s: ${runsPerMinute} runs per minute, ${runsPerCpuMinute} per processor minute; digest ${digest}`,
   ].join("\n");
 }
 
