@@ -30,6 +30,8 @@ export class CatchUp {
   readonly #chunks: ChunkStore;
   readonly #running = new Map<NodeNumber, Promise<void>>();
   readonly #behind = new Map<NodeNumber, number>();
+  /** Peers that broke off the last run. */
+  readonly #failed = new Set<NodeNumber>();
   #stopped = false;
   /** Files taken over in this life. */
   takenCount = 0;
@@ -59,6 +61,11 @@ export class CatchUp {
     return sum;
   }
 
+  /** True when the last run with that peer was broken off: a connection that seemed to be there was not. */
+  hasFailed(peer: NodeNumber): boolean {
+    return this.#failed.has(peer);
+  }
+
   /** Runs under way end at the next file. */
   stop(): void {
     this.#stopped = true;
@@ -80,8 +87,10 @@ export class CatchUp {
     const running = this.#running.get(peer);
     if (running !== undefined) return running;
     const run = this.#follow(peer)
+      .then(() => void this.#failed.delete(peer))
       .catch((error) => {
         if (codeOf(error) === undefined) throw error;
+        this.#failed.add(peer);
         this.#runtime.log.debug("not caught up", { peer, why: messageOf(error) });
       })
       .finally(() => {
