@@ -10,8 +10,9 @@ import { HEAD_BYTES_MAX, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
+import { mayFold } from "../register/folded.ts";
 import { absentHead, type Decision, decide, isInline } from "../register/head.ts";
-import { type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
+import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { Accept, Ballot, Configuration, Head, Mutate, Mutated, Settled } from "../wire/messages.ts";
@@ -108,15 +109,19 @@ export class Coordinator {
 
   /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */
   async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer): Promise<void> {
+    let folds = !mutate.put?.version?.chunks; // the confirmation of chunks comes after phase 1 (P21)
     await this.#persist(attempt, async (at) => {
+      if (folds && mayFold(at.configuration, this.#maps.self)) {
+        folds = false;
+        return await this.#fold(mutate, attempt, at, answer); // if not, phase 1 in full, under a ballot that is not promised yet
+      }
       const prepared = await this.#prepare(attempt, at);
       if (prepared === undefined) return undefined;
       if (!prepared.knownChosen) {
         await this.#settleAt(attempt, at, prepared);
         return undefined; // the new head goes on top of it, at the next ballot (P6)
       }
-      const base = isAbsent(prepared.accepted) ? absentHead(prepared.forgotten) : headCodec.decode(prepared.head);
-      const decision = decide(base, mutate, this.#maps.map.policy.keepVersions);
+      const decision = this.#decide(prepared, mutate);
       switch (decision.kind) {
         case "recorded":
           return await this.#confirm(mutate, attempt, at, prepared, decision, answer);
@@ -132,6 +137,25 @@ export class Coordinator {
           return await this.#carryOut(mutate, attempt, at, decision, answer);
       }
     });
+  }
+
+  #decide({ accepted, head, forgotten }: Pick<Promises, "accepted" | "head" | "forgotten">, mutate: Mutate): Decision {
+    const base = isAbsent(accepted) ? absentHead(forgotten) : headCodec.decode(head);
+    return decide(base, mutate, this.#maps.map.policy.keepVersions);
+  }
+
+  /** Proposes at once what makes sense on top of our own accepted value, if that is known chosen (P24, folded.ts). */
+  async #fold(mutate: Mutate, attempt: Attempt, at: Try, answer: Answer): Promise<true | undefined> {
+    const { self } = this.#maps;
+    const { path } = attempt;
+    const prepare = { path, ballot: at.ballot };
+    const { promised, refused } = await this.#peers.call(self, at.configuration.number, { prepare }, QUORUM_PATIENCE_MS);
+    if (refused) this.#counter.observe(refused.floor.counter);
+    if (!promised?.chosen) return undefined;
+    const decision = this.#decide({ accepted: promised.ballot, head: promised.head, forgotten: promised.forgotten }, mutate);
+    // What the window holds and what is refused is answered from R promises (P8).
+    if (decision.kind !== "changed" || decision.version.chunks) return undefined;
+    return await this.#carryOut(mutate, attempt, at, decision, answer, { self, base: promised.ballot });
   }
 
   /**
@@ -158,7 +182,14 @@ export class Coordinator {
   }
 
   /** Proposes the decided head. Undefined: not known to be chosen, look again under a new ballot. */
-  async #carryOut(mutate: Mutate, attempt: Attempt, at: Try, decision: Change, answer: Answer): Promise<true | undefined> {
+  async #carryOut(
+    mutate: Mutate,
+    attempt: Attempt,
+    at: Try,
+    decision: Change,
+    answer: Answer,
+    folding?: Folding,
+  ): Promise<true | undefined> {
     const { outcome } = decision;
     const version = decision.kind === "changed" ? decision.version : null;
     const early = decision.kind === "changed" ? mutate.ack : 0; // a recorded refusal needs W of every set (P13), as does no --ack
@@ -168,12 +199,14 @@ export class Coordinator {
 
     const before = attempt.proposed;
     attempt.proposed = true;
-    const proposed = await this.#propose(attempt.path, at, value, (acks, chosen, open) => {
+    const onAccept: OnAccept = (acks, chosen, open) => {
       const enough = early === 0 ? chosen : acks >= early || (chosen && open === 0);
       if (enough) answer({ outcome, version, acks });
-    });
+    };
+    const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
     if (proposed.kind === "chosen") return true;
-    if (proposed.kind === "failed") attempt.proposed = before;
+    const tookNothing = proposed.kind === "failed" || (proposed.kind === "refused" && !proposed.mayHaveTaken);
+    if (tookNothing) attempt.proposed = before;
     return await this.#lookAgain(attempt, proposed);
   }
 
@@ -204,9 +237,15 @@ export class Coordinator {
     return false;
   }
 
-  async #propose(path: Path, { configuration, ballot }: Try, value: Value, onAccept: OnAccept): Promise<Proposed> {
+  async #propose(
+    path: Path,
+    { configuration, ballot }: Try,
+    value: Value,
+    onAccept: OnAccept,
+    folding?: Folding,
+  ): Promise<Proposed> {
     const replicas = replicasOf(configuration);
-    const proposed = await propose({ path, configuration, ballot, replicas }, value, this.#peers, onAccept);
+    const proposed = await propose({ path, configuration, ballot, replicas }, value, this.#peers, onAccept, folding);
     if (proposed.kind === "chosen") for (const node of replicas) this.#peers.hint(node, { path, ballot });
     return proposed;
   }

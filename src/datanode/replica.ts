@@ -359,7 +359,9 @@ export class Replica {
     const { path } = accept;
     const ballot = plainBallot(accept.ballot);
     const accepted = this.#view(path, turn);
-    const verdict = this.#acceptor.accept(path, ballot, accepted);
+    const verdict = accept.base
+      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted)
+      : this.#acceptor.accept(path, ballot, accepted);
     if (verdict.kind === "refused") {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
       return;

@@ -64,6 +64,18 @@ export class Acceptor {
   }
 
   /**
+   * `accept(b)` that asks for the promise of b as well (P24, folded.ts): taken as if `prepare(b)` had come before it, and only
+   * if what is accepted here is not above `base`. The promise needs no table: the accept that it becomes is a floor by itself.
+   */
+  acceptFolded(path: Path, ballot: Ballot, base: Ballot, accepted: AcceptedView): AcceptorVerdict {
+    const floor = this.#floor(path, accepted, ballot.configuration);
+    const wouldPromise = compareBallots(ballot, floor) > 0 && ballot.counter - this.#counter.current() <= COUNTER_LEAP_MAX;
+    if (!wouldPromise || compareBallots(accepted.ballot, base) > 0) return { kind: "refused", floor };
+    this.#counter.observe(ballot.counter);
+    return OK;
+  }
+
+  /**
    * A value that is known chosen at `ballot` may be taken over whatever has been promised, if what is accepted here is
    * older. It is no vote: the ballot was chosen by W accepts before, so every later phase 1 meets it anyway, and that this
    * replica reports it too changes no count from undecided to decided wrongly.

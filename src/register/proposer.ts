@@ -33,8 +33,8 @@ export type Prepared =
 export type Proposed =
   /** W replicas of each set hold it durably: it is chosen. */
   | { readonly kind: "chosen"; readonly acks: number }
-  /** Replicas have promised a higher ballot. It may still come out that it was chosen: phase 1 tells. */
-  | { readonly kind: "refused"; readonly floor: Ballot }
+  /** Replicas have promised a higher ballot. If one may have taken it, it may still come out that it was chosen: phase 1 tells. */
+  | { readonly kind: "refused"; readonly floor: Ballot; readonly mayHaveTaken: boolean }
   /** Too few answered; it may or may not become chosen. */
   | { readonly kind: "undecided"; readonly error: QdfsError }
   /** No replica took it and none can take it any more: it will never be chosen. */
@@ -149,6 +149,12 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
 /** How many replicas hold the value, whether it is chosen, and how many have not answered yet. */
 export type OnAccept = (acks: number, chosen: boolean, open: number) => void;
 
+/** Phase 1 in the accept (P24, folded.ts): `self` has promised the ballot, and knows what it accepted at `base` chosen. */
+export interface Folding {
+  readonly self: NodeNumber;
+  readonly base: Ballot;
+}
+
 /**
  * Phase 2: sends the value to every replica and resolves when W of every set hold it, or when that cannot come any more.
  * `onAccept` is called whenever a replica has answered or failed, also after the value is chosen.
@@ -158,53 +164,80 @@ export function propose(
   value: Pick<Accept, "head" | "content" | "random" | "inline">,
   replicas: Replicas,
   onAccept: OnAccept,
+  folding?: Folding,
 ): Promise<Proposed> {
   const { path, configuration, ballot } = round;
   const tally = new Tally(configuration, writeNeed);
-  const body: RequestBody = { accept: { path, ballot, ...value } };
+  const accept = { path, ballot, ...value };
   let floor: Ballot = ABSENT;
   let full: QdfsError | undefined;
-  let mayHaveTaken = false;
+  let unclear = false;
+  let open = round.replicas.length;
+  let done = false;
+  /** Our own replica, while it waits for another one to take the value first (P24). */
+  let own = folding?.self;
   return new Promise((resolve, reject) => {
-    let open = round.replicas.length;
+    const finish = (proposed: Proposed): void => {
+      done = true;
+      resolve(proposed);
+    };
     const settleVote = (): void => {
       const vote = tally.vote();
-      if (vote === "won") resolve({ kind: "chosen", acks: tally.count });
+      const mayHaveTaken = unclear || tally.count > 0;
+      if (vote === "won") finish({ kind: "chosen", acks: tally.count });
       else if (vote === "pending") return;
-      else if (!isAbsent(floor)) resolve({ kind: "refused", floor });
+      else if (!isAbsent(floor)) finish({ kind: "refused", floor, mayHaveTaken: mayHaveTaken || open > 0 });
       else if (open > 0)
         return; // a lost vote waits for the last answers, to say for certain that nobody took it
-      else if (mayHaveTaken || tally.count > 0) resolve({ kind: "undecided", error: tally.unavailable("write") });
-      else resolve({ kind: "failed", error: full ?? tally.unavailable("write") });
+      else if (mayHaveTaken) finish({ kind: "undecided", error: tally.unavailable("write") });
+      else finish({ kind: "failed", error: full ?? tally.unavailable("write") });
     };
-    // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
-    for (const node of replicas.inOrder(round.replicas).reverse()) {
+    const closed = (node: NodeNumber, cause: string): void => {
+      tally.no(node, cause);
+      open -= 1;
+      if (own === undefined || open > 1) return;
+      tally.no(own, "was not asked, for no other replica took it");
+      own = undefined;
+      open = 0;
+    };
+    const took = (node: NodeNumber): void => {
+      tally.yes(node);
+      open -= 1;
+      const next = own;
+      own = undefined;
+      if (next !== undefined && !done) send(next, { accept });
+    };
+    const answered = (node: NodeNumber, answer: AnswerBody): void => {
+      if (answer.accepted) took(node);
+      else if (answer.refused) {
+        floor = highestBallot(floor, answer.refused.floor);
+        closed(node, "has promised a higher ballot");
+      } else {
+        unclear = true;
+        closed(node, "answered an accept with something else");
+      }
+    };
+    const failed = (node: NodeNumber, error: unknown): void => {
+      if (!(error instanceof QdfsError)) throw error;
+      if (error.code === "STORAGE_FULL") full = error;
+      unclear ||= !isDefinite(error.code);
+      closed(node, messageOf(error));
+    };
+    const send = (node: NodeNumber, body: RequestBody): void => {
       replicas
         .call(node, configuration.number, body, QUORUM_PATIENCE_MS)
         .then(
-          (answer) => {
-            if (answer.accepted) {
-              tally.yes(node);
-            } else if (answer.refused) {
-              floor = highestBallot(floor, answer.refused.floor);
-              tally.no(node, "has promised a higher ballot");
-            } else {
-              mayHaveTaken = true;
-              tally.no(node, "answered an accept with something else");
-            }
-          },
-          (error) => {
-            if (!(error instanceof QdfsError)) throw error;
-            if (error.code === "STORAGE_FULL") full = error;
-            mayHaveTaken ||= !isDefinite(error.code);
-            tally.no(node, messageOf(error));
-          },
+          (answer) => answered(node, answer),
+          (error) => failed(node, error),
         )
         .then(() => {
-          open -= 1;
           onAccept(tally.count, tally.vote() === "won", open);
           settleVote();
         }, reject);
-    }
+    };
+    // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
+    const order = replicas.inOrder(round.replicas).reverse();
+    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base } };
+    for (const node of order) if (node !== own) send(node, body);
   });
 }

@@ -68,6 +68,8 @@ export interface Accept {
   readonly content: Uint8Array;
   readonly random: string;
   readonly inline: boolean;
+  /** Folded phase 1 (P24): taken only by a replica that would promise `ballot` and has accepted nothing above this. */
+  readonly base?: Ballot | null;
 }
 export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
 export type Want = (typeof Want)[keyof typeof Want];
