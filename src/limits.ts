@@ -239,8 +239,9 @@ export const BENCH_LISTED_ENTRIES_MAX = 1_000_000;
 /** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */
 export const CHECK_FILE_STEPS_MAX = 1_000_000;
 export const CHECK_STEPS_MAX = 5_000_000;
-/** … and that each try to leave operations out of a violation may take: the rest is shown as it is. */
+/** … and that each try to leave operations out of a violation may take, and how many tries: the rest is shown as it is. */
 export const CHECK_SHRINK_STEPS_MAX = 20_000;
+export const CHECK_SHRINK_TRIES_MAX = 300;
 /** Characters of tried positions that the search of one file remembers. */
 export const CHECK_MEMORY_CHARACTERS_MAX = 64 * MIB;
 /** Lines of a history that `qdfs check` takes: they are held in memory, some 300 bytes each. */

@@ -1,15 +1,18 @@
-import { Exit, unreachable } from "../base/errors.ts";
-import type { Verdict } from "../check/verdict.ts";
+import { QdfsError, unreachable } from "../base/errors.ts";
+import type { Judgement } from "../check/judge.ts";
 
-/** A verdict as an exit code: what could not be judged is not called done. */
-export function exitOfVerdict(verdict: Verdict["verdict"]): Exit {
+/** The failure that a command ends with after it has printed the judgement; undefined: all is as promised. */
+export function failureOf({ verdict, violations }: Judgement): QdfsError | undefined {
   switch (verdict) {
     case "ok":
-      return Exit.DONE;
+      return undefined;
     case "violated":
-      return Exit.VIOLATION;
+      return new QdfsError(
+        "VIOLATION",
+        `the answers contradict what is promised: ${violations[0]?.path}: ${violations[0]?.contradiction}`,
+      );
     case "unknown":
-      return Exit.UNKNOWN;
+      return new QdfsError("UNDECIDED", "no violation was found, but not everything could be judged");
     default:
       return unreachable(verdict);
   }

@@ -91,9 +91,9 @@ export class Coordinator {
     const waiting = this.#settles.get(path);
     if (waiting !== undefined) return waiting;
     const attempt = new Attempt(this.#runtime, path, budgetMs);
-    let begun = false;
+    let begun = false; // at once, when nothing waits for this file
     const settled = this.#queues.run(path, () => {
-      begun = true; // at once, when nothing of the file is queued
+      begun = true;
       this.#settles.delete(path); // who asks from now on must see what is written from now on
       return this.#persist(attempt, async (at) => {
         const prepared = await this.#prepare(attempt, at);
@@ -102,8 +102,10 @@ export class Coordinator {
         return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head: prepared.head } : undefined;
       });
     });
-    if (!begun) this.#settles.set(path, settled);
-    settled.catch(() => this.#settles.delete(path));
+    if (begun) return settled;
+    this.#settles.set(path, settled);
+    // It may fail without having begun: the queue is full.
+    settled.catch(() => this.#settles.get(path) === settled && this.#settles.delete(path));
     return settled;
   }
 

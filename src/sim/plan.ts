@@ -209,7 +209,7 @@ function faultsOf(seed: number, recipe: Recipe, lastsMs: number): PlannedFault[]
       index,
       kind: weighted(weights, ([, weight]) => weight, own)[0],
       atMs: own.unit() * lastsMs,
-      forMs: pick([30, 200, 1_000, 2_500], own.unit()) * (0.5 + own.unit()),
+      forMs: pick(recipe.lastsMs, own.unit()) * (0.5 + own.unit()),
       choices: [own.unit(), own.unit(), own.unit(), own.unit()] as const,
     };
   });

@@ -45,6 +45,8 @@ export interface Recipe {
   readonly swarm: boolean;
   /** Faults of a run, least and most. */
   readonly faults: readonly [number, number];
+  /** How long faults last, about. */
+  readonly lastsMs: readonly number[];
   /** The worst that links get; each seed draws its own between none and this. */
   readonly links: LinkQuality;
   /** Most files; fewer make more conflicts. */
@@ -58,7 +60,14 @@ const GOOD: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowM
 const BAD: LinkQuality = { dropShare: 0.08, duplicateShare: 0.08, slowShare: 0.2, slowMs: 60 };
 const FAIR: LinkQuality = { dropShare: 0.02, duplicateShare: 0.03, slowShare: 0.1, slowMs: 20 };
 
-const BASE = { swarm: false, links: FAIR, filesMax: 4, clientsMax: 5, chunkedShare: 0.15 } as const;
+const BASE = {
+  lastsMs: [30, 200, 1_000, 2_500],
+  swarm: false,
+  links: FAIR,
+  filesMax: 4,
+  clientsMax: 5,
+  chunkedShare: 0.15,
+} as const;
 
 const NETWORK = { isolate: 2, "one-way": 2, "two-way": 1, split: 2, swizzle: 1, "slow-link": 1, "lossy-link": 1 } as const;
 const DEATHS = { crash: 3, "power-loss": 3, "death-at-await": 4, "restart-all": 1 } as const;
@@ -84,6 +93,18 @@ export const RECIPES: readonly Recipe[] = [
     weights: { ...NETWORK, ...DEATHS, freeze: 2 },
     faults: [2, 9],
     links: BAD,
+    filesMax: 1,
+    clientsMax: 8,
+    chunkedShare: 0,
+  },
+  {
+    ...BASE,
+    name: "duels",
+    summary: "coordinators that fight for one file over slow links, among short crashes",
+    weights: { crash: 3, "power-loss": 1, "death-at-await": 4, "restart-all": 2, freeze: 2, "one-way": 1 },
+    faults: [4, 14],
+    lastsMs: [2, 10, 40, 300],
+    links: { dropShare: 0.1, duplicateShare: 0.05, slowShare: 0.5, slowMs: 500 },
     filesMax: 1,
     clientsMax: 8,
     chunkedShare: 0,

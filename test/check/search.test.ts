@@ -65,3 +65,41 @@ describe("a spoilt history is judged as trying every order judges it", () => {
     });
   }
 });
+
+describe("a violation", () => {
+  /** The history with nothing known of the operations that are not kept, but that changes among them may have happened. */
+  function knowing(kept: readonly RecordedOperation[], history: readonly RecordedOperation[]): RecordedOperation[] {
+    return history.flatMap((operation) => {
+      if (kept.includes(operation)) return [operation];
+      const { precondition: _, refusal, ...change } = operation;
+      if (operation.kind === "get" || operation.outcome === "fail") return [];
+      return [{ ...change, version: null, callNs: -1000, returnNs: null, outcome: "unknown" }];
+    });
+  }
+
+  test("is shown with operations that contradict each other whatever the others did, and with none too many", () => {
+    const shape = { operations: 7, overlap: 2, untold: 20, removals: true };
+    let violations = 0;
+    fc.assert(
+      fc.property(spoiltHistory(shape), (history) => {
+        const [violation] = checkHistory(history, KEPT).violations;
+        if (violation === undefined) return;
+        violations++;
+        const core = history.filter((operation) => violation.operations.includes(operation));
+        expect(core).toHaveLength(violation.operations.length);
+        expect(hasOrder(knowing(core, history))).toBe(false);
+        for (const operation of core)
+          expect(
+            hasOrder(
+              knowing(
+                core.filter((other) => other !== operation),
+                history,
+              ),
+            ),
+          ).toBe(true);
+      }),
+      { numRuns: 1500 },
+    );
+    expect(violations).toBeGreaterThan(150);
+  });
+});

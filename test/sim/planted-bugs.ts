@@ -259,8 +259,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/datanode/coordinator.ts",
-        find: "if (!begun) this.#settles.set(path, settled);",
-        replace: "this.#settles.set(path, settled);",
+        find: "if (begun) return settled;",
+        replace: "",
       },
     ],
     recipe: "hot",

@@ -13,7 +13,7 @@ import { ClientCommand } from "../base-command.ts";
 import { benchTargetOf } from "../bench-target.ts";
 import { LineFile } from "../line-file.ts";
 import type { Output } from "../output.ts";
-import { exitOfVerdict } from "../verdict.ts";
+import { failureOf } from "../verdict.ts";
 
 export class BenchCommand extends ClientCommand {
   static override paths = [["bench"]];
@@ -112,7 +112,9 @@ export class BenchCommand extends ClientCommand {
         stopped: () => interrupted,
       });
       output.row(result, ["", ...reportOf(result)].join("\n"));
-      return interrupted && result.check?.verdict !== "violated" ? Exit.INTERRUPTED : exitOf(result);
+      const failure = result.check === undefined ? undefined : failureOf(result.check);
+      if (failure !== undefined) throw failure;
+      return interrupted ? Exit.INTERRUPTED : exitOf(result);
     } finally {
       process.off("SIGINT", interrupt);
     }
@@ -131,10 +133,8 @@ export class BenchCommand extends ClientCommand {
   }
 }
 
-/** Errors beside successes are a measurement; nothing but errors is a cluster that is not there. A violation goes before all. */
+/** Errors beside successes are a measurement; nothing but errors is a cluster that is not there. */
 function exitOf(result: BenchResult): Exit {
-  if (result.check?.verdict === "violated") return Exit.VIOLATION;
   const done = Object.values(result.operations).reduce((sum, { count }) => sum + count, 0);
-  if (done === 0 && errorsOf(result) > 0) return Exit.UNAVAILABLE;
-  return result.check === undefined ? Exit.DONE : exitOfVerdict(result.check.verdict);
+  return done === 0 && errorsOf(result) > 0 ? Exit.UNAVAILABLE : Exit.DONE;
 }

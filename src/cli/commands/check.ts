@@ -1,5 +1,5 @@
 import { Command, Option } from "clipanion";
-import { codeOf, type Exit, messageOf, QdfsError } from "../../base/errors.ts";
+import { codeOf, Exit, messageOf, QdfsError } from "../../base/errors.ts";
 import { formatCount } from "../../base/units.ts";
 import type { RecordedListing, RecordedOperation } from "../../check/history.ts";
 import { parseHistoryLine } from "../../check/history-file.ts";
@@ -9,7 +9,7 @@ import { CHECK_LINES_MAX } from "../../limits.ts";
 import { QdfsCommand } from "../base-command.ts";
 import { readLines } from "../line-file.ts";
 import type { Output } from "../output.ts";
-import { exitOfVerdict } from "../verdict.ts";
+import { failureOf } from "../verdict.ts";
 
 export class CheckCommand extends QdfsCommand {
   static override paths = [["check"]];
@@ -40,7 +40,9 @@ export class CheckCommand extends QdfsCommand {
     const { operations, listings } = await readHistory(this.file);
     const judgement = judge(operations, listings, { tombstonesErased: this.tombstonesErased });
     output.row(judgement, judgementLines(judgement).join("\n"));
-    return exitOfVerdict(judgement.verdict);
+    const failure = failureOf(judgement);
+    if (failure !== undefined) throw failure;
+    return Exit.DONE;
   }
 }
 

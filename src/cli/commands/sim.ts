@@ -24,7 +24,7 @@ export class SimCommand extends QdfsCommand {
       A failing seed is run again with fewer operations, faults, clients and nodes; what is left is shown with the command that
       replays it. Exit code 11 says that something was violated.
 
-      Recipes: swarm (the default: some of everything), calm, hot, lossy, partitions, crashes, disks, wipe, clocks, clients,
+      Recipes: swarm (the default: some of everything), calm, hot, duels, lossy, partitions, crashes, disks, wipe, clocks, clients,
       supernode; all takes them in turn.
     `,
     examples: [
