@@ -4,7 +4,7 @@ import type { Link } from "../transport/memory-network.ts";
 import type { ClientHost, DataHost, Death, SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
-import type { FaultKind, LinkQuality } from "./recipes.ts";
+import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
 import type { Trace } from "./trace.ts";
 
 const HOUR_MS = 3_600_000;
@@ -64,7 +64,7 @@ export class Faults {
     for (const mend of [...this.#mends]) mend();
     this.#mends.clear();
     const { hostNames, network, superHost, dataHosts } = this.#cluster;
-    for (const from of hostNames) for (const to of hostNames) mendLink(network.link(from, to));
+    for (const from of hostNames) for (const to of hostNames) this.#spoil(network.link(from, to), GOOD_LINKS);
     for (const { life } of [superHost, ...dataHosts, ...this.#cluster.clientHosts])
       life?.whenUsed(Number.POSITIVE_INFINITY, () => {});
     if (superHost.life === undefined) this.#cluster.startSuperNode();
@@ -324,9 +324,4 @@ export class Faults {
 
 function baseDelayMs(unit: number): number {
   return 0.05 + 0.3 * unit;
-}
-
-function mendLink(link: Link): void {
-  link.dropShare = 0;
-  link.duplicateShare = 0;
 }

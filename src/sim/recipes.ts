@@ -56,7 +56,7 @@ export interface Recipe {
   readonly chunkedShare: number;
 }
 
-const GOOD: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
+export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
 const BAD: LinkQuality = { dropShare: 0.08, duplicateShare: 0.08, slowShare: 0.2, slowMs: 60 };
 const FAIR: LinkQuality = { dropShare: 0.02, duplicateShare: 0.03, slowShare: 0.1, slowMs: 20 };
 
@@ -85,7 +85,7 @@ export const RECIPES: readonly Recipe[] = [
     faults: [1, 9],
     links: BAD,
   },
-  { ...BASE, name: "calm", summary: "no faults at all", weights: {}, faults: [0, 0], links: GOOD },
+  { ...BASE, name: "calm", summary: "no faults at all", weights: {}, faults: [0, 0], links: GOOD_LINKS },
   {
     ...BASE,
     name: "hot",
