@@ -2,7 +2,7 @@
 import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
-import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { nodeOf, replicasOf } from "../cluster/map.ts";
 import { READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import { ABSENT, isAbsent } from "../register/ballot.ts";
@@ -59,7 +59,7 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
   const { clock, timers } = runtime;
   const startedMs = clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
-    const configuration = await holder.configuration(partitionOf(request.path));
+    const configuration = await holder.configurationOf(request.path);
     const budgetMs = Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
     let staleAt: NodeNumber | undefined;
     const call = async (node: NodeNumber, body: RequestBody, timeoutMs: number) => {
@@ -103,7 +103,7 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
  */
 export async function readEventual(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
   const { holder, router, runtime } = ports;
-  const configuration = await holder.configuration(partitionOf(request.path));
+  const configuration = await holder.configurationOf(request.path);
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
   const body = { read: { path: request.path, want, version: request.version } };
   let absentAt: NodeNumber | undefined;
@@ -146,7 +146,7 @@ export async function inlineContent(
   const valid = (content: Uint8Array) => content.length === version.sizeBytes && checksumOf(content) === version.checksum;
   if (read.content !== undefined && valid(read.content)) return read.content;
   const { holder, peers, router, runtime } = ports;
-  const configuration = await holder.configuration(partitionOf(request.path));
+  const configuration = await holder.configurationOf(request.path);
   const body = { fetch: { path: request.path, random: version.operation.random } };
   const { answer } = await askInTurn({
     order: router.readOrder(replicasOf(configuration)),

@@ -299,7 +299,8 @@ export class DataNode implements SessionHandler, ClusterApi {
       const session: Session = this.#peers.session(number);
       const before = this.#peerStates.get(number);
       if (session.state !== "ready" && session.state !== "silent") void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects
-      if (session.state === "ready" && before !== undefined && before !== "ready") void this.#catchUp.with(number);
+      const isBack = before !== undefined && before !== "ready";
+      if (session.state === "ready" && (isBack || this.#catchUp.hasFailed(number))) void this.#catchUp.with(number);
       this.#peerStates.set(number, session.state);
     }
   }

@@ -93,7 +93,7 @@ export class Catalogue {
     if (recent !== undefined && compareBallots(ballot, recent) <= 0) return false;
     let pending = this.#pending.get(path);
     if (pending === undefined) {
-      pending = new PendingFile(path, partitionOf(path), this.#runtime.clock.monotonicMs());
+      pending = new PendingFile(path, partitionOf(this.#map(), path), this.#runtime.clock.monotonicMs());
       this.#pending.set(path, pending);
     }
     const { partition } = pending;
@@ -185,12 +185,6 @@ export class Catalogue {
   get pendingSinceMs(): number | undefined {
     for (const pending of this.#pending.values()) return pending.sinceMs;
     return undefined;
-  }
-
-  /** True when every accept of that disk's log up to `sequence` is listed, superseded or settled (the fence of P20). */
-  hasTakenIn(diskId: string, sequence: number): boolean {
-    const log = this.log(diskId);
-    return log.covered >= sequence && log.resolved >= sequence;
   }
 
   /** Calls back whenever something was taken in, until the returned function is called. */
