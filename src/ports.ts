@@ -322,7 +322,7 @@ export interface SuperNodeState {
 }
 
 export interface MapStore {
-  /** The last saved state; undefined: a SuperNode that never saved one. */
+  /** The last saved state; undefined: a SuperNode that never saved one. @throws QdfsError DATA_DIR_UNUSABLE (it is damaged) */
   load(): SuperNodeState | undefined;
   /**
    * Durable (fsync) when it returns.

@@ -65,7 +65,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: PURE,
   bench: [...PURE, "check"],
   chaos: [...PURE, "client", "bench", "check"],
-  cli: [...PURE, "check", "chaos", ...ROLES, ...ADAPTERS],
+  sim: [...PURE, "check", "supernode", "datanode", "client", ...ADAPTERS],
+  cli: [...PURE, "check", "chaos", "sim", ...ROLES, ...ADAPTERS],
   "main.ts": ["base", "cli"],
   tools: ["base", "limits.ts", "cli", "client", "runtime"],
 };

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { isErrorCode, QdfsError } from "../base/errors.ts";
 import { parseAddress } from "../base/units.ts";
+import { ENGINE_ENV, programArguments } from "./long-lived.ts";
 import { PARENT_ENV, type ParentWord, type Ready } from "./serving.ts";
 
 export interface ChildOptions {
@@ -71,7 +72,7 @@ export class ChildServer {
         // A session of its own: Ctrl-C reaches `up` alone, which then drains its children in order.
         detached: true,
         stdio: ["pipe", "pipe", "pipe"],
-        env: { ...process.env, [PARENT_ENV]: this.#options.parent },
+        env: { ...process.env, ...ENGINE_ENV, [PARENT_ENV]: this.#options.parent },
       },
     );
     this.#process = child;
@@ -126,11 +127,6 @@ export class ChildServer {
     }
     return ["--port", String(this.#options.port)];
   }
-}
-
-/** Nothing in the compiled executable; the main file when run from source. */
-function programArguments(): readonly string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [] : [Bun.main];
 }
 
 function portOf(address: string): string {

@@ -122,6 +122,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/chaos.ts")).ChaosCommand,
   },
   {
+    name: "sim",
+    category: "Measuring",
+    summary: "simulate clusters under faults, and check what is promised",
+    load: async () => (await import("./commands/sim.ts")).SimCommand,
+  },
+  {
     name: "check",
     category: "Measuring",
     summary: "judge a recorded history: is it linearizable?",

@@ -6,7 +6,7 @@
 import { CHECKSUM_BYTES, streamingChecksum, xxh3 } from "../base/checksum.ts";
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
-import { chunkPartitionOf, replicasOf } from "../cluster/map.ts";
+import { replicasOf } from "../cluster/map.ts";
 import {
   CHUNK_HEDGE_MS,
   CHUNKS_IN_FLIGHT,
@@ -105,7 +105,7 @@ async function getChunk(ports: DownloadPorts, wanted: ChunkToGet, signal: AbortS
   const { holder, runtime } = ports;
   const startedMs = runtime.clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
-    const configuration = await holder.configuration(chunkPartitionOf(wanted.chunk));
+    const configuration = await holder.configurationOfChunk(wanted.chunk);
     const getting = new ChunkGet(ports, wanted, replicasOf(configuration), signal);
     const bytes = await getting.run();
     if (bytes !== undefined) return bytes;

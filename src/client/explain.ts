@@ -14,8 +14,8 @@ const STATE_NAMES = Object.fromEntries(Object.entries(NodeState).map(([name, sta
 /** For a get the read is done too, and told request by request. @throws QdfsError CLUSTER_WAITING */
 export async function explain(ports: ReadPorts, operation: "get" | "put", path: Path): Promise<Explanation> {
   const { holder, router } = ports;
-  const partition = partitionOf(path);
-  const configuration = await holder.configuration(partition);
+  const configuration = await holder.configurationOf(path);
+  const partition = partitionOf(holder.map, path);
   const numbers = replicasOf(configuration);
   // The first probe opens the sessions: the second one measures the round trip alone.
   await Promise.all(numbers.map((node) => replicaStat(ports, path, configuration, node, ABSENT)));

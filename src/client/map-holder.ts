@@ -4,10 +4,10 @@
  * says whom else to ask: any DataNode hands out the newest map that it knows.
  */
 import { messageOf, QdfsError } from "../base/errors.ts";
-import type { NodeNumber } from "../base/ids.ts";
-import { configurationOf, isNewerMap } from "../cluster/map.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
+import { chunkPartitionOf, configurationOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { HEDGE_MS, LOAD_HINT_HALF_LIFE_MS, MAP_MAX_AGE_MS, REACH_CLUSTER_MS, REACH_REFUSED_MS, RETRY_MAX_MS } from "../limits.ts";
-import type { ControlDialer, LamportCounter, Runtime, SuperNodeApi } from "../ports.ts";
+import type { ChunkId, ControlDialer, LamportCounter, Runtime, SuperNodeApi } from "../ports.ts";
 import type { ClusterMap, Configuration, MapReply, NodeLoad } from "../wire/messages.ts";
 import { Inbox, sleep } from "./inbox.ts";
 import type { MapCache } from "./map-cache.ts";
@@ -86,13 +86,23 @@ export class MapHolder {
   }
 
   /**
-   * The configuration of a partition; asks again first while the cluster has not assigned any.
+   * The configuration of a file's partition; asks again first while the cluster has not assigned any.
    * @throws QdfsError CLUSTER_WAITING
    */
-  async configuration(partition: number): Promise<Configuration> {
+  async configurationOf(path: Path): Promise<Configuration> {
+    await this.#assigned();
+    return configurationOf(this.map, partitionOf(this.map, path));
+  }
+
+  /** As configurationOf, of a chunk's partition. */
+  async configurationOfChunk(chunk: ChunkId): Promise<Configuration> {
+    await this.#assigned();
+    return configurationOf(this.map, chunkPartitionOf(this.map, chunk));
+  }
+
+  async #assigned(): Promise<void> {
     if (this.map.partitions.length === 0) await this.refresh();
     else this.touch();
-    return configurationOf(this.map, partition);
   }
 
   /** A node's own load as heard with the map, fading with its age; 0 when nothing was heard. */

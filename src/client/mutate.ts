@@ -4,7 +4,7 @@
  */
 import { assert, codeOf, ERRORS, type ErrorCode, isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
-import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { nodeOf, replicasOf } from "../cluster/map.ts";
 import { HEDGE_MS, QUORUM_PATIENCE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { LamportCounter, Runtime } from "../ports.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
@@ -147,7 +147,7 @@ class Mutating {
   /** Sends an attempt to the best replica without one under way, if there is such. Returns how long to wait for an event. */
   async #send(): Promise<number> {
     const { holder, peers, router } = this.#ports;
-    const configuration = await holder.configuration(partitionOf(this.#mutation.path));
+    const configuration = await holder.configurationOf(this.#mutation.path);
     this.#configuration = configuration;
     const tries = (node: NodeNumber) => this.#tries.get(node) ?? 0;
     let chosen: NodeNumber | undefined;
@@ -218,7 +218,7 @@ class Mutating {
     const { holder, router, runtime } = this.#ports;
     if (code === "CONFIGURATION_STALE") await holder.refresh(nodeOf(holder.map, node).grpc);
     else if (code === "NODE_UNREACHABLE" || code === "NODE_SILENT") void holder.refresh();
-    const replicas = router.writeOrder(replicasOf(await holder.configuration(partitionOf(this.#mutation.path))));
+    const replicas = router.writeOrder(replicasOf(await holder.configurationOf(this.#mutation.path)));
     const free = replicas.filter((replica) => !this.#pendingAt.has(replica));
     if (free.some((replica) => !this.#tries.has(replica))) return await this.#send();
     const busy = code === "CONFLICT" || code === "OVERLOADED";

@@ -2,13 +2,12 @@
 import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
-import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { nodeOf, replicasOf } from "../cluster/map.ts";
 import { READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import { ABSENT, isAbsent } from "../register/ballot.ts";
 import { keptVersion } from "../register/head.ts";
-import { readRegister } from "../register/reader.ts";
-import { headCodec } from "../wire/codec.ts";
+import { decodeHeld, readRegister } from "../register/reader.ts";
 import {
   type AnswerBody,
   type Ballot,
@@ -60,7 +59,7 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
   const { clock, timers } = runtime;
   const startedMs = clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
-    const configuration = await holder.configuration(partitionOf(request.path));
+    const configuration = await holder.configurationOf(request.path);
     const budgetMs = Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
     let staleAt: NodeNumber | undefined;
     const call = async (node: NodeNumber, body: RequestBody, timeoutMs: number) => {
@@ -104,12 +103,15 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
  */
 export async function readEventual(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
   const { holder, router, runtime } = ports;
-  const configuration = await holder.configuration(partitionOf(request.path));
+  const configuration = await holder.configurationOf(request.path);
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
   const body = { read: { path: request.path, want, version: request.version } };
   let absentAt: NodeNumber | undefined;
   try {
-    const { node, answer } = await askInTurn({
+    const {
+      node,
+      answer: { held, head },
+    } = await askInTurn({
       order: router.readOrder(replicasOf(configuration)),
       hedgeMs: READ_HEDGE_MS,
       budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
@@ -117,14 +119,14 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
       ask: async (replica, timeoutMs) => {
         const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
         if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
-        if (!isAbsent(held.ballot)) return held;
+        if (!isAbsent(held.ballot)) return { held, head: decodeHeld(held.head) };
         absentAt ??= replica;
         throw new QdfsError("NOT_FOUND", "it holds nothing of it");
       },
       what: `eventual read of ${request.path}`,
     });
-    const content = answer.contentHeld ? answer.content : undefined;
-    return { ballot: answer.ballot, head: headCodec.decode(answer.head), content, node, configuration, settled: false };
+    const content = held.contentHeld ? held.content : undefined;
+    return { ballot: held.ballot, head, content, node, configuration, settled: false };
   } catch (error) {
     if (absentAt === undefined || codeOf(error) === undefined) throw error;
     return { ballot: ABSENT, head: undefined, content: undefined, node: absentAt, configuration, settled: false };
@@ -144,7 +146,7 @@ export async function inlineContent(
   const valid = (content: Uint8Array) => content.length === version.sizeBytes && checksumOf(content) === version.checksum;
   if (read.content !== undefined && valid(read.content)) return read.content;
   const { holder, peers, router, runtime } = ports;
-  const configuration = await holder.configuration(partitionOf(request.path));
+  const configuration = await holder.configurationOf(request.path);
   const body = { fetch: { path: request.path, random: version.operation.random } };
   const { answer } = await askInTurn({
     order: router.readOrder(replicasOf(configuration)),

@@ -25,7 +25,7 @@ export async function stat(ports: ReadPorts, path: Path, options: ReadOptions): 
     version,
     guarantee: eventual ? "eventual" : "linearizable",
     node: nodeName(read.node),
-    partition: partitionOf(path),
+    partition: partitionOf(ports.holder.map, path),
     configuration: configuration.number,
     ballot,
     chunks: chunkCount(version),

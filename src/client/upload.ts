@@ -6,7 +6,6 @@
 import { CHECKSUM_BYTES, checksumOf, formatChecksum, streamingChecksum, xxh3 } from "../base/checksum.ts";
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { chunkPartitionOf } from "../cluster/map.ts";
 import { CHUNK_BYTES_MAX, CHUNK_STRAGGLE_MS, CHUNKS_IN_FLIGHT, CHUNKS_MAX, TRANSFER_BUFFER_BYTES_MAX } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import type { ChunkList } from "../wire/messages.ts";
@@ -159,7 +158,7 @@ class Uploading {
     const hash = xxh3(bytes);
     this.#checksums.push(hash);
     const chunk = `${this.#upload}-${index}`;
-    const configuration = await holder.configuration(chunkPartitionOf(chunk));
+    const configuration = await holder.configurationOfChunk(chunk);
     const what = `chunk ${index} of ${path}`;
     const put = new ChunkPut(stores, runtime, { chunk, owner: path, bytes, checksum: formatChecksum(hash), configuration, what });
     this.#puts.add(put);

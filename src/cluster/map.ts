@@ -1,18 +1,20 @@
 /** Reading a cluster map: which partition, which configuration, which nodes. Pure. */
 import { assert, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
-import { PARTITIONS } from "../limits.ts";
 import type { ChunkId } from "../ports.ts";
 import type { ClusterMap, Configuration, Node } from "../wire/messages.ts";
 
-/** The partition of a file's register. Part of the on-disk contract: never change it. */
-export function partitionOf(path: Path): number {
-  return Bun.hash.xxHash32(path) % PARTITIONS;
+/** What says into how many partitions a cluster divides its keys: the map, all of whose lives have the same number. */
+export type Partitioned = Pick<ClusterMap, "partitions">;
+
+/** The partition of a file's register; NaN while none is assigned. Part of the on-disk contract: never change it. */
+export function partitionOf({ partitions }: Partitioned, path: Path): number {
+  return Bun.hash.xxHash32(path) % partitions.length;
 }
 
 /** The partition of a chunk; chunks of one file spread over the cluster. */
-export function chunkPartitionOf(chunk: ChunkId): number {
-  return Bun.hash.xxHash32(`chunk ${chunk}`) % PARTITIONS;
+export function chunkPartitionOf({ partitions }: Partitioned, chunk: ChunkId): number {
+  return Bun.hash.xxHash32(`chunk ${chunk}`) % partitions.length;
 }
 
 /**

@@ -61,8 +61,9 @@ export function replicasFor(nodes: readonly PlacementNode[], partition: number, 
 export function firstAssignment(
   nodes: readonly PlacementNode[],
   policy: { readonly n: number; readonly w: number; readonly r: number },
+  partitions = PARTITIONS,
 ): readonly Configuration[] {
-  return Array.from({ length: PARTITIONS }, (_, partition) => ({
+  return Array.from({ length: partitions }, (_, partition) => ({
     number: 1,
     sets: [{ nodes: replicasFor(nodes, partition, policy.n), w: policy.w, r: policy.r }],
   }));

@@ -7,6 +7,7 @@
 import { CHECKSUM_BYTES, checksumOf, formatChecksum } from "../base/checksum.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isFilePath } from "../base/path.ts";
 import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import type { NodeStore, Runtime } from "../ports.ts";
@@ -30,6 +31,8 @@ export class CatchUp {
   readonly #chunks: ChunkStore;
   readonly #running = new Map<NodeNumber, Promise<void>>();
   readonly #behind = new Map<NodeNumber, number>();
+  /** Peers that broke off the last run. */
+  readonly #failed = new Set<NodeNumber>();
   #stopped = false;
   /** Files taken over in this life. */
   takenCount = 0;
@@ -59,6 +62,11 @@ export class CatchUp {
     return sum;
   }
 
+  /** True when the last run with that peer was broken off: a connection that seemed to be there was not. */
+  hasFailed(peer: NodeNumber): boolean {
+    return this.#failed.has(peer);
+  }
+
   /** Runs under way end at the next file. */
   stop(): void {
     this.#stopped = true;
@@ -80,8 +88,10 @@ export class CatchUp {
     const running = this.#running.get(peer);
     if (running !== undefined) return running;
     const run = this.#follow(peer)
+      .then(() => void this.#failed.delete(peer))
       .catch((error) => {
         if (codeOf(error) === undefined) throw error;
+        this.#failed.add(peer);
         this.#runtime.log.debug("not caught up", { peer, why: messageOf(error) });
       })
       .finally(() => {
@@ -139,9 +149,15 @@ export class CatchUp {
   }
 
   #missed({ path, ballot }: Change): boolean {
-    const configuration = this.#maps.map.partitions[partitionOf(path)];
+    if (!isFilePath(path)) return false; // damaged there: no file has it
+    const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
-    return compareBallots(ballot, this.#replica.accepted(path).ballot) > 0;
+    try {
+      return compareBallots(ballot, this.#replica.accepted(path).ballot) > 0;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return true; // what is here cannot be read: taking it over says so
+    }
   }
 
   async #take(peer: NodeNumber, path: Path): Promise<void> {
@@ -175,7 +191,7 @@ export class CatchUp {
     const sums = new DataView(chunks.checksums.buffer, chunks.checksums.byteOffset, chunks.checksums.byteLength);
     for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
       const chunk = `${chunks.upload}-${index}`;
-      const configuration = this.#maps.map.partitions[chunkPartitionOf(chunk)];
+      const configuration = this.#maps.map.partitions[chunkPartitionOf(this.#maps.map, chunk)];
       if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) continue;
       await this.#chunks.take(chunk, path, formatChecksum(sums.getBigUint64(index * CHECKSUM_BYTES)));
     }

@@ -33,7 +33,7 @@ export class ChunkConfirmer {
     const tallies: Tally[] = [];
     const byStore = new Map<NodeNumber, number[]>();
     for (let index = 0; index < chunkCount; index += 1) {
-      const configuration = configurationOf(this.#maps.map, chunkPartitionOf(`${upload}-${index}`));
+      const configuration = configurationOf(this.#maps.map, chunkPartitionOf(this.#maps.map, `${upload}-${index}`));
       tallies.push(new Tally(configuration, writeNeed));
       for (const node of replicasOf(configuration)) {
         const indexes = byStore.get(node);

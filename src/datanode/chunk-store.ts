@@ -165,7 +165,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   /** A copy with the right checksum from some other replica of the chunk's partition. */
   async #fetchFromPeers(chunk: ChunkId, checksum: string): Promise<Uint8Array | undefined> {
     const map = this.#maps.map;
-    const others = replicasOf(configurationOf(map, chunkPartitionOf(chunk))).filter(
+    const others = replicasOf(configurationOf(map, chunkPartitionOf(map, chunk))).filter(
       (node: NodeNumber) => node !== this.#maps.self,
     );
     for (const node of others) {

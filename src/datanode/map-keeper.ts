@@ -49,7 +49,7 @@ export class MapKeeper {
 
   /** The adopted configuration of a file. @throws QdfsError CLUSTER_WAITING, CONFIGURATION_STALE (this node is no replica) */
   configurationOf(path: Path): Configuration {
-    const configuration = configurationOf(this.#map, partitionOf(path));
+    const configuration = configurationOf(this.#map, partitionOf(this.#map, path));
     if (!replicasOf(configuration).includes(this.self)) {
       throw new QdfsError("CONFIGURATION_STALE", `${nodeName(this.self)} is no replica of ${path}`, this.#versionDetails());
     }

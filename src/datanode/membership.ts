@@ -5,7 +5,7 @@
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { HEARTBEAT_MS, RECONNECT_BASE_MS, RECONNECT_MAX_MS } from "../limits.ts";
 import type { Cancel, ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
-import type { HeartbeatRequest, JoinReply, JoinRequest, NodeLoad } from "../wire/messages.ts";
+import type { ClusterMap, HeartbeatRequest, JoinReply, JoinRequest, NodeLoad } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 
 type SuperNodeConnection = SuperNodeApi & { close(): void };
@@ -59,6 +59,39 @@ export async function join(runtime: Runtime, supernodes: SuperNodes, request: Jo
       warned = true;
     }
     await new Promise<void>((resolve) => runtime.timers.after(delayMs, resolve));
+  }
+}
+
+export interface Admission {
+  readonly request: JoinRequest;
+  /** The map on this node's disk; undefined: it was never admitted. */
+  readonly known: ClusterMap | undefined;
+  /** A newcomer was admitted: it writes down who it is before it goes on. */
+  readonly admitted: (reply: JoinReply) => void;
+  /** A member that serves already is refused after all. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/**
+ * The map to begin with. A newcomer waits to be admitted and then writes down who it is; a member tells its present addresses
+ * and goes on with the map it has when no SuperNode answers.
+ * @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, … when it is refused
+ */
+export async function admit(runtime: Runtime, supernodes: SuperNodes, admission: Admission): Promise<ClusterMap> {
+  const { request, known } = admission;
+  if (known === undefined) {
+    const reply = await join(runtime, supernodes, request);
+    admission.admitted(reply);
+    return reply.map;
+  }
+  try {
+    const reply = await supernodes.call((supernode) => supernode.join(request));
+    return reply.map;
+  } catch (error) {
+    if (codeOf(error) !== "CLUSTER_UNREACHABLE") throw error;
+    runtime.log.warn("no SuperNode answers: serving with the map this node has");
+    void join(runtime, supernodes, request).catch(admission.onFatal);
+    return known;
   }
 }
 

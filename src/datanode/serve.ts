@@ -1,22 +1,21 @@
 /** A DataNode with real sockets and a real disk. */
 import { statfsSync } from "node:fs";
 import { Collector } from "../base/collector.ts";
-import { codeOf, QdfsError } from "../base/errors.ts";
+import { QdfsError } from "../base/errors.ts";
 import { nodeName } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { DRAIN_MS } from "../limits.ts";
 import type { BulkHandler, LamportCounter, Runtime, SessionHandler } from "../ports.ts";
 import { DiskChunkFiles } from "../storage/chunk-files.ts";
-import { type DataDir, openDataDir } from "../storage/data-dir.ts";
+import { openDataDir } from "../storage/data-dir.ts";
 import { SqliteNodeStore } from "../storage/node-store.ts";
 import { GrpcControlDialer } from "../transport/grpc-control.ts";
 import { GrpcServer } from "../transport/grpc-server.ts";
 import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { HttpBulkClient } from "../transport/http-bulk-client.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
-import type { ClusterMap, JoinRequest } from "../wire/messages.ts";
 import { DataNode } from "./datanode.ts";
-import { join, SuperNodes } from "./membership.ts";
+import { admit, SuperNodes } from "./membership.ts";
 
 export interface DataNodeOptions {
   readonly host: string;
@@ -78,8 +77,15 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     undo.push(() => grpc.stop());
 
     const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes);
-    const reached = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
-    const admission = await admit(options, dataDir, store.map(), supernodes, reached);
+    const { clusterId, node: number, diskId } = dataDir.identity;
+    const { zone, weight, capacityBytes } = options;
+    const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
+    const admission = await admit(runtime, supernodes, {
+      request: { clusterId, number, diskId, ...addresses, zone, weight, capacityBytes, version: VERSION },
+      known: store.map(),
+      admitted: (reply) => dataDir.joinCluster(reply.map.clusterId, reply.number),
+      onFatal: stopProcess,
+    });
     const node = new DataNode({
       runtime,
       store,
@@ -114,36 +120,6 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
   } catch (error) {
     for (const step of undo.reverse()) step();
     throw error;
-  }
-}
-
-/**
- * The map to begin with. A newcomer waits to be admitted and then writes down who it is; a member tells its present addresses
- * and goes on with the map it has when no SuperNode answers.
- */
-async function admit(
-  options: DataNodeOptions,
-  dataDir: DataDir,
-  known: ClusterMap | undefined,
-  supernodes: SuperNodes,
-  addresses: Pick<JoinRequest, "grpc" | "http">,
-): Promise<ClusterMap> {
-  const { clusterId, node: number, diskId } = dataDir.identity;
-  const { zone, weight, capacityBytes, runtime } = options;
-  const request: JoinRequest = { clusterId, number, diskId, ...addresses, zone, weight, capacityBytes, version: VERSION };
-  if (known === undefined) {
-    const reply = await join(runtime, supernodes, request);
-    dataDir.joinCluster(reply.map.clusterId, reply.number);
-    return reply.map;
-  }
-  try {
-    const reply = await supernodes.call((supernode) => supernode.join(request));
-    return reply.map;
-  } catch (error) {
-    if (codeOf(error) !== "CLUSTER_UNREACHABLE") throw error;
-    runtime.log.warn("no SuperNode answers: serving with the map this node has");
-    void join(runtime, supernodes, request).catch(stopProcess);
-    return known;
   }
 }
 

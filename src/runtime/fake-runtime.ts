@@ -11,6 +11,8 @@ import { TimerQueue } from "./timer-queue.ts";
 
 /** 2023-11-14: wall clocks begin at some plausible moment. */
 const WALL_START_MS = 1_700_000_000_000;
+/** A timer that waits at all waits so long, or time that is left after rounding would never pass. */
+const WAIT_MS_MIN = 0.001;
 
 export class FakeRuntime implements Runtime {
   readonly clock: Clock;
@@ -21,6 +23,8 @@ export class FakeRuntime implements Runtime {
   readonly lines: string[] = [];
   /** Added to the wall clock alone: clocks jump. */
   wallSkewMs = 0;
+  /** Called before each timer runs, with its moment: what a trace of the run can be made of. */
+  onStep: ((atMs: number) => void) | undefined;
   #nowMs = 0;
   #soon: (() => void)[] = [];
   readonly #queue = new TimerQueue();
@@ -29,7 +33,7 @@ export class FakeRuntime implements Runtime {
     this.clock = { monotonicMs: () => this.#nowMs, wallMs: () => Math.floor(WALL_START_MS + this.#nowMs + this.wallSkewMs) };
     this.random = seededRandom(seed);
     this.timers = {
-      after: (delayMs, run): Cancel => this.#queue.add(this.#nowMs + Math.max(0, delayMs), run),
+      after: (delayMs, run): Cancel => this.#queue.add(this.#nowMs + (delayMs > 0 ? Math.max(WAIT_MS_MIN, delayMs) : 0), run),
       soon: (run) => void this.#soon.push(run),
     };
     this.log = lineLog("debug", this.clock.wallMs, (line) => void this.lines.push(line));
@@ -49,6 +53,20 @@ export class FakeRuntime implements Runtime {
       for (const run of turn) run();
       drainMicrotasks();
     }
+  }
+
+  /** Runs time forward until `done()`, which is asked between timers; false: `spanMs` of virtual time passed before. */
+  advanceUntil(done: () => boolean, spanMs: number): boolean {
+    const endMs = this.#nowMs + spanMs;
+    this.settle();
+    while (!done()) {
+      if (!this.#step(endMs)) {
+        this.#nowMs = endMs;
+        return false;
+      }
+      this.settle();
+    }
+    return true;
   }
 
   /** Lets `spanMs` of virtual time pass, running each timer at its moment. */
@@ -86,6 +104,7 @@ export class FakeRuntime implements Runtime {
     const next = this.#queue.takeBy(endMs);
     if (next === undefined) return false;
     this.#nowMs = next.atMs;
+    this.onStep?.(next.atMs);
     next.run();
     return true;
   }

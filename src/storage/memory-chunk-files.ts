@@ -7,11 +7,14 @@ import { checkChunkId } from "./chunk-files.ts";
 export class MemoryChunkFiles implements ChunkFiles {
   readonly #chunks = new Map<ChunkId, Uint8Array<ArrayBuffer>>();
   readonly #quarantined = new Map<ChunkId, Uint8Array>();
-  readonly #bytesMax: number;
+  /** What fits; more is STORAGE_FULL. */
+  bytesMax: number;
+  readonly #delay: () => Promise<void>;
 
-  /** `bytesMax`: what fits; more is STORAGE_FULL. */
-  constructor(bytesMax = Number.MAX_SAFE_INTEGER) {
-    this.#bytesMax = bytesMax;
+  /** `delay`: how long a chunk takes to be durable. */
+  constructor(bytesMax = Number.MAX_SAFE_INTEGER, delay: () => Promise<void> = async () => {}) {
+    this.bytesMax = bytesMax;
+    this.#delay = delay;
   }
 
   async write(
@@ -33,6 +36,7 @@ export class MemoryChunkFiles implements ChunkFiles {
     const found = checksumOf(whole);
     if (found !== checksum)
       throw new QdfsError("CORRUPT", `the chunk came damaged: ${found}, sent as ${checksum}`, { found, checksum });
+    await this.#delay();
     this.#chunks.set(chunk, whole);
     return { sizeBytes };
   }
@@ -59,7 +63,12 @@ export class MemoryChunkFiles implements ChunkFiles {
   freeBytes(): number {
     let used = 0;
     for (const held of this.#chunks.values()) used += held.length;
-    return this.#bytesMax - used;
+    return this.bytesMax - used;
+  }
+
+  /** What is held, in the order of arrival. */
+  names(): readonly ChunkId[] {
+    return [...this.#chunks.keys()];
   }
 
   /** Damages a copy on the spot, as a bad disk does. */

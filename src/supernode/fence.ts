@@ -1,12 +1,11 @@
 /**
  * The fence of a listing (P20). All DataNodes are asked at once how far their change logs reach; the listing may be made when,
- * for every replica set, N-W+1 replicas answered and every change in their logs up to there is listed, superseded or settled.
+ * for every replica set, N-W+1 replicas answered and everything in their logs up to there is listed, superseded or settled.
  *
  * Why that shows every put that had returned before the listing began: such a put was committed at W replicas of each set, and their answers
  * here are later than that. N-W+1 replicas of a set meet every W of it, so one of those that were read to their mark had the put's
- * ballot, or a higher one of the same file, in its log. It need not stand at or below the mark any more: a log holds a file once, at its latest
- * accept, and may have moved it on before it was read. So everything that had been read when the mark was first reached must be resolved, not
- * just what stands up to the mark. Then the catalogue holds that ballot or a higher one, and chosen heads form one chain (I3).
+ * ballot, or a higher one of the same file, in its log at or below the mark. That entry, or what has taken its place in the log
+ * since, is resolved, so the catalogue holds that ballot or a higher one, and chosen heads form one chain (I3).
  *
  * Listings share a round that begins after they came: the argument needs no more than that the questions go out later. At most one round
  * is being asked at a time; who comes meanwhile shares the next one.
@@ -79,8 +78,11 @@ class Round {
   readonly #nodes: Nodes;
   readonly #sets: readonly ReplicaSet[];
   readonly #marks = new Map<NodeNumber, SequenceAt>();
-  /** How far each log had been read when its mark was first seen to be reached: up to there it must be resolved. */
-  readonly #read = new Map<NodeNumber, number>();
+  /**
+   * By node, how far its log had been read when that first reached the mark. A log gives each file once, so the entry of a put
+   * below the mark may be replaced by one of the same file between the mark and there: that one has to be resolved too.
+   */
+  readonly #throughs = new Map<NodeNumber, number>();
   readonly #open = new Set<NodeNumber>();
   #endAsking: () => void = () => undefined;
   #finish: (missing: string) => void = () => undefined;
@@ -135,11 +137,12 @@ class Round {
 
   #takenIn(number: NodeNumber): boolean {
     const mark = this.#marks.get(number);
-    if (mark === undefined || !this.#isCovered(number)) return false;
-    const log = this.#catalogue.log(mark.diskId);
-    const read = this.#read.get(number) ?? log.through;
-    this.#read.set(number, read);
-    return log.resolved >= read;
+    if (mark === undefined) return false;
+    const { covered, resolved } = this.#catalogue.log(mark.diskId);
+    const through = this.#throughs.get(number) ?? (covered >= mark.current ? covered : undefined);
+    if (through === undefined) return false;
+    this.#throughs.set(number, through);
+    return resolved >= through;
   }
 
   /** Read to its mark, though perhaps not all of it is listed. */

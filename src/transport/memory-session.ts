@@ -84,17 +84,21 @@ function connect({ network, runtime, from, to, events }: Ends, listener: MemoryL
     );
   const out = new Pipe(
     (deliver, lost) => network.carry(from, to, deliver, lost),
-    (bytes) => served.received(bytes),
+    (bytes) => {
+      if (listener.open) served.received(bytes);
+      else lost(); // as often as something is sent to a process that is gone
+    },
     () => unlessOver(() => events.drained()),
   );
   const back = new Pipe(
-    (deliver, lost) => network.carry(to, from, deliver, lost),
+    (deliver, lost) => (listener.open ? network.carry(to, from, deliver, lost) : runtime.timers.soon(lost)),
     (bytes) => unlessOver(() => events.received(bytes)),
     () => served.drained(),
   );
+  const lost = (): void => tell(new QdfsError("NODE_UNREACHABLE", "connection lost", { address: to }));
   const forget = listener.whenClosed(() => {
     served.gone();
-    tell(new QdfsError("NODE_UNREACHABLE", "connection lost", { address: to }));
+    lost();
   });
   const serverWire: ServerWire = {
     write: (bytes) => back.write(bytes),

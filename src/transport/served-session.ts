@@ -11,6 +11,7 @@ import { batchCodec } from "../wire/codec.ts";
 import { failureAnswer } from "../wire/failure.ts";
 import type { Answer, AnswerBody, Batch, Request } from "../wire/messages.ts";
 import { answerSizeBytes, reservedBytes } from "./batch-size.ts";
+import { RequestIds } from "./request-ids.ts";
 import type { ServerWire, SessionService } from "./wire.ts";
 
 const STOPPING = new QdfsError("SHUTTING_DOWN", "the server is stopping");
@@ -25,6 +26,7 @@ export class ServedSession {
   readonly #runtime: Runtime;
   readonly #wire: ServerWire;
   readonly #service: SessionService;
+  readonly #ids = new RequestIds();
   #greeted = false;
   #gone = false;
   #draining = false;
@@ -131,6 +133,7 @@ export class ServedSession {
   }
 
   #handle(request: Request): void {
+    if (!this.#ids.isNew(request.id)) return; // carried out twice, it would be done after it was said to have failed
     const reserved = reservedBytes(request);
     this.#inFlight += 1;
     this.#reservedBytes += reserved;

@@ -19,6 +19,8 @@ export class SessionWatch {
   readonly #pending: PendingCalls;
   readonly #watched: Watched;
   #heardAtMs = 0;
+  /** The earliest moment since `heard` at which an answer was due, whether its call still waits or was given up. */
+  #owedSinceMs = Number.POSITIVE_INFINITY;
   /** When the timer goes off; Infinity: it is not set. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cancel: Cancel = () => {};
@@ -38,12 +40,14 @@ export class SessionWatch {
   /** Something was received. Returns the time. */
   heard(): number {
     this.#heardAtMs = this.#nowMs();
+    this.#owedSinceMs = Number.POSITIVE_INFINITY;
     return this.#heardAtMs;
   }
 
   /** How long the peer has owed an answer without giving any sign of life; negative or -Infinity: it owes nothing yet. */
   waitedMs(): number {
-    return this.#nowMs() - Math.max(this.#pending.oldestDueMs(), this.#heardAtMs);
+    const owedSinceMs = Math.min(this.#owedSinceMs, this.#pending.oldestDueMs());
+    return this.#nowMs() - Math.max(owedSinceMs, this.#heardAtMs);
   }
 
   #nowMs(): number {
@@ -62,10 +66,11 @@ export class SessionWatch {
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
     if (lateMs > SESSION_PING_MS) {
       // This process itself was held up (stopped, or busy): what has arrived meanwhile is read before anyone is judged.
-      this.#heardAtMs = nowMs;
+      this.heard();
       this.#wakeIn(1);
       return;
     }
+    this.#owedSinceMs = Math.min(this.#owedSinceMs, this.#pending.oldestDueMs());
     const nextDeadlineMs = this.#pending.expire(nowMs, this.#watched.timedOut);
     const waitedMs = this.waitedMs();
     if (waitedMs >= SESSION_STALL_MS) this.#watched.stalled();

@@ -1,139 +1,70 @@
-/**
- * A cluster of real DataNodes and clients in one process and virtual time: memory disks, a memory network that can be cut and
- * delayed, crashes that lose what was not committed. The SuperNode is the smallest one that admits nodes.
- */
-import { assemble } from "../../src/client/assemble.ts";
+/** A simulated cluster without chance in its faults: tests say themselves what crashes and what is cut. */
 import type { Client } from "../../src/client/client.ts";
-import { noMapCache } from "../../src/client/map-cache.ts";
-import { DataNode } from "../../src/datanode/datanode.ts";
-import { SuperNodes } from "../../src/datanode/membership.ts";
-import { PARTITIONS } from "../../src/limits.ts";
-import type { Clock, Log, Random, Runtime, SuperNodeApi, Timers } from "../../src/ports.ts";
+import type { DataNode } from "../../src/datanode/datanode.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
-import { MemoryChunkFiles } from "../../src/storage/memory-chunk-files.ts";
-import { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
-import { MemoryBulkClient } from "../../src/transport/memory-bulk.ts";
-import { MemoryControlDialer } from "../../src/transport/memory-control.ts";
-import { type MemoryListener, MemoryNetwork } from "../../src/transport/memory-network.ts";
-import { MemorySessionDialer } from "../../src/transport/memory-session.ts";
-import { type ClusterMap, type Node, NodeState } from "../../src/wire/messages.ts";
-
-const SUPERNODE = "super:1";
-const COMMIT_MS = 0.3;
+import { type DataHost, SimCluster } from "../../src/sim/cluster.ts";
+import type { Life } from "../../src/sim/life.ts";
+import { Trace } from "../../src/sim/trace.ts";
+import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
+import type { MemoryNetwork } from "../../src/transport/memory-network.ts";
+import type { ClusterMap } from "../../src/wire/messages.ts";
 
 export interface Member {
   readonly number: number;
-  readonly grpc: string;
-  readonly http: string;
   readonly store: MemoryNodeStore;
-  readonly files: MemoryChunkFiles;
-  node: DataNode;
-  life: Life;
-  listeners: MemoryListener[];
-}
-
-/** One life of a process: its timers die with it, and it dials from a place of its own. */
-class Life implements Runtime {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly timers: Timers;
-  readonly place: string;
-  over = false;
-
-  constructor(runtime: Runtime, place: string) {
-    this.place = place;
-    this.clock = runtime.clock;
-    this.random = runtime.random;
-    this.log = runtime.log;
-    const alive = (run: () => void) => () => {
-      if (!this.over) run();
-    };
-    this.timers = {
-      after: (delayMs, run) => runtime.timers.after(delayMs, alive(run)),
-      soon: (run) => runtime.timers.soon(alive(run)),
-    };
-  }
+  readonly node: DataNode;
+  readonly life: Life;
 }
 
 export class MemoryCluster {
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
-  readonly members: Member[] = [];
   readonly fatal: unknown[] = [];
-  readonly map: ClusterMap;
-  #lives = 0;
+  readonly #cluster: SimCluster;
 
   constructor(quorum = { n: 3, w: 2, r: 2 }, seed = 1) {
     this.runtime = new FakeRuntime(seed);
-    this.network = new MemoryNetwork(this.runtime);
-    const numbers = Array.from({ length: quorum.n }, (_, i) => i + 1);
-    const nodes: Node[] = numbers.map((number) => ({
-      number,
-      grpc: `dn-${number}:1`,
-      http: `dn-${number}:2`,
-      zone: "",
-      weight: 1,
-      state: NodeState.UP,
-      diskId: `disk-${number}`,
-    }));
-    this.map = {
-      clusterId: "memory",
-      generation: 1,
-      version: 1,
-      policy: { ...quorum, name: "custom", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 3 },
-      nodes,
-      partitions: Array.from({ length: PARTITIONS }, (_, i) => ({
-        number: 1,
-        sets: [{ nodes: numbers.map((_, k) => ((i + k) % quorum.n) + 1), w: quorum.w, r: quorum.r }],
-      })),
-      supernodes: [SUPERNODE],
-      waitingFor: "",
-    };
-    this.network.listen(SUPERNODE, { control: this.#supernode() });
-    for (const { number, grpc, http } of nodes) {
-      const store = new MemoryNodeStore({ timers: this.runtime.timers, commitMs: () => COMMIT_MS });
-      const files = new MemoryChunkFiles();
-      const parts = { number, grpc, http, store, files };
-      this.members.push({ ...parts, ...this.#open(parts) });
-    }
+    const shape = { ...quorum, nodes: quorum.n, partitions: 64, inlineLimitBytes: 1024, chunkSizeBytes: 4096, keepVersions: 3 };
+    const trace = new Trace(false, this.runtime.clock.monotonicMs);
+    this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {
+      durable: () => {},
+      served: () => {},
+      serves: () => {},
+      fatal: (_, error) => void this.fatal.push(error),
+    });
+    this.network = this.#cluster.network;
+    this.#cluster.startAll();
     this.runtime.advance(100);
   }
 
-  member(number: number): Member {
-    const member = this.members.find((candidate) => candidate.number === number);
-    if (member === undefined) throw new Error(`no dn-${number}`);
-    return member;
+  get map(): ClusterMap {
+    return this.#cluster.map;
   }
 
-  /** Power loss: what was not committed is gone, nobody hears of the process again, and its connections break. */
+  get members(): readonly Member[] {
+    return this.#cluster.dataHosts.map(({ index }) => this.member(index));
+  }
+
+  member(number: number): Member {
+    const { disk, node, life } = this.#host(number);
+    if (node === undefined || life === undefined) throw new Error(`dn-${number} is not running`);
+    return { number, store: disk.store, node, life };
+  }
+
+  /** Its connections break, and what was not committed is gone or not, as the seed says. */
   crash(number: number): void {
-    const member = this.member(number);
-    member.life.over = true;
-    for (const listener of member.listeners) listener.close();
-    for (const to of [SUPERNODE, ...this.members.map(({ grpc }) => grpc), ...this.members.map(({ http }) => http)]) {
-      this.network.setCut(member.life.place, to, true);
-    }
-    member.store.crash();
+    this.#cluster.kill(this.#host(number), "kill");
   }
 
   restart(number: number): void {
-    const member = this.member(number);
-    Object.assign(member, this.#open(member));
+    this.#cluster.startDataNode(this.#host(number));
     this.runtime.advance(10);
   }
 
   async client(name = "client"): Promise<Client> {
-    const { runtime, network } = this;
     return await this.until(
-      assemble({
-        addresses: [SUPERNODE],
-        cache: noMapCache,
-        runtime,
-        control: new MemoryControlDialer(network, name, runtime),
-        sessions: (counter, clusterId) =>
-          new MemorySessionDialer(network, name, runtime, counter, () => ({ clusterId: clusterId(), node: 0, version: "test" })),
-        bulk: new MemoryBulkClient(network, name, runtime),
+      new Promise<Client>((resolve, reject) => {
+        this.#cluster.startClient(name, (client) => (client === undefined ? reject(new Error("no cluster")) : resolve(client)));
       }),
     );
   }
@@ -143,58 +74,9 @@ export class MemoryCluster {
     return await this.runtime.until(promise, 120_000);
   }
 
-  #open({
-    number,
-    grpc,
-    http,
-    store,
-    files,
-  }: Omit<Member, "node" | "life" | "listeners">): Pick<Member, "node" | "life" | "listeners"> {
-    const { network } = this;
-    this.#lives += 1;
-    const place = `${grpc} life ${this.#lives}`;
-    const runtime = new Life(this.runtime, place);
-    const node = new DataNode({
-      runtime,
-      store,
-      files,
-      sessions: (counter, hello) => new MemorySessionDialer(network, place, runtime, counter, hello),
-      bulk: new MemoryBulkClient(network, place, runtime),
-      supernodes: new SuperNodes(new MemoryControlDialer(network, place, runtime), [SUPERNODE]),
-      self: number,
-      diskId: `disk-${number}`,
-      map: this.map,
-      version: "test",
-      capacityBytes: 1e9,
-      onFatal: (error) => void this.fatal.push(error),
-    });
-    const opened = node.open().then(() => node.start());
-    this.runtime.advance(2);
-    void opened;
-    const sessions = { handler: node, hello: () => node.greeting(), counter: node.counter };
-    const bulk = {
-      putChunk: node.chunks.putChunk.bind(node.chunks),
-      openChunk: node.chunks.openChunk.bind(node.chunks),
-      reportChunk: node.chunks.reportChunk.bind(node.chunks),
-      metrics: () => node.metrics(),
-    };
-    return {
-      node,
-      life: runtime,
-      listeners: [network.listen(grpc, { sessions, control: node }), network.listen(http, { bulk })],
-    };
-  }
-
-  #supernode(): SuperNodeApi {
-    const map = this.map;
-    const never = (): Promise<never> => Promise.reject(new Error("not asked in these tests"));
-    return {
-      getMap: async () => ({ map, loads: [], counter: 1 }),
-      join: async ({ number }) => ({ number, map }),
-      heartbeat: async () => ({ map: null, loads: [] }),
-      list: never,
-      usage: never,
-      status: never,
-    };
+  #host(number: number): DataHost {
+    const host = this.#cluster.dataHosts[number - 1];
+    if (host === undefined) throw new Error(`no dn-${number}`);
+    return host;
   }
 }

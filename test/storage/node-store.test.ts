@@ -25,22 +25,26 @@ nodeStoreConformance("SQLite", () => {
 
 nodeStoreConformance("memory", () => ({ store: new MemoryNodeStore(), dispose: () => {} }));
 
-test("a crash loses the commits that have not taken effect, whole, and none that were acknowledged", async () => {
+/** Timers whose moments come when the test says so. */
+function handTimers() {
   const due: (() => void)[] = [];
   const after = (_: number, run: () => void) => {
     due.push(run);
     return () => {};
   };
-  const timers = { after, soon: (run: () => void) => run() };
+  return { due, timers: { after, soon: (run: () => void) => run() } };
+}
+
+test("a crash loses the commit under way, whole, and none that were acknowledged", async () => {
+  const { due, timers } = handTimers();
   const store = new MemoryNodeStore({ timers });
   const first = store.commit(writes({ accepts: [acceptOf("/a", 1)] }));
-  const second = store.commit(writes({ accepts: [acceptOf("/b", 2)], ceiling: 7 }));
   expect(store.register("/a")).toBeUndefined();
   due.shift()?.();
   await first;
   expect(store.register("/a")?.ballot).toEqual(ballotOf(1));
   let ended = false;
-  void second.finally(() => {
+  void store.commit(writes({ accepts: [acceptOf("/a", 2), acceptOf("/b", 2)], ceiling: 7 })).finally(() => {
     ended = true;
   });
   store.crash();
@@ -48,7 +52,36 @@ test("a crash loses the commits that have not taken effect, whole, and none that
   while (due.length > 0) due.shift()?.();
   await third;
   expect([store.register("/b"), store.ceiling(), ended]).toEqual([undefined, 0, false]);
+  expect(store.register("/a")?.ballot).toEqual(ballotOf(1));
   expect(store.register("/c")?.sequence).toBe(2);
+});
+
+test("a crash may keep the commit under way though nobody was told, and forgets chosen marks that were not saved", async () => {
+  const { due, timers } = handTimers();
+  const store = new MemoryNodeStore({ timers });
+  void store.commit(writes({ accepts: [acceptOf("/a", 1), acceptOf("/b", 1)], ceiling: 7 }));
+  due.shift()?.();
+  store.choose("/a", ballotOf(1));
+  store.maintain();
+  store.choose("/b", ballotOf(1));
+  void store.commit(writes({ accepts: [acceptOf("/c", 2)] }));
+  store.crash(true);
+  expect(store.register("/c")?.ballot).toEqual(ballotOf(2));
+  expect([store.ceiling(), store.register("/a")?.chosen, store.register("/b")?.chosen]).toEqual([7, true, false]);
+});
+
+test("the memory twin shows nothing of a commit before it is flushed either", async () => {
+  const { due, timers } = handTimers();
+  const store = new MemoryNodeStore({ timers });
+  const chunk = { chunk: `${"0".repeat(16)}-0`, owner: "/big", sizeBytes: 1, checksum: "xxh3:0" };
+  const flushing = store.commit(writes({ accepts: [acceptOf("/a", 1)], chunks: [chunk], ceiling: 9 }));
+  expect([store.register("/a"), store.chunk(chunk.chunk), store.sequence, store.ceiling()]).toEqual([undefined, undefined, 0, 0]);
+  expect(() => store.changesAfter(0, 10)).toThrow();
+  expect(() => store.current("/a")).toThrow();
+  due.shift()?.();
+  await flushing;
+  expect(store.register("/a")?.ballot.counter).toBe(1);
+  expect([store.chunk(chunk.chunk), store.sequence, store.ceiling()]).toEqual([chunk, 1, 9]);
 });
 
 test("nothing of a commit shows before it is flushed: not its values, not its chunks (P1)", async () => {

@@ -200,7 +200,7 @@ export class ScriptedCluster implements SessionDialer {
   /** A path whose home is this node. */
   pathAt(home: NodeNumber): Path {
     for (let i = 0; ; i++) {
-      if (this.superNode.map.partitions[partitionOf(`/p${i}`)]?.sets[0]?.nodes[0] === home) return `/p${i}`;
+      if (this.superNode.map.partitions[partitionOf(this.superNode.map, `/p${i}`)]?.sets[0]?.nodes[0] === home) return `/p${i}`;
     }
   }
 

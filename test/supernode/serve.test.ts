@@ -53,7 +53,7 @@ const everything = { prefix: "/", recursive: true, node: 0, limit: 0, after: "",
 
 async function put(grpc: string, path: string, text: string): Promise<void> {
   const { map } = await control(grpc).getMap();
-  const configuration = configurationOf(map, partitionOf(path));
+  const configuration = configurationOf(map, partitionOf(map, path));
   const home = nodeOf(map, configuration.sets[0]?.nodes[0] ?? 0);
   const dialer = new GrpcSessionDialer(runtime, new HeardCounter(), () => ({ clusterId: map.clusterId, node: 0, version: "" }));
   const content = Buffer.from(text);

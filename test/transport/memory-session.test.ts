@@ -42,6 +42,17 @@ function disturbed(seed = 1) {
   return { runtime, network, session: dialer.session("server") };
 }
 
+test("a peer that answers nothing is given up, though every call to it ends sooner than that takes", async () => {
+  const { runtime, network, session } = disturbed();
+  await runtime.until(session.call(1, readOf("/a"), 1000));
+  network.link("server", "client").cut = true;
+  const startMs = runtime.clock.monotonicMs();
+  while (session.state !== "unreachable" && runtime.clock.monotonicMs() < startMs + 3 * SESSION_STALL_MS)
+    expect(await runtime.until(session.call(1, readOf("/a"), 1500).then(() => "answered", codeOf))).toBe("NODE_SILENT");
+  expect(runtime.clock.monotonicMs() - startMs).toBeLessThan(SESSION_STALL_MS + 2_000);
+  expect(session.state).toBe("unreachable");
+});
+
 test("a peer that is cut off is silent, then given up, and found again when the cut heals", async () => {
   const { runtime, network, session } = disturbed();
   await runtime.until(session.call(1, readOf("/a"), 1000));

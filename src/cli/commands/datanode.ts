@@ -1,6 +1,7 @@
 import { Command, Option } from "clipanion";
-import type { Exit } from "../../base/errors.ts";
-import { parseAddresses, parseCount, parseSize } from "../../base/units.ts";
+import { type Exit, QdfsError } from "../../base/errors.ts";
+import { isZone, parseAddresses, parseCount, parseSize } from "../../base/units.ts";
+import { NODE_WEIGHT_MAX, ZONE_CHARS_MAX } from "../../limits.ts";
 import { DEFAULT_SUPERNODE, logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { parseAdvertised, readyWords, ServerCommand } from "../server-command.ts";
@@ -8,7 +9,6 @@ import { serverRuntime } from "../server-runtime.ts";
 import { type Ready, serveUntilStopped } from "../serving.ts";
 
 const PORT_DEFAULT = 7101;
-const WEIGHT_MAX = 1_000;
 
 export class DataNodeCommand extends ServerCommand {
   static override paths = [["datanode"]];
@@ -43,7 +43,9 @@ export class DataNodeCommand extends ServerCommand {
 
   override async run(output: Output): Promise<Exit> {
     const supernodes = parseAddresses(this.supernode ?? (process.env.QDFS_SUPERNODE || DEFAULT_SUPERNODE));
-    const weight = parseCount(this.weight, "--weight", 1, WEIGHT_MAX);
+    const weight = parseCount(this.weight, "--weight", 1, NODE_WEIGHT_MAX);
+    if (!isZone(this.zone))
+      throw new QdfsError("BAD_USAGE", `--zone takes at most ${ZONE_CHARS_MAX} characters, and no control characters`);
     // 0: as much as the disk has.
     const capacityBytes = this.capacity === undefined ? 0 : parseSize(this.capacity);
     const listening = { ...this.listening(PORT_DEFAULT), advertiseHttp: parseAdvertised(this.advertiseHttp) };

@@ -1,0 +1,251 @@
+/**
+ * One run: a cluster, its clients and its faults, from the seed's plan to a verdict. Synchronous and without any chance but the
+ * seed's: the same plan gives the same run, to the byte.
+ */
+
+import { messageOf } from "../base/errors.ts";
+import { judge } from "../check/judge.ts";
+import type { Client } from "../client/client.ts";
+import { FakeRuntime } from "../runtime/fake-runtime.ts";
+import { firstDiskId, SimCluster } from "./cluster.ts";
+import type { Disk } from "./disk.ts";
+import { Faults } from "./faults.ts";
+import { disagreement, listingDifference } from "./invariants/convergence.ts";
+import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
+import { listAll, type OperationContext, start } from "./operations.ts";
+import { type Plan, type PlannedOperation, stream } from "./plan.ts";
+import type { FaultKind } from "./recipes.ts";
+import { Recorder } from "./recorder.ts";
+import { Trace } from "./trace.ts";
+import { type Violation, Violations } from "./violation.ts";
+import { answerWords, commitWords } from "./words.ts";
+import { Workload } from "./workload.ts";
+
+export interface RunResult {
+  readonly digest: string;
+  readonly violations: readonly Violation[];
+  /** Operations that the linearizability checker judged. */
+  readonly operationsChecked: number;
+  /** By kind, how many faults were carried out. */
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly virtualMs: number;
+  readonly steps: number;
+  /** Empty unless it was to be kept. */
+  readonly trace: readonly string[];
+}
+
+/** All processes serve and all clients have found the cluster by then, or are left to themselves. */
+const START_MS = 50;
+/** Faults come and go for so long after the last operation was to begin. */
+const WORK_MS_MAX = 8_000;
+/** When the faults are over, every operation ends within its budget and this. */
+const ENDING_MS = 15_000;
+/** … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). */
+const CONVERGENCE_MS = 75_000;
+const CONVERGENCE_LOOK_MS = 200;
+/** … and a listing is complete: the SuperNode has reached every DataNode again. */
+const COMPLETE_LISTING_MS = 10_000;
+const LAST_READS_MS = 40_000;
+
+export function simulate(plan: Plan, keepTrace = false): RunResult {
+  return new Run(plan, keepTrace).run();
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #runtime: FakeRuntime;
+  readonly #trace: Trace;
+  readonly #violations: Violations;
+  readonly #cluster: SimCluster;
+  readonly #recorder = new Recorder();
+  readonly #registers: RegisterInvariants;
+  readonly #faults: Faults;
+  readonly #view: DiskView;
+
+  constructor(plan: Plan, keepTrace: boolean) {
+    const { seed } = plan.options;
+    this.#plan = plan;
+    this.#runtime = new FakeRuntime(seed);
+    this.#trace = new Trace(keepTrace, () => this.#runtime.clock.monotonicMs());
+    this.#runtime.onStep = (atMs) => this.#trace.step(atMs);
+    this.#violations = new Violations(({ of, what }) => this.#trace.event(`VIOLATION of ${of}: ${what}`));
+    this.#cluster = new SimCluster(this.#runtime, plan.shape, seed, this.#trace, {
+      durable: (disk, writes) => {
+        if (keepTrace) this.#say(disk.diskId, commitWords(writes));
+        this.#registers.durable(disk, writes);
+      },
+      served: (host, request, answer) => {
+        if (keepTrace) this.#say(host.name, answerWords(request, answer));
+        this.#registers.served(host.disk, request, answer);
+      },
+      serves: (disk) => this.#registers.serves(disk),
+      fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
+    });
+    this.#view = new MemberDisks(this.#cluster);
+    this.#registers = new RegisterInvariants(this.#violations, this.#view, plan.shape.keepVersions);
+    this.#faults = new Faults(this.#cluster, plan, this.#trace);
+  }
+
+  run(): RunResult {
+    try {
+      this.#play();
+    } catch (error) {
+      this.#violations.found("bug", `it threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+    const operationsChecked = this.#judge();
+    return {
+      digest: this.#trace.digest(),
+      violations: this.#violations.all,
+      operationsChecked,
+      faults: this.#faults.counts,
+      virtualMs: this.#runtime.clock.monotonicMs(),
+      steps: this.#trace.steps,
+      trace: this.#trace.lines,
+    };
+  }
+
+  #say(who: string, words: string | undefined): void {
+    if (words !== undefined) this.#trace.say(`${who} ${words}`);
+  }
+
+  #play(): void {
+    const runtime = this.#runtime;
+    const { n, w, r, nodes } = this.#plan.shape;
+    this.#trace.event(`n=${n} w=${w} r=${r}, ${nodes} DataNodes, ${this.#plan.clients} clients`);
+    this.#cluster.startAll();
+    runtime.advance(START_MS);
+    const workload = new Workload({
+      cluster: this.#cluster,
+      plan: this.#plan,
+      faults: this.#faults,
+      recorder: this.#recorder,
+      violations: this.#violations,
+      trace: this.#trace,
+    });
+    workload.begin();
+    this.#faults.begin();
+    runtime.advanceUntil(() => workload.done, WORK_MS_MAX);
+    this.#faults.end();
+    if (!runtime.advanceUntil(() => workload.done, ENDING_MS)) {
+      this.#violations.found(
+        "liveness",
+        `operations ${workload.waiting.join(", ")} have not ended ${ENDING_MS} ms after the last fault`,
+      );
+      return;
+    }
+    this.#converge();
+  }
+
+  /** Time passes until every replica holds the same; then everything is read once more. */
+  #converge(): void {
+    const paths = [...new Set(this.#plan.operations.map(({ path }) => path))].sort();
+    const runtime = this.#runtime;
+    const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
+    let apart = disagreement(this.#view, paths);
+    while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
+      runtime.advance(CONVERGENCE_LOOK_MS);
+      apart = disagreement(this.#view, paths);
+    }
+    if (apart !== undefined) {
+      this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault the replicas differ: ${apart}`);
+      return;
+    }
+    this.#trace.event("the replicas agree");
+    this.#lastReads(paths);
+  }
+
+  #lastReads(paths: readonly string[]): void {
+    let done = false;
+    let found = false;
+    this.#cluster.startClient("client-last", (client) => {
+      if (client === undefined) return;
+      found = true;
+      this.#readAll(client, paths).then(
+        () => {
+          done = true;
+        },
+        (error) => {
+          done = true;
+          this.#violations.found("liveness", `with all well, a read or listing failed: ${messageOf(error)}`);
+        },
+      );
+    });
+    const ended = this.#runtime.advanceUntil(() => done, LAST_READS_MS);
+    if (!ended)
+      this.#violations.found(
+        "liveness",
+        `with all well, ${found ? "the last reads did not end" : "no client finds the cluster"}`,
+      );
+  }
+
+  async #readAll(client: Client, paths: readonly string[]): Promise<void> {
+    const context: OperationContext = {
+      client,
+      recorder: this.#recorder,
+      violations: this.#violations,
+      n: this.#plan.shape.n,
+      known: new Map(),
+      over: () => false,
+    };
+    for (const path of paths) {
+      const words = await start(lastRead(path), context).ended;
+      this.#trace.event(`last read of ${path}: ${words}`);
+    }
+    await this.#checkListing(client, paths, "the last listing");
+    if (stream(this.#plan.options.seed, "rebuild").unit() < 0.2) {
+      this.#cluster.kill(this.#cluster.superHost, "kill");
+      this.#cluster.superHost.catalogue.clear();
+      this.#cluster.startSuperNode();
+      await this.#checkListing(client, paths, "the listing of a rebuilt catalogue");
+    }
+  }
+
+  async #checkListing(client: Client, paths: readonly string[], what: string): Promise<void> {
+    const endMs = this.#runtime.clock.monotonicMs() + COMPLETE_LISTING_MS;
+    let listing = await listAll(client);
+    while (listing.incomplete !== "" && this.#runtime.clock.monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => this.#runtime.timers.after(CONVERGENCE_LOOK_MS, resolve));
+      listing = await listAll(client);
+    }
+    const { entries, incomplete } = listing;
+    if (incomplete !== "") this.#violations.found("liveness", `with all well, ${what} may be incomplete: ${incomplete}`);
+    const difference = incomplete === "" ? listingDifference(this.#view, paths, entries) : undefined;
+    if (difference !== undefined) this.#violations.found("I11", `${what}: ${difference}`);
+  }
+
+  #judge(): number {
+    const { operations, listings } = this.#recorder;
+    const verdict = judge(operations, listings, { keptVersions: this.#plan.shape.keepVersions });
+    if (verdict.verdict === "unknown") this.#trace.event("the checker gave up");
+    for (const { path, contradiction, operations: core } of verdict.violations) {
+      const listed = core.some(({ kind }) => kind === "ls");
+      this.#violations.found(
+        listed ? "listing" : "linearizability",
+        `${path}: ${contradiction} ${core.map((operation) => JSON.stringify(operation)).join(" ")}`,
+      );
+    }
+    return verdict.operationsChecked;
+  }
+}
+
+function lastRead(path: string): PlannedOperation {
+  return { index: -1, client: 0, kind: "get", path, sizeBytes: 0, pauseMs: 0, budgetMs: LAST_READS_MS, choice: 0 };
+}
+
+/** The disks that the members of the first map have now. */
+class MemberDisks implements DiskView {
+  readonly #cluster: SimCluster;
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+  }
+
+  get map() {
+    return this.#cluster.map;
+  }
+
+  diskOfNode(node: number): Disk | undefined {
+    const disk = this.#cluster.dataHosts[node - 1]?.disk;
+    return disk?.diskId === firstDiskId(node) ? disk : undefined;
+  }
+}
