@@ -8,7 +8,7 @@ const CLUSTER_ID = /^[\w-]{1,64}$/;
 const SETS_MAX = 2;
 
 /**
- * Returns the map if it holds together: a cluster's id, a policy that can be followed, all partitions or none, in each one or two
+ * Returns the map if it holds together: a cluster's id, a policy that can be followed, none or some partitions, in each one or two
  * replica sets with quorums within their size, and every replica described.
  * @throws QdfsError BAD_REQUEST saying what does not
  */
@@ -20,7 +20,7 @@ export function checkedMap(map: ClusterMap): ClusterMap {
   if (numbers.size !== nodes.length || numbers.has(0)) throw bad("its nodes have no numbers of their own");
   const nowhere = nodes.find(({ grpc, http }) => grpc === "" || http === "");
   if (nowhere !== undefined) throw bad(`it does not say where node ${nowhere.number} is`);
-  if (partitions.length !== 0 && partitions.length !== PARTITIONS) throw bad(`it has ${partitions.length} partitions`);
+  if (partitions.length > PARTITIONS) throw bad(`it has ${partitions.length} partitions`);
   partitions.forEach((configuration, partition) => {
     const why = whyNot(configuration, numbers);
     if (why !== undefined) throw bad(`partition ${partition} ${why}`);

@@ -42,7 +42,7 @@ test.each<[string, ClusterMap]>([
   ["policy", { ...MAP, policy: { ...MAP.policy, inlineLimitBytes: 5 } }],
   ["numbers of their own", { ...MAP, nodes: [...MAP.nodes, ...MAP.nodes] }],
   ["where node 1 is", { ...MAP, nodes: MAP.nodes.map((node) => ({ ...node, grpc: "" })) }],
-  ["it has 1023 partitions", { ...MAP, partitions: MAP.partitions.slice(1) }],
+  ["it has 1025 partitions", { ...MAP, partitions: [...MAP.partitions, ...MAP.partitions.slice(1, 2)] }],
   ["partition 9 has no configuration number", withPartition({ number: 0 })],
   ["partition 9 has 0 replica sets", withPartition({ sets: [] })],
   ["partition 9 has replicas ", withPartition({ sets: [{ nodes: [], w: 1, r: 1 }] })],
