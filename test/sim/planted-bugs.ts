@@ -62,7 +62,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/register/counter.ts", find: "Math.max(counter, this.#current) + CEILING_STEP", replace: "CEILING_STEP * 4" },
     ],
     recipe: "duels",
-    seed: 1,
+    seed: 28,
   },
   {
     name: "eviction-without-floor",
@@ -188,8 +188,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    recipe: "swarm",
-    seed: 1,
+    recipe: "supernode",
+    seed: 224,
   },
   {
     name: "refusal-not-recorded",
