@@ -7,6 +7,10 @@ const MIB = 1024 * KIB;
 // ------------------------------------------------------------------------------------------------------- names
 /** A path's UTF-8 bytes (CLI.md). */
 export const PATH_BYTES_MAX = 1024;
+/** A DataNode's zone: a name in tables. */
+export const ZONE_CHARS_MAX = 64;
+/** A DataNode's share of the files relative to others'. */
+export const NODE_WEIGHT_MAX = 1_000;
 /** User metadata of one version, keys and values together: heads are small. */
 export const METADATA_BYTES_MAX = 4 * KIB;
 
@@ -211,12 +215,14 @@ export const FREE_BYTES_MIN = 64 * MIB;
 export const WAL_CHECKPOINT_BYTES = 32 * MIB;
 /** No idle moment came: past this length of the log a commit checkpoints by itself, so that the log stays bounded. */
 export const WAL_BYTES_MAX = 128 * MIB;
-/** Pages of a database kept in memory by SQLite. */
-export const PAGE_CACHE_BYTES = 64 * MIB;
+/** Pages of a database kept in memory by SQLite, whose commits walk their table: the system's own cache holds the rest. */
+export const PAGE_CACHE_BYTES = 16 * MIB;
 /** Accepted values (heads, and inline bytes once read or written) kept decoded in memory. */
 export const REGISTER_CACHE_BYTES = 64 * MIB;
 /** A database file up to this size is checked whole (about a second) before it is opened, a larger one by its header and schema. */
 export const QUICK_CHECK_BYTES_MAX = 256 * MIB;
+/** Heads that a coordinator keeps decoded, some 4 KiB each once their history is full. */
+export const HEADS_CACHED = 2 * KIB;
 /** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
 export const DIRECTORIES_CACHED = 64 * KIB;
 

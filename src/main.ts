@@ -1,15 +1,18 @@
 /** The executable: argv → command → exit code. */
-import { AssertionFailed, Exit, QdfsError } from "./base/errors.ts";
+import "./cli/long-lived.ts"; // first: it may replace this process
+import { AssertionFailed, QdfsError } from "./base/errors.ts";
 import { reportFailure } from "./cli/failure.ts";
 import { runCommandLine } from "./cli/run.ts";
 
 const argv = process.argv.slice(2);
 
-/** What nobody awaited and nobody caught: a bug, or a broken invariant. The process ends; a server's peers go on without it. */
+/**
+ * What nobody awaited and nobody caught: a bug, a broken invariant, or why a server cannot go on (its disk fails, it is refused),
+ * which has its own exit code. The process ends; a server's peers go on without it.
+ */
 function stop(error: unknown): void {
-  const text = error instanceof AssertionFailed ? `broken invariant: ${error.message}` : undefined;
-  reportFailure(text === undefined ? error : new QdfsError("BUG", text), argv.includes("--json"));
-  process.exit(Exit.BUG);
+  const broken = error instanceof AssertionFailed ? new QdfsError("BUG", `broken invariant: ${error.message}`) : error;
+  process.exit(reportFailure(broken, argv.includes("--json")));
 }
 
 // What grpc-js would print on stderr of its own accord, every failure says better.

@@ -3,7 +3,7 @@
  * and their in-memory twins; the simulator brings its own. Nothing but an adapter reads a clock, draws a random number,
  * opens a socket or a file.
  */
-import type { Path } from "./base/ids.ts";
+import type { NodeNumber, Path } from "./base/ids.ts";
 import type {
   AnswerBody,
   Ballot,
@@ -101,8 +101,12 @@ export interface Session {
 }
 
 export interface SessionDialer {
-  /** The session to an address; the same one for the same address until it is closed. Never throws, never waits. */
-  session(address: string): Session;
+  /**
+   * The session to an address; the same one for the same arguments until it is closed. Never throws, never waits. With `node` it is
+   * a session to that DataNode: whoever else answers there (addresses go from one process to another) is sent nothing, and calls
+   * reject with NODE_UNREACHABLE. Without, whoever answers is taken.
+   */
+  session(address: string, node?: NodeNumber): Session;
   close(): void;
 }
 
@@ -318,7 +322,7 @@ export interface SuperNodeState {
 }
 
 export interface MapStore {
-  /** The last saved state; undefined: a SuperNode that never saved one. */
+  /** The last saved state; undefined: a SuperNode that never saved one. @throws QdfsError DATA_DIR_UNUSABLE (it is damaged) */
   load(): SuperNodeState | undefined;
   /**
    * Durable (fsync) when it returns.

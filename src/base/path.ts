@@ -1,12 +1,12 @@
-/** Paths (CLI.md): `/`-separated UTF-8 in NFC, no empty, `.` or `..` segment, no NUL or control characters. */
+/** Paths (CLI.md): `/`-separated UTF-8 in NFC, no empty, `.` or `..` segment, no NUL or control characters (Unicode's Cc). */
 import { PATH_BYTES_MAX } from "../limits.ts";
-import { QdfsError } from "./errors.ts";
+import { codeOf, QdfsError } from "./errors.ts";
 import type { Path } from "./ids.ts";
 
 export const ROOT: Path = "/";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-const FORBIDDEN = /[\u0000-\u001f\u007f]/;
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f]/;
 
 function bad(text: string, why: string): QdfsError {
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
@@ -21,6 +21,16 @@ export function parseFilePath(text: string): Path {
   const path = parseDirectoryPath(text);
   if (path === ROOT) throw bad(text, "it names no file");
   return path;
+}
+
+/** True for what parseFilePath gives: a file's path in its one form. */
+export function isFilePath(text: string): boolean {
+  try {
+    return parseFilePath(text) === text;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 /** As parseFilePath, but `/` and the empty path name the root, and one trailing `/` is dropped. */

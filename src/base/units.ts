@@ -1,4 +1,5 @@
 /** Quantities as people write and read them: sizes, durations, addresses. Inside the program: bytes, milliseconds, `host:port`. */
+import { ZONE_CHARS_MAX } from "../limits.ts";
 import { QdfsError } from "./errors.ts";
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -76,6 +77,11 @@ export function parseAddress(text: string): HostPort {
     });
   }
   return { host, port };
+}
+
+/** True for what can be a zone's name; empty: none. */
+export function isZone(text: string): boolean {
+  return text.length <= ZONE_CHARS_MAX && !/\p{Cc}/u.test(text);
 }
 
 /** The inverse of parseAddress: an IPv6 host gets its brackets. */

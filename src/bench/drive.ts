@@ -15,6 +15,8 @@ const ERROR_PAUSE_MS = 10;
 /** A free slot that its timer woke this late was held up by the timer, not by the system: not counted. */
 const TIMER_SLACK_MS = 2;
 
+export type LoadPlan = Pick<BenchPlan, "clients" | "inFlight" | "durationMs" | "ratePerSec">;
+
 export interface Pace {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -23,7 +25,7 @@ export interface Pace {
 }
 
 /** Resolves with the time from the first start to the last end, ms. Rejects with what `start` rejected with: a bug. */
-export async function drive(plan: BenchPlan, pace: Pace, start: Start): Promise<number> {
+export async function drive(plan: LoadPlan, pace: Pace, start: Start): Promise<number> {
   const startMs = pace.clock.monotonicMs();
   const slot =
     plan.ratePerSec === null ? closedSlot(plan, pace, start, startMs) : openSlot(plan.ratePerSec, plan, pace, start, startMs);
@@ -31,7 +33,7 @@ export async function drive(plan: BenchPlan, pace: Pace, start: Start): Promise<
   return pace.clock.monotonicMs() - startMs;
 }
 
-function closedSlot(plan: BenchPlan, pace: Pace, start: Start, startMs: number): (client: number) => Promise<void> {
+function closedSlot(plan: LoadPlan, pace: Pace, start: Start, startMs: number): (client: number) => Promise<void> {
   const endMs = startMs + plan.durationMs;
   return async (client) => {
     while (!pace.stopped()) {
@@ -44,7 +46,7 @@ function closedSlot(plan: BenchPlan, pace: Pace, start: Start, startMs: number):
 
 function openSlot(
   ratePerSec: number,
-  plan: BenchPlan,
+  plan: LoadPlan,
   pace: Pace,
   start: Start,
   startMs: number,

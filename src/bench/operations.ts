@@ -65,13 +65,13 @@ export class Operations {
     const bytes = this.#values.next();
     const callMs = this.#runtime.clock.monotonicMs();
     const { version, node } = await this.#target.put(path, bytes);
-    const valueId = this.#values.idOf(bytes);
+    const valueId = this.#idOf(bytes);
     this.#observe(client, "put", callMs, this.#runtime.clock.monotonicMs(), { path, node, version, valueId });
   }
 
   async #put(client: number, path: Path, sinceMs: number, tally: Tally): Promise<boolean> {
     const bytes = this.#values.next();
-    const valueId = this.#values.idOf(bytes);
+    const valueId = this.#idOf(bytes);
     const callMs = this.#runtime.clock.monotonicMs();
     try {
       const { version, node } = await this.#target.put(path, bytes);
@@ -90,7 +90,7 @@ export class Operations {
       const { version, node, bytes } = await this.#target.get(path);
       const returnMs = this.#runtime.clock.monotonicMs();
       tally.get(returnMs - sinceMs, node);
-      const valueId = this.#observer === undefined ? null : this.#values.idOf(bytes);
+      const valueId = this.#idOf(bytes);
       this.#observe(client, "get", callMs, returnMs, { path, node, version, valueId });
       return true;
     } catch (error) {
@@ -146,6 +146,11 @@ export class Operations {
       files: null,
       ...what,
     });
+  }
+
+  /** Looks at every byte, so only where somebody is told. */
+  #idOf(bytes: Uint8Array): string | null {
+    return this.#observer === undefined ? null : this.#values.idOf(bytes);
   }
 
   #sinceOriginNs(ms: number): number {

@@ -1,21 +1,24 @@
 /**
- * One server of `qdfs up`: a child process of this executable. It holds the other end of a pipe as its standard input and ends
- * when that closes, so it never outlives `up`, however `up` ends (serving.ts).
+ * One server of `qdfs up` or `qdfs chaos`: a child process of this executable. It holds the other end of a pipe as its standard
+ * input and ends when that closes, so it never outlives its parent, however that ends (serving.ts).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { isErrorCode, QdfsError } from "../base/errors.ts";
 import { parseAddress } from "../base/units.ts";
-import { PARENT_ENV, type Ready } from "./serving.ts";
+import { ENGINE_ENV, programArguments } from "./long-lived.ts";
+import { PARENT_ENV, type ParentWord, type Ready } from "./serving.ts";
 
 export interface ChildOptions {
   readonly role: "supernode" | "datanode";
   /** Shown before its words on stderr, until it has an id. */
   readonly name: string;
   readonly port: number;
+  /** True: started again it takes the ports that it had. False: `port` again. */
+  readonly samePorts: boolean;
   readonly args: readonly string[];
-  /** The child removes its data when it loses its parent. */
-  readonly temporary: boolean;
+  /** What the child is to know of its parent. */
+  readonly parent: ParentWord;
   readonly say: (text: string) => void;
   /** Called when it ends without having been told to. */
   readonly onDeath: (child: ChildServer, how: string) => void;
@@ -26,6 +29,7 @@ export class ChildServer {
   #process: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #ready: Ready | undefined;
+  #serving: Ready | undefined;
   #stopping = false;
 
   constructor(options: ChildOptions) {
@@ -45,11 +49,22 @@ export class ChildServer {
     return this.#options.role;
   }
 
+  /** What the process that runs now has printed; undefined while it does not serve. */
+  get serving(): Ready | undefined {
+    return this.#serving;
+  }
+
+  /** Of the process, while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /**
-   * Starts it, on the ports that it had before if it ran before, and waits for its ready line.
+   * Starts it and waits for its ready line.
    * @throws QdfsError what it said on its way out
    */
   async start(): Promise<Ready> {
+    this.#stopping = false;
     const child = spawn(
       process.execPath,
       [...programArguments(), this.#options.role, ...this.#ports(), ...this.#options.args, "--json"],
@@ -57,7 +72,7 @@ export class ChildServer {
         // A session of its own: Ctrl-C reaches `up` alone, which then drains its children in order.
         detached: true,
         stdio: ["pipe", "pipe", "pipe"],
-        env: { ...process.env, [PARENT_ENV]: this.#options.temporary ? "temporary" : "kept" },
+        env: { ...process.env, ...ENGINE_ENV, [PARENT_ENV]: this.#options.parent },
       },
     );
     this.#process = child;
@@ -68,21 +83,22 @@ export class ChildServer {
       failure = parseFailure(line) ?? failure;
       if (parseFailure(line) === undefined) this.#options.say(`${this.name}: ${line}`);
     });
-    let serving = false;
     this.#ended = new Promise((resolve) => {
       child.on("close", (code, signal) => {
         const how = signal === null ? `exit code ${code}` : signal;
-        resolve();
+        const served = this.#serving?.pid === child.pid;
+        if (served) this.#serving = undefined;
         if (this.#process === child) this.#process = undefined;
-        if (serving && !this.#stopping) this.#options.onDeath(this, failure === undefined ? how : `${how}, ${failure.message}`);
+        resolve();
+        if (served && !this.#stopping) this.#options.onDeath(this, failure === undefined ? how : `${how}, ${failure.message}`);
       });
     });
     const ready = await Promise.race([readyOf(child), this.#ended]);
     if (ready === undefined) {
       throw failure ?? new QdfsError("NODE_UNREACHABLE", `${this.name} ended before it served`, { name: this.name });
     }
-    serving = true;
     this.#ready = ready;
+    this.#serving = ready;
     return ready;
   }
 
@@ -93,22 +109,24 @@ export class ChildServer {
     await this.#ended;
   }
 
-  kill(): void {
+  /** SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
     this.#stopping = true;
     this.#process?.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  /** A line for its standard input; lost when it is not running. */
+  tell(line: string): void {
+    this.#process?.stdin?.write(`${line}\n`);
   }
 
   #ports(): readonly string[] {
-    if (this.#ready !== undefined) {
+    if (this.#ready !== undefined && this.#options.samePorts) {
       return ["--port", portOf(this.#ready.grpc), "--http-port", portOf(this.#ready.http)];
     }
     return ["--port", String(this.#options.port)];
   }
-}
-
-/** Nothing in the compiled executable; the main file when run from source. */
-function programArguments(): readonly string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [] : [Bun.main];
 }
 
 function portOf(address: string): string {

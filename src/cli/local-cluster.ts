@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { messageOf, QdfsError } from "../base/errors.ts";
 import type { Client } from "../client/connect.ts";
+import { parseQuorumSpec } from "../cluster/quorum-spec.ts";
 import { CLUSTER_START_MS } from "../limits.ts";
 import { NodeState } from "../wire/messages.ts";
 import { ChildServer } from "./child-server.ts";
@@ -9,6 +10,8 @@ import type { Ready } from "./serving.ts";
 
 /** The first DataNode's port is this much above the SuperNode's. */
 const NODE_PORT_OFFSET = 101;
+/** Of the default quorum. */
+const REPLICAS_DEFAULT = 3;
 const POLL_MS = 50;
 const RESTART_PAUSE_MS = 500;
 
@@ -24,6 +27,21 @@ export interface LocalClusterOptions {
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
+}
+
+/**
+ * The quorum of a cluster of so many DataNodes: with fewer than the default needs it is made for what there is.
+ * @throws QdfsError BAD_USAGE, BAD_QUORUM
+ */
+export function quorumFor(spec: string | undefined, nodes: number): string | undefined {
+  if (spec === undefined) return nodes < REPLICAS_DEFAULT ? `majority,n=${nodes}` : undefined;
+  const { n } = parseQuorumSpec(spec);
+  if (n > nodes)
+    throw new QdfsError(
+      "BAD_USAGE",
+      `--quorum ${spec} keeps ${n} copies of each file, on as many DataNodes; --nodes is ${nodes}`,
+    );
+  return spec;
 }
 
 export class LocalCluster {
@@ -67,7 +85,7 @@ export class LocalCluster {
 
   kill(): void {
     this.#stopping = true;
-    for (const child of [...this.#nodes, this.#supernode]) child.kill();
+    for (const child of [...this.#nodes, this.#supernode]) void child.kill();
   }
 
   #child(role: "supernode" | "datanode", name: string, port: number, directory: string, args: readonly string[]): ChildServer {
@@ -77,7 +95,8 @@ export class LocalCluster {
       name,
       port,
       args: ["--data", join(dataDir, directory), ...args, ...flags],
-      temporary,
+      samePorts: true,
+      parent: temporary ? "temporary" : "kept",
       say,
       onDeath: (child, how) => this.#died(child, how),
     });

@@ -18,10 +18,11 @@ export interface Ready {
 }
 
 /**
- * Set by `qdfs up` for its children: standard input is a pipe that `up` holds, and its end is the end of `up`. The value
- * `temporary` says that the data go too.
+ * Set by `qdfs up` and `qdfs chaos` for their children: standard input is a pipe that the parent holds, and its end is the end
+ * of the parent. `temporary`: the data go too. `chaos`: the parent may shift the wall clock through the pipe (server-runtime.ts).
  */
 export const PARENT_ENV = "QDFS_CHILD_OF_UP";
+export type ParentWord = "kept" | "temporary" | "chaos";
 /** How long a child that lost its parent may drain. */
 const ORPHAN_DRAIN_MS = 800;
 
@@ -57,7 +58,7 @@ function stopRequest(): Promise<StopRequest> {
       resolve({ orphan: false, why: signal });
     });
     if (process.env[PARENT_ENV] === undefined) return;
-    const end = () => resolve({ orphan: true, why: "`qdfs up` is gone" });
+    const end = () => resolve({ orphan: true, why: "the parent is gone" });
     process.stdin.on("end", end).on("close", end).on("error", end).resume();
   });
 }

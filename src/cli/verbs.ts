@@ -116,6 +116,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/bench.ts")).BenchCommand,
   },
   {
+    name: "chaos",
+    category: "Measuring",
+    summary: "break a cluster of its own in every way, and judge every answer",
+    load: async () => (await import("./commands/chaos.ts")).ChaosCommand,
+  },
+  {
     name: "sim",
     category: "Measuring",
     summary: "simulate clusters under faults, and check what is promised",

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { checkedMap } from "../cluster/check-map.ts";
 import { isNewerMap } from "../cluster/map.ts";
 import type { Random } from "../ports.ts";
 import { mapCodec } from "../wire/codec.ts";
@@ -76,7 +77,7 @@ async function load(file: string): Promise<Kept | undefined> {
     const { format, addresses, map } = parsed as Record<string, unknown>;
     if (format !== FORMAT || !Array.isArray(addresses) || typeof map !== "string") return undefined;
     const texts = addresses.filter((address) => typeof address === "string");
-    return { addresses: texts, map: mapCodec.decode(Buffer.from(map, "base64")) };
+    return { addresses: texts, map: checkedMap(mapCodec.decode(Buffer.from(map, "base64"))) };
   } catch {
     return undefined;
   }

@@ -15,7 +15,7 @@ export class Peers {
   }
 
   session(node: NodeNumber): Session {
-    return this.#dialer.session(nodeOf(this.#holder.map, node).grpc);
+    return this.#dialer.session(nodeOf(this.#holder.map, node).grpc, node);
   }
 
   /** One request to one node; rejects as Session.call does. */

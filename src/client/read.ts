@@ -7,8 +7,7 @@ import { READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } f
 import type { Runtime } from "../ports.ts";
 import { ABSENT, isAbsent } from "../register/ballot.ts";
 import { keptVersion } from "../register/head.ts";
-import { readRegister } from "../register/reader.ts";
-import { headCodec } from "../wire/codec.ts";
+import { decodeHeld, readRegister } from "../register/reader.ts";
 import {
   type AnswerBody,
   type Ballot,
@@ -109,7 +108,10 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
   const body = { read: { path: request.path, want, version: request.version } };
   let absentAt: NodeNumber | undefined;
   try {
-    const { node, answer } = await askInTurn({
+    const {
+      node,
+      answer: { held, head },
+    } = await askInTurn({
       order: router.readOrder(replicasOf(configuration)),
       hedgeMs: READ_HEDGE_MS,
       budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
@@ -117,14 +119,14 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
       ask: async (replica, timeoutMs) => {
         const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
         if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
-        if (!isAbsent(held.ballot)) return held;
+        if (!isAbsent(held.ballot)) return { held, head: decodeHeld(held.head) };
         absentAt ??= replica;
         throw new QdfsError("NOT_FOUND", "it holds nothing of it");
       },
       what: `eventual read of ${request.path}`,
     });
-    const content = answer.contentHeld ? answer.content : undefined;
-    return { ballot: answer.ballot, head: headCodec.decode(answer.head), content, node, configuration, settled: false };
+    const content = held.contentHeld ? held.content : undefined;
+    return { ballot: held.ballot, head, content, node, configuration, settled: false };
   } catch (error) {
     if (absentAt === undefined || codeOf(error) === undefined) throw error;
     return { ballot: ABSENT, head: undefined, content: undefined, node: absentAt, configuration, settled: false };

@@ -7,6 +7,7 @@
 import { CHECKSUM_BYTES, checksumOf, formatChecksum } from "../base/checksum.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isFilePath } from "../base/path.ts";
 import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import type { NodeStore, Runtime } from "../ports.ts";
@@ -148,9 +149,15 @@ export class CatchUp {
   }
 
   #missed({ path, ballot }: Change): boolean {
+    if (!isFilePath(path)) return false; // damaged there: no file has it
     const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
-    return compareBallots(ballot, this.#replica.accepted(path).ballot) > 0;
+    try {
+      return compareBallots(ballot, this.#replica.accepted(path).ballot) > 0;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return true; // what is here cannot be read: taking it over says so
+    }
   }
 
   async #take(peer: NodeNumber, path: Path): Promise<void> {

@@ -3,9 +3,11 @@
  * never needs trimming and never falls behind itself. Only what is committed is shown. A question that finds nothing new
  * waits for the next commit.
  */
+import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { BATCH_BYTES_MAX, CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
 import type { NodeStore, Runtime, StoredRegister } from "../ports.ts";
+import { failureAnswer } from "../wire/failure.ts";
 import type { AnswerBody, Change, Changes } from "../wire/messages.ts";
 import type { Replica, Reply } from "./replica.ts";
 
@@ -34,16 +36,25 @@ export class ChangeLog {
 
   answer(changes: Changes, reply: Reply): void {
     if (this.#store.sequence > changes.after || changes.waitMs <= 0) {
-      this.#replica.betweenCommits(() => reply(this.#read(changes)));
+      this.#replica.betweenCommits(() => reply(this.#readOrFail(changes)));
       return;
     }
     const wake = (): void => {
       cancelTimer();
       unwatch();
-      this.#replica.betweenCommits(() => reply(this.#read(changes)));
+      this.#replica.betweenCommits(() => reply(this.#readOrFail(changes)));
     };
     const cancelTimer = this.#runtime.timers.after(Math.min(changes.waitMs, CHANGES_WAIT_MS), wake);
     const unwatch = this.#replica.watch(wake);
+  }
+
+  #readOrFail(changes: Changes): AnswerBody {
+    try {
+      return this.#read(changes);
+    } catch (error) {
+      if (!(error instanceof QdfsError)) throw error;
+      return failureAnswer(error);
+    }
   }
 
   #read({ after, limit, heads }: Changes): AnswerBody {

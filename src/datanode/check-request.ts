@@ -1,11 +1,12 @@
 /** What a DataNode takes from a client: everything that would not hold is refused before anything is done. */
-import { CHECKSUM_BYTES, checksumOf } from "../base/checksum.ts";
+import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
 import { CEILING_STEP, CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
-import { headCodec } from "../wire/codec.ts";
-import type { Accept, Mutate, Policy, Put } from "../wire/messages.ts";
+import { chunkListFlaw } from "../wire/chunk-list.ts";
+import { operationsNamed } from "../wire/head-summary.ts";
+import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
 
 function bad(message: string): QdfsError {
   return new QdfsError("BAD_REQUEST", message);
@@ -14,10 +15,14 @@ function bad(message: string): QdfsError {
 /** A proposal from outside: what would be stored must be what can be read again. @throws QdfsError BAD_PATH, BAD_REQUEST */
 export function checkAccept({ path, ballot, head, random }: Accept): void {
   checkPath(path);
-  if (!ballot || ballot.counter < 1) throw bad("a proposal has a ballot");
-  const { current } = headCodec.decode(head);
-  if (current === null || current.operation?.random !== random)
-    throw bad("a proposal has a head and the operation that made its version");
+  if (ballot.counter < 1) throw bad("a proposal has a ballot");
+  const [maker] = operationsNamed(head, 1); // the rest of it costs whoever reads it a damaged copy at worst
+  if (maker !== random) throw bad("a proposal has a head and the operation that made its version");
+}
+
+/** As many chunks as a version has at most: each is a look-up. @throws QdfsError BAD_REQUEST */
+export function checkConfirm({ indexes }: Confirm): void {
+  if (indexes.length > CHUNKS_MAX) throw bad(`${indexes.length} chunks to confirm, a version has at most ${CHUNKS_MAX}`);
 }
 
 function checkPath(path: Path): void {
@@ -30,7 +35,7 @@ function checkPath(path: Path): void {
  */
 export function checkMutate(mutate: Mutate, policy: Policy, counter: number): void {
   checkPath(mutate.path);
-  if (!mutate.operation || !/^[0-9a-f]{16}$/.test(mutate.operation.random)) throw bad("an operation id has 16 hex digits");
+  if (!/^[0-9a-f]{16}$/.test(mutate.operation.random)) throw bad("an operation id has 16 hex digits");
   const { stamp } = mutate.operation;
   if (stamp < 1 || stamp > counter + CEILING_STEP)
     throw bad(`an operation's stamp is a counter heard from the cluster, not ${stamp}`);
@@ -40,16 +45,12 @@ export function checkMutate(mutate: Mutate, policy: Policy, counter: number): vo
 }
 
 function checkPut({ version, content }: Put, policy: Policy): void {
-  if (!version) throw bad("a put carries a version");
   let metadataBytes = version.contentType.length + version.by.length;
   for (const [key, value] of Object.entries(version.metadata)) metadataBytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   if (metadataBytes > METADATA_BYTES_MAX) throw bad(`user metadata has ${metadataBytes} bytes, at most ${METADATA_BYTES_MAX}`);
   if (version.chunks) {
-    const { upload, chunkSizeBytes, checksums } = version.chunks;
-    const chunkCount = checksums.length / CHECKSUM_BYTES;
-    if (!/^[0-9a-f]{16}$/.test(upload)) throw bad("an upload has 16 hex digits");
-    if (!Number.isInteger(chunkCount) || chunkCount < 1 || chunkCount > CHUNKS_MAX) throw bad("a bad number of chunks");
-    if (chunkCount !== Math.ceil(version.sizeBytes / chunkSizeBytes)) throw bad("the chunks do not add up to the size");
+    const flaw = chunkListFlaw(version.chunks, version.sizeBytes);
+    if (flaw !== undefined) throw bad(flaw);
     if (!/^xxh3:[0-9a-f]{16}$/.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
     return;
   }

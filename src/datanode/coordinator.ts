@@ -3,7 +3,7 @@
  * (file-queue.ts). Each runs phase 1, settles what is not known to be chosen, lets its change function decide, and runs
  * phase 2, again and again under new ballots until its outcome is known or its time is over (attempt.ts).
  */
-import { codeOf, QdfsError } from "../base/errors.ts";
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { replicasOf } from "../cluster/map.ts";
 import { HEAD_BYTES_MAX, QUORUM_PATIENCE_MS } from "../limits.ts";
@@ -20,6 +20,7 @@ import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
 import { FileQueues } from "./file-queue.ts";
+import { HeadCache } from "./head-cache.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
@@ -46,6 +47,7 @@ export class Coordinator {
   readonly #chunks: ChunkConfirmer;
   readonly #contents: ContentSource;
   readonly #queues = new FileQueues();
+  readonly #heads = new HeadCache();
   /** Readers of one file share the settle that has not begun yet (P11). */
   readonly #settles = new Map<Path, Promise<Settled>>();
 
@@ -123,7 +125,7 @@ export class Coordinator {
         await this.#settleAt(attempt, at, prepared);
         return undefined; // the new head goes on top of it, at the next ballot (P6)
       }
-      const decision = this.#decide(prepared, mutate);
+      const decision = this.#decide(this.#headFound(attempt.path, prepared.accepted, prepared), mutate);
       switch (decision.kind) {
         case "recorded":
           return await this.#confirm(mutate, attempt, at, prepared, decision, answer);
@@ -141,23 +143,44 @@ export class Coordinator {
     });
   }
 
-  #decide({ accepted, head, forgotten }: Pick<Promises, "accepted" | "head" | "forgotten">, mutate: Mutate): Decision {
-    const base = isAbsent(accepted) ? absentHead(forgotten) : headCodec.decode(head);
+  #decide(base: Head, mutate: Mutate): Decision {
     return decide(base, mutate, this.#maps.map.policy.keepVersions);
   }
 
   /** Proposes at once what makes sense on top of our own accepted value, if that is known chosen (P24, folded.ts). */
   async #fold(mutate: Mutate, attempt: Attempt, at: Try, answer: Answer): Promise<true | undefined> {
-    const { self } = this.#maps;
-    const { path } = attempt;
-    const prepare = { path, ballot: at.ballot };
-    const { promised, refused } = await this.#peers.call(self, at.configuration.number, { prepare }, QUORUM_PATIENCE_MS);
-    if (refused) this.#counter.observe(refused.floor.counter);
-    if (!promised?.chosen) return undefined;
-    const decision = this.#decide({ accepted: promised.ballot, head: promised.head, forgotten: promised.forgotten }, mutate);
+    const own = await this.#ownChosen(attempt.path, at);
+    if (own === undefined) return undefined;
+    const decision = this.#decide(own.head, mutate);
     // What the window holds and what is refused is answered from R promises (P8).
     if (decision.kind !== "changed" || decision.version.chunks) return undefined;
-    return await this.#carryOut(mutate, attempt, at, decision, answer, { self, base: promised.ballot });
+    return await this.#carryOut(mutate, attempt, at, decision, answer, { self: this.#maps.self, base: own.ballot });
+  }
+
+  /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */
+  async #ownChosen(path: Path, { configuration, ballot }: Try): Promise<{ ballot: Ballot; head: Head } | undefined> {
+    try {
+      const prepare = { path, ballot };
+      const { self } = this.#maps;
+      const { promised, refused } = await this.#peers.call(self, configuration.number, { prepare }, QUORUM_PATIENCE_MS);
+      if (refused) this.#counter.observe(refused.floor.counter);
+      return promised?.chosen ? { ballot: promised.ballot, head: this.#headFound(path, promised.ballot, promised) } : undefined;
+    } catch (error) {
+      if (!(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE") throw error;
+      return undefined; // our copy's trouble: others may hold it intact
+    }
+  }
+
+  /** The head that phase 1 showed. @throws QdfsError CORRUPT: the replicas that were asked hold none that can be read */
+  #headFound(path: Path, accepted: Ballot, { head, forgotten }: Pick<Promises, "head" | "forgotten">): Head {
+    if (isAbsent(accepted)) return absentHead(forgotten);
+    const known = this.#heads.get(path, accepted);
+    if (known !== undefined) return known;
+    try {
+      return headCodec.decode(head);
+    } catch (error) {
+      throw new QdfsError("CORRUPT", `the head of ${path} is damaged where it was looked for: ${messageOf(error)}`);
+    }
   }
 
   /**
@@ -206,7 +229,10 @@ export class Coordinator {
       if (enough) answer({ outcome, version, acks });
     };
     const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
-    if (proposed.kind === "chosen") return true;
+    if (proposed.kind === "chosen") {
+      this.#heads.set(attempt.path, at.ballot, decision.head);
+      return true;
+    }
     const tookNothing = proposed.kind === "failed" || (proposed.kind === "refused" && !proposed.mayHaveTaken);
     if (tookNothing) attempt.proposed = before;
     return await this.#lookAgain(attempt, proposed);
@@ -226,7 +252,7 @@ export class Coordinator {
 
   /** Proposes the value that was found again, bytes included, at the prepared ballot (P6). True when it is chosen now. */
   async #settleAt(attempt: Attempt, at: Try, prepared: Promises, onAccept: OnAccept = () => undefined): Promise<boolean> {
-    const head = headCodec.decode(prepared.head);
+    const head = this.#headFound(attempt.path, prepared.accepted, prepared);
     const content = isInline(head.current)
       ? await this.#contents.inlineBytes(attempt.path, at.configuration, head.current)
       : null;

@@ -32,7 +32,7 @@ import type { Chosen, ClusterMap, Hello, MapReply, Request } from "../wire/messa
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkAccept, checkMutate } from "./check-request.ts";
+import { checkAccept, checkConfirm, checkMutate } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { Coordinator } from "./coordinator.ts";
 import { LoadMeter } from "./load-meter.ts";
@@ -200,7 +200,7 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   chosen(hint: Chosen): void {
-    if (hint.ballot) this.#replica.chosen(hint); // strangers may leave it out
+    this.#replica.chosen(hint);
   }
 
   #dispatch(request: Request, answer: Reply): void {
@@ -218,13 +218,14 @@ export class DataNode implements SessionHandler, ClusterApi {
       const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
       this.#answerLater(this.#coordinator.settle(settle.path, budgetMs), (settled) => answer({ settled }), answer);
     } else {
-      const { prepare, accept, read, fetch } = request;
+      const { prepare, accept, read, fetch, confirm } = request;
       const about = prepare ?? accept ?? read ?? fetch;
       if (about) {
         this.#check(about.path, configuration);
         if (accept) checkAccept(accept);
         if (read) this.#load.count();
       }
+      if (confirm) checkConfirm(confirm);
       this.#local(request, answer);
     }
   }
@@ -234,7 +235,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     const { confirm, accept, prepare } = body;
     const proposal = prepare ?? accept;
     // P5, for our own coordinator too: only ballots of the adopted configuration.
-    if (proposal) this.#check(proposal.path, proposal.ballot?.configuration ?? 0);
+    if (proposal) this.#check(proposal.path, proposal.ballot.configuration);
     if (accept?.inline && this.#alarms.diskFull) {
       // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
       throw new QdfsError("STORAGE_FULL", "no room on this DataNode");

@@ -58,6 +58,13 @@ export class MapKeeper {
 
   /** As configurationOf, and `number` must be the adopted one. */
   check(path: Path, number: number): Configuration {
+    if (this.#map.partitions.length === 0 && number > 0) {
+      throw new QdfsError(
+        "CONFIGURATION_STALE",
+        `the cluster has assigned its partitions, of which ${nodeName(this.self)} is yet to hear`,
+        this.#versionDetails(),
+      );
+    }
     const configuration = this.configurationOf(path);
     if (configuration.number !== number) {
       const relation = number < configuration.number ? "older" : "newer";

@@ -29,7 +29,7 @@ export class Peers {
   }
 
   session(node: NodeNumber): Session {
-    return this.#dialer.session(nodeOf(this.#maps.map, node).grpc);
+    return this.#dialer.session(nodeOf(this.#maps.map, node).grpc, node);
   }
 
   /** Rejects as Session.call does. */

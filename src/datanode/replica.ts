@@ -15,9 +15,10 @@ import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime, Tr
 import { Acceptor } from "../register/acceptor.ts";
 import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
-import { keptOperations, keptVersion } from "../register/head.ts";
+import { keptVersion } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
 import { errorOf, failureAnswer } from "../wire/failure.ts";
+import { operationsNamed, versionsNamed } from "../wire/head-summary.ts";
 import {
   type Accept,
   type AnswerBody,
@@ -79,7 +80,7 @@ export class Replica {
   readonly #betweenCommits: (() => void)[] = [];
   /** Hints that came before their accept was committed; they are looked at again after each commit. */
   #early: Chosen[] = [];
-  /** Files of which an earlier value was replaced: once the new one is known chosen, dropped versions can go (P23). */
+  /** Files of which an earlier value was replaced by one that names no more versions: once the new one is known chosen, dropped versions can go (P23). */
   readonly #superseded = new Set<Path>();
   /** Those of them that are known chosen: their trims go along with the next commit. */
   readonly #trimmable = new Set<Path>();
@@ -115,8 +116,19 @@ export class Replica {
 
   /** A hint that `ballot` is chosen for the file. */
   chosen(hint: Chosen): void {
-    if (this.#store.choose(hint.path, hint.ballot)) this.#trimLater(hint.path);
-    else if (this.#scheduled && this.#early.length < COMMIT_REQUESTS_MAX) this.#early.push(hint);
+    if (!this.#choose(hint) && this.#scheduled && this.#early.length < COMMIT_REQUESTS_MAX) this.#early.push(hint);
+  }
+
+  /** True when the hint was about what is accepted. One about a damaged row is dropped: it is worth nothing but time. */
+  #choose({ path, ballot }: Chosen): boolean {
+    try {
+      if (!this.#store.choose(path, ballot)) return false;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return false;
+    }
+    this.#trimLater(path);
+    return true;
   }
 
   #trimLater(path: Path): void {
@@ -257,7 +269,7 @@ export class Replica {
     }
     const early = this.#early;
     this.#early = [];
-    for (const hint of early) if (this.#store.choose(hint.path, hint.ballot)) this.#trimLater(hint.path);
+    for (const hint of early) this.#choose(hint);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
     if (turn.accepts.length > 0) for (const run of this.#watchers) run();
   }
@@ -301,10 +313,22 @@ export class Replica {
     const trims: Trim[] = [];
     for (const path of this.#trimmable) {
       const stored = this.#store.register(path);
-      if (stored?.chosen) trims.push({ path, ballot: stored.ballot, keep: keptOperations(headCodec.decode(stored.head)) });
+      const keep = stored?.chosen ? this.#kept(path, stored.head) : undefined;
+      if (stored !== undefined && keep !== undefined) trims.push({ path, ballot: stored.ballot, keep });
     }
     this.#trimmable.clear();
     return trims;
+  }
+
+  /** The operations whose bytes stay. Undefined: a damaged head does not say, so all of them do. */
+  #kept(path: Path, head: Uint8Array): string[] | undefined {
+    try {
+      return operationsNamed(head);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#runtime.log.warn("a stored head cannot be read", { path, why: messageOf(error) });
+      return undefined;
+    }
   }
 
   /** Committed plus what this turn has staged. */
@@ -385,7 +409,17 @@ export class Replica {
       head: write.head,
       chosen: write.chosen,
     });
-    if (!isAbsent(before.ballot)) this.#noteSuperseded(write.path);
+    if (!isAbsent(before.ballot) && this.#mayDrop(before.head, write.head)) this.#noteSuperseded(write.path);
+  }
+
+  /** False when the new head names all versions that the one before it named, and one more. */
+  #mayDrop(before: Uint8Array, after: Uint8Array): boolean {
+    try {
+      return versionsNamed(after) <= versionsNamed(before);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return true; // a damaged head: the trim sees to it
+    }
   }
 
   /** Bounded: what is forgotten here is trimmed at the file's next change. */

@@ -22,6 +22,9 @@ export interface DataNodeOptions {
   /** 0 picks a free one, here and below. */
   readonly port: number;
   readonly httpPort: number;
+  /** HOST:PORT where the others reach this node; undefined: where it listens. */
+  readonly advertise?: string | undefined;
+  readonly advertiseHttp?: string | undefined;
   readonly dataDir: string;
   /** HOST:PORT of the SuperNodes. */
   readonly supernodes: readonly string[];
@@ -34,6 +37,7 @@ export interface DataNodeOptions {
 
 export interface ServedDataNode {
   readonly id: string;
+  /** Where it listens, here and below. */
   readonly grpc: string;
   readonly http: string;
   readonly dataDir: string;
@@ -75,7 +79,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes);
     const { clusterId, node: number, diskId } = dataDir.identity;
     const { zone, weight, capacityBytes } = options;
-    const addresses = { grpc: grpcAddress, http: http.address };
+    const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
     const admission = await admit(runtime, supernodes, {
       request: { clusterId, number, diskId, ...addresses, zone, weight, capacityBytes, version: VERSION },
       known: store.map(),

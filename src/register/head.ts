@@ -67,11 +67,6 @@ export function keptVersion(head: Head, number: number): Version | undefined {
   return head.history.find((version) => version.version === number);
 }
 
-/** The operations whose bytes the head still names: what a replica keeps when the head is known chosen (P23). */
-export function keptOperations(head: Head): string[] {
-  return [head.current, ...head.history].map((version) => version.operation.random);
-}
-
 /** Decides a mutation against the known-chosen head `base`. The id is looked up before any precondition (P12). */
 export function decide(base: Head, mutate: Mutate, keepVersions: number): Decision {
   const recorded = base.window.find((outcome) => sameOperation(outcome.operation, mutate.operation));

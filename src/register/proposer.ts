@@ -6,6 +6,7 @@ import { isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { LAST_ANSWERS_MS, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Timers } from "../ports.ts";
+import { headCodec } from "../wire/codec.ts";
 import type { Accept, AnswerBody, Ballot, Configuration, Promised, RequestBody } from "../wire/messages.ts";
 import { ABSENT, compareBallots, highestBallot, isAbsent, sameBallot } from "./ballot.ts";
 import { reaches, readNeed, Tally, writeNeed } from "./quorum.ts";
@@ -139,11 +140,25 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
   for (const [node, promised] of promises) {
     if (!sameBallot(promised.ballot, accepted)) continue;
     holders.add(node);
-    head = promised.head;
+    head = holders.size === 1 ? promised.head : intactOf(head, promised.head);
     knownChosen ||= promised.chosen;
   }
   knownChosen ||= reaches(configuration, writeNeed, holders);
   return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
+}
+
+/** One ballot, one value (I3): where two replicas' bytes differ one is damaged, and the other is taken if that can be told. */
+function intactOf(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return Buffer.compare(a, b) === 0 || isHead(a) ? a : b;
+}
+
+function isHead(bytes: Uint8Array): boolean {
+  try {
+    headCodec.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** How many replicas hold the value, whether it is chosen, and how many have not answered yet. */

@@ -54,11 +54,17 @@ export function readRegister(request: RegisterReadRequest): Promise<RegisterRead
   return new Promise((resolve, reject) => new Reading(request, resolve, reject).begin());
 }
 
+interface Answered {
+  readonly held: Held;
+  /** Undefined: only the ballot was asked for, or there is none. */
+  readonly head: Head | undefined;
+}
+
 class Reading {
   readonly #request: RegisterReadRequest;
   readonly #resolve: (read: RegisterRead) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #answers = new Map<NodeNumber, Held>();
+  readonly #answers = new Map<NodeNumber, Answered>();
   readonly #asked: NodeNumber[] = [];
   readonly #answered: Tally;
   readonly #startedMs: number;
@@ -99,7 +105,7 @@ class Reading {
     const { path, version } = this.#request;
     this.#asked.push(node);
     this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS)).then(
-      (answer) => this.#answer(node, answer),
+      (answer) => this.#answer(node, want, answer),
       (error) => this.#failed(node, error),
     );
   }
@@ -147,13 +153,14 @@ class Reading {
     this.#decide();
   }
 
-  #answer(node: NodeNumber, answer: AnswerBody): void {
+  #answer(node: NodeNumber, want: Want, answer: AnswerBody): void {
     if (this.#done) return;
-    if (!answer.held) {
-      this.#failed(node, new QdfsError("BAD_REQUEST", "answered a read with something else"));
+    try {
+      this.#answers.set(node, answered(want, answer));
+    } catch (error) {
+      this.#failed(node, error);
       return;
     }
-    this.#answers.set(node, answer.held);
     this.#answered.yes(node);
     this.#decide();
   }
@@ -161,10 +168,10 @@ class Reading {
   #decide(): void {
     if (this.#answered.vote() !== "won") return;
     let highest: Ballot = ABSENT;
-    for (const held of this.#answers.values()) if (compareBallots(held.ballot, highest) > 0) highest = held.ballot;
+    for (const { held } of this.#answers.values()) if (compareBallots(held.ballot, highest) > 0) highest = held.ballot;
     const holders = new Set<NodeNumber>();
     let known = isAbsent(highest);
-    for (const [node, held] of this.#answers) {
+    for (const [node, { held }] of this.#answers) {
       if (!sameBallot(held.ballot, highest)) continue;
       holders.add(node);
       known ||= held.chosen;
@@ -195,26 +202,25 @@ class Reading {
       this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false });
       return;
     }
-    let best: { node: NodeNumber; held: Held } | undefined;
+    let best: { node: NodeNumber; held: Held; head: Head } | undefined;
     for (const node of holders) {
-      const held = this.#answers.get(node);
-      if (held === undefined || held.head.length === 0) continue;
-      if (best === undefined || (held.contentHeld && !best.held.contentHeld)) best = { node, held };
+      const { held, head } = this.#answers.get(node) ?? {};
+      if (held === undefined || head === undefined) continue;
+      if (best === undefined || (held.contentHeld && !best.held.contentHeld)) best = { node, held, head };
     }
-    if (best === undefined) this.#fetchHead(holders);
-    else this.#deliverFrom(best.node, best.held);
-  }
-
-  #deliverFrom(node: NodeNumber, held: Held): void {
+    if (best === undefined) {
+      this.#fetchHead(holders);
+      return;
+    }
     this.#finish();
+    const { node, held, head } = best;
     const content = held.contentHeld ? held.content : undefined;
-    const head = headCodec.decode(held.head);
-    this.#resolve({ ballot: held.ballot, head, content, node, asked: this.#asked, settled: false });
+    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false });
   }
 
   /**
    * The replica asked for the head was behind: ask a holder of m. What it answers may be newer than m by now; then that
-   * is judged anew. When no holder can answer any more, settling decides.
+   * is judged anew. When it cannot answer any more, or its head is damaged, settling decides.
    */
   #fetchHead(holders: ReadonlySet<NodeNumber>): void {
     const [node] = holders;
@@ -222,32 +228,54 @@ class Reading {
     this.#fetching = true;
     const want = this.#request.want === "content" ? Want.CONTENT : Want.HEAD;
     const body = { read: { path: this.#request.path, want, version: this.#request.version } };
-    this.#request.call(node, body, Math.min(this.#leftMs(), 4 * READ_HEDGE_MS)).then(
-      (answer) => {
-        this.#fetching = false;
-        this.#answer(node, answer);
-      },
-      () => {
-        this.#fetching = false;
-        if (this.#done) return;
-        this.#finish();
-        this.#settle();
-      },
-    );
+    const fetched = this.#request.call(node, body, Math.min(this.#leftMs(), 4 * READ_HEDGE_MS));
+    fetched
+      .then((answer) => answered(want, answer))
+      .then(
+        (answer) => {
+          this.#fetching = false;
+          if (this.#done) return;
+          this.#answers.set(node, answer);
+          this.#decide();
+        },
+        () => {
+          this.#fetching = false;
+          if (this.#done) return;
+          this.#finish();
+          this.#settle();
+        },
+      );
   }
 
   #settle(): void {
-    this.#request.settle(this.#leftMs()).then(
-      ({ ballot, head }) =>
+    this.#request
+      .settle(this.#leftMs())
+      .then(({ ballot, head }) =>
         this.#resolve({
           ballot,
-          head: head.length === 0 ? undefined : headCodec.decode(head),
+          head: isAbsent(ballot) ? undefined : decodeHeld(head),
           content: undefined,
           node: ballot.node,
           asked: this.#asked,
           settled: true,
         }),
-      this.#reject,
-    );
+      )
+      .catch(this.#reject);
+  }
+}
+
+/** What a replica answered to a read, its head decoded. @throws QdfsError: it is of no use, as if there were none */
+function answered(want: Want, { held }: AnswerBody): Answered {
+  if (!held) throw new QdfsError("BAD_REQUEST", "answered a read with something else");
+  if (want === Want.BALLOT || isAbsent(held.ballot)) return { held, head: undefined };
+  return { held, head: decodeHeld(held.head) };
+}
+
+/** The head that a replica holds. @throws QdfsError CORRUPT */
+export function decodeHeld(head: Uint8Array): Head {
+  try {
+    return headCodec.decode(head);
+  } catch (error) {
+    throw new QdfsError("CORRUPT", `holds a damaged head: ${messageOf(error)}`);
   }
 }

@@ -21,13 +21,27 @@ const timers: Timers = {
   soon: (run) => void setImmediate(run),
 };
 
+/** Asking the system costs the same for 2 KiB as for a few bytes, and every operation asks. */
+const POOL_BYTES = 2048;
+/** 48 bits: every value is exact in a double. */
+const UNIT_DIGITS = 12;
+
+let pool = "";
+let used = 0;
+
+function hex(digits: number): string {
+  if (used + digits > pool.length) {
+    pool = randomBytes(Math.max(POOL_BYTES, Math.ceil(digits / 2))).toString("hex");
+    used = 0;
+  }
+  const drawn = pool.slice(used, used + digits);
+  used += digits;
+  return drawn;
+}
+
 const random: Random = {
-  // 48 bits: every value is exact in a double
-  unit: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
-  hex: (digits) =>
-    randomBytes(Math.ceil(digits / 2))
-      .toString("hex")
-      .slice(0, digits),
+  unit: () => Number.parseInt(hex(UNIT_DIGITS), 16) / 16 ** UNIT_DIGITS,
+  hex,
 };
 
 /** `level`: what is logged to stderr. */

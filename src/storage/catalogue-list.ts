@@ -6,7 +6,7 @@ import { comparePaths } from "../base/path.ts";
 import type { CataloguePage, CatalogueQuery } from "../ports.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 import type { DirectoryPath } from "./catalogue-count.ts";
-import type { catalogueStatements, FileRow } from "./catalogue-schema.ts";
+import { type catalogueStatements, checkedFileRow, type FileRow } from "./catalogue-schema.ts";
 
 type Statements = ReturnType<typeof catalogueStatements>;
 
@@ -102,7 +102,7 @@ function later(a: string, b: string): string {
 }
 
 function fileEntry(row: FileRow): ListEntry {
-  const [, path, , , , , , version, size, , modified, written, author, checksum] = row;
+  const [, path, , , , , , version, size, , modified, written, author, checksum] = checkedFileRow(row);
   return {
     path,
     directory: false,

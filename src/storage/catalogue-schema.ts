@@ -21,6 +21,7 @@
  * look-ups, and a listing knows its subdirectories without walking them.
  */
 import type { Database } from "./sqlite.ts";
+import { damaged, isCount } from "./stored-values.ts";
 
 export const CATALOGUE_MIGRATIONS = [
   `
@@ -77,6 +78,19 @@ export type FileRow = readonly [
   author: string,
   checksum: string,
 ];
+
+/** A row whose numbers are what they can be. @throws QdfsError DATA_DIR_UNUSABLE */
+export function checkedFileRow(row: FileRow): FileRow {
+  const [, path, , , , , partition, version, size, stored, modified, written] = row;
+  const sane = isCount(partition) && isCount(version) && isCount(size) && isCount(stored) && isTime(modified) && isTime(written);
+  if (!sane) throw damaged("catalogue.db", `the row of ${path}`);
+  return row;
+}
+
+/** Before 1970 is a time too. */
+function isTime(ms: number): boolean {
+  return isCount(Math.abs(ms));
+}
 
 /** The prepared statements. Without INDEXED BY the planner, knowing no statistics, would walk the paths of whole subtrees. */
 export function catalogueStatements(database: Database) {

@@ -8,8 +8,9 @@ import { compareBallots } from "../register/ballot.ts";
 import type { Ballot } from "../wire/messages.ts";
 import { type Count, Counts, type DirectoryPath, directoryOf, sumOf } from "./catalogue-count.ts";
 import { listPage } from "./catalogue-list.ts";
-import { CATALOGUE_MIGRATIONS, catalogueStatements, type FileRow } from "./catalogue-schema.ts";
+import { CATALOGUE_MIGRATIONS, catalogueStatements, checkedFileRow, type FileRow } from "./catalogue-schema.ts";
 import { Database, PAGE_BYTES } from "./sqlite.ts";
+import { storedBallot, storedCount } from "./stored-values.ts";
 
 export class SqliteCatalogueStore implements CatalogueStore {
   readonly #database: Database;
@@ -38,7 +39,7 @@ export class SqliteCatalogueStore implements CatalogueStore {
     try {
       this.#sql = this.#database.reading(() => catalogueStatements(this.#database));
       this.#totals = this.#database.reading(() => this.#readTotals());
-      this.#cursors = this.#database.reading(() => new Map(this.#sql.cursors.rows()));
+      this.#cursors = this.#database.reading(() => this.#readCursors());
     } catch (error) {
       this.#database.close();
       throw error;
@@ -109,8 +110,17 @@ export class SqliteCatalogueStore implements CatalogueStore {
   }
 
   #readTotals(): Map<number, CatalogueTotals> {
-    const rows = this.#sql.totals.rows();
-    return new Map(rows.map(([partition, files, size, stored]) => [partition, { files, sizeBytes: size, storedBytes: stored }]));
+    const totals = new Map<number, CatalogueTotals>();
+    for (const [partition, files, sizeBytes, storedBytes] of this.#sql.totals.rows()) {
+      for (const count of [partition, files, sizeBytes, storedBytes]) storedCount(count, "total", this.#database.path);
+      totals.set(partition, { files, sizeBytes, storedBytes });
+    }
+    return totals;
+  }
+
+  #readCursors(): Map<string, number> {
+    const rows = this.#sql.cursors.rows();
+    return new Map(rows.map(([disk, sequence]) => [disk, storedCount(sequence, "cursor", this.#database.path)]));
   }
 
   #entry(path: Path): CatalogueFile | undefined {
@@ -177,16 +187,17 @@ export class SqliteCatalogueStore implements CatalogueStore {
 
 function isDamage(error: unknown): boolean {
   if (!(error instanceof QdfsError) || error.code !== "DATA_DIR_UNUSABLE") return false;
-  const { sqlite } = error.details;
-  return typeof sqlite === "string" && (sqlite.startsWith("SQLITE_CORRUPT") || sqlite === "SQLITE_NOTADB");
+  const { sqlite, damaged } = error.details;
+  return damaged === true || (typeof sqlite === "string" && (sqlite.startsWith("SQLITE_CORRUPT") || sqlite === "SQLITE_NOTADB"));
 }
 
+/** @throws QdfsError DATA_DIR_UNUSABLE: the row was damaged */
 function fileOf(row: FileRow): CatalogueFile {
   const [deleted, path, , configuration, counter, node, partition, version, size, stored, modified, written, author, checksum] =
-    row;
+    checkedFileRow(row);
   return {
     path,
-    ballot: { configuration, counter, node },
+    ballot: storedBallot(configuration, counter, node, "catalogue.db"),
     partition,
     version,
     tombstone: deleted === 1,

@@ -15,11 +15,11 @@ export class ChosenMarks {
   #unsaved = 0;
 
   /**
-   * `saved`: what `text` gave; "" for none. `last`: the log's last sequence. What came after the save is not known chosen:
-   * `acceptedAfter` tells the sequences of the accepted values among it.
+   * `saved`: what `text` gave; "" for none, and what cannot be its word is none. `last`: the log's last sequence. What came
+   * after the save is not known chosen: `acceptedAfter` tells the sequences of the accepted values among it.
    */
   constructor(saved: string, last: number, acceptedAfter: (sequence: number) => readonly number[]) {
-    const [through = 0, ...open] = saved === "" ? [] : saved.split(" ").map(Number);
+    const [through, open] = parse(saved, last);
     this.#open = new Set(open);
     if (through < last) for (const sequence of acceptedAfter(through)) this.#open.add(sequence);
     this.#through = last;
@@ -57,4 +57,10 @@ export class ChosenMarks {
   saved(): void {
     this.#unsaved = 0;
   }
+}
+
+function parse(saved: string, last: number): [through: number, open: readonly number[]] {
+  if (!/^\d{1,15}( \d{1,15})*$/.test(saved)) return [0, []];
+  const [through = 0, ...open] = saved.split(" ").map(Number);
+  return through <= last ? [through, open] : [0, []];
 }

@@ -18,6 +18,8 @@ export interface Identity {
 }
 
 const FORMAT = 1;
+/** Node numbers go over the wire in 32 bits. */
+const NODE_MAX = 2 ** 32 - 1;
 const FILE = "identity.json";
 export const TEMPORARY_IDENTITY = "identity.json.new";
 
@@ -71,7 +73,7 @@ function parseIdentity(path: string, text: string): Identity {
   }
   if (format !== FORMAT || (role !== "datanode" && role !== "supernode")) throw damaged();
   if (typeof clusterId !== "string" || typeof diskId !== "string" || !/^[0-9a-f]{16}$/.test(diskId)) throw damaged();
-  if (typeof node !== "number" || !Number.isInteger(node) || node < 0) throw damaged();
-  if (role === "datanode" && (clusterId === "") !== (node === 0)) throw damaged();
+  if (typeof node !== "number" || !Number.isInteger(node) || node < 0 || node > NODE_MAX) throw damaged();
+  if (role === "datanode" ? (clusterId === "") !== (node === 0) : node !== 0) throw damaged();
   return { role, clusterId, node, diskId };
 }

@@ -6,6 +6,7 @@
 import type { MapStore, SuperNodeState } from "../ports.ts";
 import { mapCodec } from "../wire/codec.ts";
 import { Database, PAGE_BYTES, type Statement } from "./sqlite.ts";
+import { damaged, storedCount, storedMap } from "./stored-values.ts";
 
 export const MAP_MIGRATIONS = [
   "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), map BLOB NOT NULL, next_node INTEGER NOT NULL) STRICT;",
@@ -25,7 +26,12 @@ export class SqliteMapStore implements MapStore {
 
   load(): SuperNodeState | undefined {
     const row = this.#database.reading(() => this.#select.row());
-    return row && { map: mapCodec.decode(row[0]), nextNodeNumber: row[1] };
+    if (row === undefined) return undefined;
+    const { path } = this.#database;
+    const map = storedMap(row[0], path);
+    const nextNodeNumber = storedCount(row[1], "next node number", path);
+    if (map.nodes.every(({ number }) => number < nextNodeNumber)) return { map, nextNodeNumber };
+    throw damaged(path, `its next node number is ${nextNodeNumber}, and there are higher ones`);
   }
 
   save({ map, nextNodeNumber }: SuperNodeState): void {

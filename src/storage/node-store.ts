@@ -10,6 +10,7 @@ import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema
 import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, PAGE_BYTES } from "./sqlite.ts";
+import { isCount, storedBallot, storedCount, storedMap } from "./stored-values.ts";
 
 interface Flushing {
   /** The committed values of the files that it accepts; undefined: absent. */
@@ -64,13 +65,14 @@ export class SqliteNodeStore implements NodeStore {
     this.#database = database;
     this.#sql = nodeStatements(database);
     this.#claim(diskId);
-    this.#sequence = this.#sql.lastSequence.row()?.[0] ?? 0;
+    this.#sequence = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
     this.#files = this.#sql.files.row()?.[0] ?? 0;
     this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
-    this.#ceiling = Number(this.#sql.meta.row("ceiling")?.[0] ?? 0);
+    this.#ceiling = storedCount(this.#sql.meta.row("ceiling")?.[0] ?? 0, "ceiling", database.path);
     const map = this.#sql.meta.row("map")?.[0];
-    this.#map = map instanceof Uint8Array ? mapCodec.decode(map) : undefined;
-    this.#marks = new ChosenMarks(String(this.#sql.meta.row("chosen")?.[0] ?? ""), this.#sequence, (after) =>
+    this.#map = map === undefined ? undefined : storedMap(map, database.path);
+    const marks = this.#sql.meta.row("chosen")?.[0];
+    this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
       this.#sql.changes.rows(after, this.#sequence, Number.MAX_SAFE_INTEGER).map(([, sequence]) => sequence),
     );
     this.#recent = new RecentPaths(this.#sequence);
@@ -200,7 +202,8 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   cursor(diskId: string): number {
-    return this.#database.reading(() => this.#sql.cursor.row(diskId)?.[0] ?? 0);
+    const sequence = this.#database.reading(() => this.#sql.cursor.row(diskId)?.[0] ?? 0);
+    return isCount(sequence) ? sequence : 0; // damaged: the log is looked through again
   }
 
   chunk(chunk: ChunkId): ChunkRow | undefined {
@@ -305,7 +308,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   #decoded([sequence, configuration, counter, node, random, head]: RegisterRow): CachedRegister {
-    const ballot = { configuration, counter, node };
+    const ballot = storedBallot(configuration, counter, node, this.#database.path);
     return { sequence, ballot, head, chosen: this.#marks.has(sequence), random, content: undefined };
   }
 }

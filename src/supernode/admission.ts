@@ -7,11 +7,24 @@
  */
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
-import { PROBE_MS } from "../limits.ts";
+import { isZone } from "../base/units.ts";
+import { NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
 import type { SessionDialer } from "../ports.ts";
 import type { JoinReply, JoinRequest, Node } from "../wire/messages.ts";
 import { type Membership, requireCluster } from "./membership.ts";
 import { NO_ADDRESS } from "./nodes.ts";
+
+/** One word of a sensible length: what stands in the map is shown on terminals by everyone. */
+const WORD = /^[^\p{Cc}\s]{1,300}$/u;
+
+/** @throws QdfsError BAD_REQUEST */
+function checkJoin({ diskId, grpc, http, zone }: JoinRequest): void {
+  if (![diskId, grpc, http].every((word) => WORD.test(word))) {
+    throw new QdfsError("BAD_REQUEST", "a Join names the disk and the gRPC and HTTP addresses of its DataNode");
+  }
+  if (!isZone(zone))
+    throw new QdfsError("BAD_REQUEST", `a zone has at most ${ZONE_CHARS_MAX} characters, and no control characters`);
+}
 
 export class Admission {
   readonly #membership: Membership;
@@ -34,9 +47,7 @@ export class Admission {
   }
 
   async #join(request: JoinRequest): Promise<JoinReply> {
-    if (request.diskId === "" || request.grpc === "" || request.http === "") {
-      throw new QdfsError("BAD_REQUEST", "a Join names the disk and the gRPC and HTTP addresses of its DataNode");
-    }
+    checkJoin(request);
     requireCluster(this.#membership.map, request.clusterId);
     const member = this.#member(request);
     if (member !== undefined && member.grpc !== request.grpc) await this.#refuseTwin(member, request);
@@ -87,8 +98,8 @@ export class Admission {
   }
 
   #admit(request: JoinRequest, number: NodeNumber | undefined, displaced: NodeNumber | undefined): JoinReply {
-    const { grpc, http, zone, diskId } = request;
-    const described = { grpc, http, zone, diskId, weight: Math.max(1, request.weight) };
+    const { grpc, http, zone, diskId, weight } = request;
+    const described = { grpc, http, zone, diskId, weight: Math.min(Math.max(1, weight), NODE_WEIGHT_MAX) };
     const nodes = this.#membership.map.nodes.map((node) =>
       // Somebody else listens where it was: nobody may take that one for it.
       node.number === displaced ? { ...node, grpc: NO_ADDRESS, http: NO_ADDRESS } : node,

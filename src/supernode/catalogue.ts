@@ -9,6 +9,7 @@
 
 import { codeOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isFilePath } from "../base/path.ts";
 import { configurationOf, partitionOf } from "../cluster/map.ts";
 import { CATALOGUE_COMMIT_MS, CHANGES_MAX, PENDING_CHANGES_MAX, RECENT_LISTED_MAX } from "../limits.ts";
 import type { CatalogueFile, CatalogueStore, CatalogueWrites, Runtime } from "../ports.ts";
@@ -66,6 +67,10 @@ export class Catalogue {
     const before = log.through;
     for (const change of batch.changes) {
       if (change.sequence <= before) continue; // an answer that overlaps
+      if (!isFilePath(change.path)) {
+        this.#runtime.log.warn("a change of no file's path is left out", { node, path: change.path });
+        continue;
+      }
       const ballot = copyOf(change.ballot);
       if (!this.#report(change.path, node, ballot, change.chosen, change.head)) continue;
       log.push(change.sequence, change.path, ballot);

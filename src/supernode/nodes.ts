@@ -36,6 +36,6 @@ export class DialedNodes implements Nodes {
   }
 
   #session(number: NodeNumber): Session {
-    return this.#dialer.session(this.node(number)?.grpc ?? NO_ADDRESS);
+    return this.#dialer.session(this.node(number)?.grpc ?? NO_ADDRESS, number);
   }
 }

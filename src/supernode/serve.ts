@@ -19,6 +19,8 @@ export interface SuperNodeOptions {
   /** 0 picks a free one, here and below. */
   readonly port: number;
   readonly httpPort: number;
+  /** HOST:PORT where the others reach the gRPC port; undefined: where it listens. */
+  readonly advertise?: string | undefined;
   readonly dataDir: string;
   /** Undefined: what the cluster has; majority for a new one. */
   readonly quorum?: QuorumSpec | undefined;
@@ -67,7 +69,7 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     const grpc = new GrpcServer(runtime, { host, port: options.port, control: superNode });
     const address = await grpc.start();
     undo.push(() => grpc.stop());
-    superNode.start(address);
+    superNode.start(options.advertise ?? address);
     dataDir.joinCluster(clusterId, 0);
 
     const close = () => {

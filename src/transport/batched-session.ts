@@ -4,6 +4,7 @@
  * before the server's hello is here: whatever fails earlier is known not to have been sent.
  */
 import { QdfsError } from "../base/errors.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
 import {
   BATCH_BYTES_MAX,
   CONNECT_MS,
@@ -38,6 +39,7 @@ export interface SessionOptions {
 export class BatchedSession implements Session {
   readonly address: string;
   latencyMs = 0;
+  readonly #node: NodeNumber | undefined;
   readonly #options: SessionOptions;
   readonly #onClose: () => void;
   readonly #pending = new PendingCalls();
@@ -57,8 +59,10 @@ export class BatchedSession implements Session {
   #flushing = false;
   #full = false;
 
-  constructor(address: string, options: SessionOptions, onClose: () => void) {
+  /** `node`: who must answer there; undefined: anybody may. */
+  constructor(address: string, node: NodeNumber | undefined, options: SessionOptions, onClose: () => void) {
     this.address = address;
+    this.#node = node;
     this.#options = options;
     this.#onClose = onClose;
     this.#watch = new SessionWatch(options.runtime, this.#pending, {
@@ -178,8 +182,21 @@ export class BatchedSession implements Session {
     const batch = batchCodec.decode(bytes);
     this.#options.counter.observe(batch.counter);
     const nowMs = this.#watch.heard();
-    if (!this.#open) this.#opened(nowMs);
+    if (!this.#open) {
+      this.#checkPeer(batch.hello?.node);
+      this.#opened(nowMs);
+    }
     for (const answer of batch.answers ?? []) this.#answered(answer, nowMs);
+  }
+
+  /**
+   * The answers of one node may never count as those of another: two of them would look like a quorum, and be one copy.
+   * @throws QdfsError NODE_UNREACHABLE
+   */
+  #checkPeer(found: NodeNumber | undefined): void {
+    if (this.#node === undefined || found === this.#node) return;
+    const who = found === undefined ? "somebody else" : nodeName(found);
+    throw this.#error("NODE_UNREACHABLE", `${who} answers there, not ${nodeName(this.#node)}`);
   }
 
   #answered(answer: Answer, nowMs: number): void {

@@ -1,7 +1,9 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
+import { checkedMap } from "../cluster/check-map.ts";
 import type { ClusterApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
 import type {
+  ClusterMap,
   GetMapRequest,
   HeartbeatReply,
   HeartbeatRequest,
@@ -59,17 +61,22 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
   ];
 }
 
-/** The API of a server that is reached by `call` (path, request → answer). */
+function withCheckedMap<A extends { readonly map: ClusterMap | null }>(answer: A): A {
+  if (answer.map !== null) checkedMap(answer.map);
+  return answer;
+}
+
+/** The API of a server that is reached by `call` (path, request → answer). Maps are handed on checked. */
 export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi {
   const caller =
     <Q, A>({ path, request, answer }: Method<Q, A>): ((message: Q) => Promise<A>) =>
     async (message) =>
       answer.decode(await call(path, request.encode(message)));
-  const getMap = caller(GET_MAP);
+  const [getMap, join, heartbeat] = [caller(GET_MAP), caller(JOIN), caller(HEARTBEAT)];
   return {
-    getMap: () => getMap({}),
-    join: caller(JOIN),
-    heartbeat: caller(HEARTBEAT),
+    getMap: async () => withCheckedMap(await getMap({})),
+    join: async (request) => withCheckedMap(await join(request)),
+    heartbeat: async (request) => withCheckedMap(await heartbeat(request)),
     list: caller(LIST),
     usage: caller(USAGE),
     status: caller(STATUS),

@@ -76,9 +76,10 @@ class ControlConnection {
   #exchange(path: string, request: Buffer): Promise<Buffer> {
     this.#client ??= new Client(this.#address, credentials.createInsecure(), CONTROL_CHANNEL_OPTIONS);
     const client = this.#client;
-    const { clock, timers } = this.#runtime;
+    const { timers } = this.#runtime;
     return new Promise((resolve, reject) => {
-      const deadline = clock.wallMs() + CONTROL_CALL_MS;
+      // grpc-js goes by the system's clock itself: the port's would be another one if the two were ever apart.
+      const deadline = Date.now() + CONTROL_CALL_MS;
       const call = client.makeUnaryRequest(path, asItIs, asItIs, request, { deadline }, (error, answer) => {
         cancelTimer();
         if (error) reject(this.#failure(error, client));

@@ -1,6 +1,6 @@
 /** Between QdfsErrors and gRPC statuses. The whole error travels in the trailing metadata, so that nothing is guessed. */
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { ERRORS, type QdfsError } from "../base/errors.ts";
+import { codeOf, ERRORS, type QdfsError } from "../base/errors.ts";
 import { codecOf } from "../wire/codec.ts";
 import { errorOf, failureOf } from "../wire/failure.ts";
 import type { Failure } from "../wire/messages.ts";
@@ -21,10 +21,16 @@ export function statusOf(error: QdfsError): Status {
   return { code: ERRORS[error.code].grpc, details: error.message, metadata };
 }
 
-/** The QdfsError that the server ended the call with; undefined: gRPC itself did. */
+/** The QdfsError that the server ended the call with; undefined: gRPC itself did, or a server that is none of ours. */
 export function errorFromStatus(error: ServiceError): QdfsError | undefined {
   const packed = error.metadata?.get(FAILURE_KEY)[0];
-  return packed instanceof Buffer ? errorOf(failureCodec.decode(packed)) : undefined;
+  if (!(packed instanceof Buffer)) return undefined;
+  try {
+    return errorOf(failureCodec.decode(packed));
+  } catch (unreadable) {
+    if (codeOf(unreadable) === undefined) throw unreadable;
+    return undefined;
+  }
 }
 
 /** In a few words why gRPC itself ended a call. grpc-js tells the cause in its text alone. */
@@ -34,5 +40,6 @@ export function reasonOf(error: ServiceError): string {
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(error.details)) return "unknown host";
   if (/EHOSTUNREACH|ENETUNREACH/.test(error.details)) return "no route to it";
   if (/ECONNRESET|Connection dropped|Stream removed|RST_STREAM|socket hang up/.test(error.details)) return "connection lost";
+  if (error.details.includes("No connection established")) return "no connection could be made";
   return error.details === "" ? `gRPC status ${error.code}` : error.details;
 }

@@ -68,7 +68,7 @@ function failed(error: unknown): Response {
 }
 
 async function respond(request: Request, handler: BulkServerOptions["handler"]): Promise<Response> {
-  const { pathname } = new URL(request.url);
+  const pathname = pathIn(request.url);
   const reading = request.method === "GET" || request.method === "HEAD";
   if (pathname === "/healthz" && reading) return new Response("ok\n");
   if (pathname === "/metrics" && reading) return new Response(handler.metrics());
@@ -79,6 +79,13 @@ async function respond(request: Request, handler: BulkServerOptions["handler"]):
   if (!named.report && request.method === "PUT") return await put(named.chunk, request, handler);
   if (!named.report && reading) return await get(named.chunk, request, handler);
   throw new QdfsError("BAD_REQUEST", `${request.method} is not for ${pathname}`);
+}
+
+/** Where the Host header is none, the URL that Bun makes of it is none either. @throws QdfsError BAD_REQUEST */
+function pathIn(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) throw new QdfsError("BAD_REQUEST", "the request's address is malformed: look at its Host header");
+  return parsed.pathname;
 }
 
 async function report(chunk: ChunkId, handler: BulkHandler): Promise<Response> {

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { searchOrder } from "../../src/check/file-search.ts";
 
 import type { RecordedOperation } from "../../src/check/history.ts";
 import { checkHistory } from "../../src/check/linearizability.ts";
 import { operationLine } from "../../src/check/words.ts";
+import { spoiltHistory, trueHistory } from "./arbitrary.ts";
 import { failedPut, get, put, restore, rm, unknownPut, unknownRm } from "./write.ts";
+
+const SEARCH = { keptVersions: Number.POSITIVE_INFINITY, tombstonesErased: false, stepsMax: 1e6, memoryMax: 1e7 };
 
 function ok(...history: RecordedOperation[]): void {
   expect(checkHistory(history)).toMatchObject({ verdict: "ok", violations: [] });
@@ -139,6 +144,18 @@ describe("an unknown outcome", () => {
   });
 });
 
+describe("a position of the search", () => {
+  test("is another one when other changes are left, however alike the file", () => {
+    const open = [unknownPut(0, "a"), unknownPut(0, "b"), unknownPut(0, "c"), unknownRm(0)];
+    ok(...open, get(10, 11, 2, "c"), get(20, 21, null, "a"));
+  });
+
+  test("is another one when a version that will be asked for is another", () => {
+    const open = [unknownPut(0, "a"), unknownPut(0, "b"), unknownPut(0, "c")];
+    ok(...open, get(10, 11, 3, "c"), unknownRm(15), restore(20, 21, null, 1), get(30, 31, null, "b"));
+  });
+});
+
 describe("removals", () => {
   test("are versions of their own", () => {
     ok(put(0, 1, 1, "a"), rm(2, 3, 2), get(4, 5, null, null), put(6, 7, 3, "b"), get(8, 9, 3, "b"));
@@ -157,6 +174,12 @@ describe("removals", () => {
       "client 1's rm was refused (not-found) after client 1's put had returned",
       [0, 1],
     );
+  });
+
+  test("that are conditional are refused as finding nothing only where the condition holds", () => {
+    const refused = (version: number) => rm(4, 5, null, { outcome: "fail", refusal: "not-found", precondition: { version } });
+    ok(put(0, 1, 1, "a"), rm(2, 3, 2), refused(2));
+    expect(checkHistory([put(0, 1, 1, "a"), rm(2, 3, 2), refused(1)]).verdict).toBe("violated");
   });
 
   test("after whose tombstone was erased versions begin at 1 again, where that may have happened", () => {
@@ -232,6 +255,17 @@ describe("what it costs", () => {
     expect(checkHistory(history, { stepsMax: 0 }).verdict).toBe("ok");
   });
 
+  test("is little with many unknown outcomes, with violations, and without versions", () => {
+    const steps = (histories: readonly RecordedOperation[][]) =>
+      histories.reduce((sum, history) => sum + searchOrder(history, SEARCH).steps, 0) / histories.length;
+    const sample = (arbitrary: fc.Arbitrary<RecordedOperation[]>) => fc.sample(arbitrary, { numRuns: 200, seed: 5 });
+    const shape = { operations: 100, overlap: 8, untold: 40, removals: true };
+    expect(steps(sample(trueHistory(shape)))).toBeLessThan(1);
+    expect(steps(sample(spoiltHistory(shape)))).toBeLessThan(5);
+    const untold = sample(trueHistory({ operations: 40, overlap: 6, untold: 20, removals: true }));
+    expect(steps(untold.map((history) => history.map((operation) => ({ ...operation, version: null }))))).toBeLessThan(100);
+  });
+
   test("is bounded: what is given up is never called ok", () => {
     // Two dozen puts at a time without versions, and reads that no order of theirs explains: a search without end.
     const puts = Array.from({ length: 24 }, (_, i) => put(0, 100, null, `v${i}`));
@@ -239,6 +273,8 @@ describe("what it costs", () => {
     const hard = [...puts, ...gets, get(200, 201, null, "v0"), get(202, 203, null, "v1")];
     const verdict = checkHistory([...hard, put(0, 1, 1, "x", { path: "/easy" })], { fileStepsMax: 10_000 });
     expect(verdict).toMatchObject({ verdict: "unknown", files: 2, filesGivenUp: 1 });
+    const twice = [put(0, 300, 26, "y"), put(0, 300, 26, "z")]; // seen without any search
+    expect(checkHistory([...hard, ...twice], { fileStepsMax: 10_000 })).toMatchObject({ verdict: "violated", filesGivenUp: 0 });
     const bad = [put(0, 1, 1, "x", { path: "/bad" }), get(2, 3, null, null, { path: "/bad" })];
     expect(checkHistory([...hard, ...bad], { fileStepsMax: 10_000 })).toMatchObject({ verdict: "violated", filesGivenUp: 1 });
   });

@@ -43,7 +43,7 @@ export function unknownRm(callNs: number): RecordedOperation {
   return { ...nothing, kind: "rm", callNs, returnNs: null, outcome: "unknown" };
 }
 
-export function restore(callNs: number, returnNs: number, version: number, of: number): RecordedOperation {
+export function restore(callNs: number, returnNs: number, version: number | null, of: number): RecordedOperation {
   return { ...nothing, kind: "restore", callNs, returnNs, version, of };
 }
 

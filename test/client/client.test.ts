@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
+import { ABSENT } from "../../src/register/ballot.ts";
 import { NodeState } from "../../src/wire/messages.ts";
 import {
-  ballot,
   HELD_ABSENT,
   held,
   mutated,
@@ -79,7 +79,7 @@ test("a read meets a stale configuration by fetching the map", async () => {
 
 test("an undecided read is settled by a coordinator, the next one when the first does not answer", async () => {
   const c = testCluster();
-  const settled = { settled: { ballot: ballot(9), head: new Uint8Array() } };
+  const settled = { settled: { ballot: ABSENT, head: new Uint8Array() } };
   c.sessions.scripts.set(1, ({ read }) => (read ? held(head, bytes, 5, false) : silence()));
   c.sessions.scripts.set(2, ({ read }) => (read ? held(head, bytes, 4, false) : settled));
   c.sessions.scripts.set(3, ({ read }) => (read ? held(head, bytes, 3, false) : settled));

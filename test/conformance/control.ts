@@ -14,15 +14,15 @@ export interface ControlWorld {
   close(): void;
 }
 
-const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4, inlineLimitBytes: 5, keepVersions: 6 };
+const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 5, inlineLimitBytes: 4, keepVersions: 6 };
 const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
 export const MAP: ClusterMap = {
   clusterId: "c",
   generation: 1,
   version: 2 ** 50,
   policy: POLICY,
-  nodes: [NODE],
-  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] })),
+  nodes: [1, 2, 3].map((number) => ({ ...NODE, number })),
+  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] })),
   supernodes: ["h:0"],
   waitingFor: "",
 };
@@ -43,6 +43,29 @@ function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
   };
 }
 
+const JOIN = {
+  clusterId: "c",
+  number: 0,
+  diskId: "d",
+  grpc: "h:1",
+  http: "h:2",
+  zone: "",
+  weight: 1,
+  capacityBytes: 0,
+  version: "",
+};
+const BEAT = {
+  clusterId: "c",
+  load: { number: 1, opsPerSec: 1, inFlight: 0 },
+  mapVersion: 1,
+  mapGeneration: 1,
+  usedBytes: 0,
+  capacityBytes: 0,
+  freeBytes: 0,
+  alarms: ["a"],
+  leaving: true,
+  catchingUp: 0,
+};
 const LIST: ListRequest = { prefix: "/", recursive: true, node: 0, limit: 10, after: "", eventual: false, kind: 0 };
 
 export function controlConformance(name: string, makeWorld: () => ControlWorld): void {
@@ -58,6 +81,22 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
   }
 
   describe(`${name}: control plane`, () => {
+    test("a map that does not hold together is not handed on", async () => {
+      const world = makeWorld();
+      const map = { ...MAP, nodes: [] };
+      const api = superNode({
+        getMap: async () => ({ map, loads: [], counter: 1 }),
+        join: async () => ({ number: 1, map }),
+        heartbeat: async () => ({ map, loads: [] }),
+      });
+      const called = world.dialer().connect((await world.serve(api)).address);
+      for (const call of [called.getMap(), called.join(JOIN), called.heartbeat(BEAT)]) {
+        expect((await outcome(world, call)).code).toBe("BAD_REQUEST");
+      }
+      called.close();
+      world.close();
+    });
+
     test("requests and replies arrive as they were sent, a whole map among them", async () => {
       const world = makeWorld();
       const { address } = await world.serve(superNode());
@@ -67,20 +106,7 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
         loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
         counter: 9,
       });
-      const load = { number: 1, opsPerSec: 1, inFlight: 0 };
-      const beat = {
-        clusterId: "c",
-        load,
-        mapVersion: 1,
-        mapGeneration: 1,
-        usedBytes: 0,
-        capacityBytes: 0,
-        freeBytes: 0,
-        alarms: ["a"],
-        leaving: true,
-        catchingUp: 0,
-      };
-      expect(await world.until(api.heartbeat(beat))).toEqual({ map: null, loads: [] });
+      expect(await world.until(api.heartbeat(BEAT))).toEqual({ map: null, loads: [] });
       expect((await world.until(api.usage({ prefix: "/" }))).sizeBytes).toBe(2 ** 52);
       api.close();
       world.close();

@@ -1,6 +1,7 @@
 /** What every NodeStore does; SQLite and memory pass the same suite. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { PARTITIONS } from "../../src/limits.ts";
 import type { AcceptWrite, NodeStore, NodeWrites, Trim } from "../../src/ports.ts";
 import { compareBallots, sameBallot } from "../../src/register/ballot.ts";
 import type { Ballot, Chosen, ClusterMap } from "../../src/wire/messages.ts";
@@ -33,13 +34,13 @@ export function acceptOf(path: string, counter: number, some: Partial<AcceptWrit
   };
 }
 
-const MAP: ClusterMap = {
+export const MAP: ClusterMap = {
   clusterId: "c1",
   generation: 1,
   version: 7,
   policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4, inlineLimitBytes: 2, keepVersions: 1 },
   nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1" }],
-  partitions: [{ number: 1, sets: [{ nodes: [1], w: 1, r: 1 }] }],
+  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1], w: 1, r: 1 }] })),
   supernodes: ["s:1"],
   waitingFor: "",
 };

@@ -246,6 +246,21 @@ export function sessionConformance(name: string, makeWorld: () => Promise<Sessio
       });
     });
 
+    test("a session to a node sends nothing to another node that answers at its address", async () => {
+      const seen: Request[] = [];
+      const request: SessionHandler["request"] = (asked, answer) => {
+        seen.push(asked);
+        answer(heldOf(NONE));
+      };
+      await scene({ request }, async ({ world, dialer, address }) => {
+        const other = dialer.session(address, 2); // it is node 1
+        expect(await code(world, other.call(1, readOf("/a"), 5000))).toBe("NODE_UNREACHABLE");
+        expect([other.state, seen.length]).toEqual(["unreachable", 0]);
+        expect(await code(world, dialer.session(address, 1).call(1, readOf("/a"), 5000))).toBeUndefined();
+        expect(seen.length).toBe(1);
+      });
+    });
+
     test("the server learns who calls, and refuses another cluster's callers", async () => {
       const hellos: Hello[] = [];
       const hello = (said: Hello): void => {

@@ -1,8 +1,9 @@
 /** What strangers send through the wire must not bring a DataNode down, nor stay behind as something that cannot be read. */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { warmUpChecksums } from "../../src/base/checksum.ts";
+import { CHUNKS_MAX } from "../../src/limits.ts";
 import { batchCodec } from "../../src/wire/codec.ts";
-import type { AnswerBody, Chosen, RequestBody } from "../../src/wire/messages.ts";
+import type { AnswerBody, RequestBody } from "../../src/wire/messages.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
 
 beforeAll(() => warmUpChecksums(8));
@@ -42,14 +43,11 @@ describe("a stranger", () => {
     expect(cluster.fatal).toEqual([]);
   });
 
-  test("that sends a hint without a ballot is ignored", async () => {
+  test("cannot have more chunks looked up than a version has", () => {
     const cluster = new MemoryCluster();
-    const client = await cluster.client();
-    await cluster.until(client.put("/x", new TextEncoder().encode("one")));
-    const bare = batchCodec.encode({ counter: 1, chosen: [{ path: "/x" } as Chosen] });
-    for (const { node } of cluster.members) for (const hint of batchCodec.decode(bare).chosen ?? []) node.chosen(hint);
-    await cluster.until(client.put("/x", new TextEncoder().encode("two")));
-    expect(cluster.fatal).toEqual([]);
+    const confirm = (count: number) => ({ path: "/x", upload: "0".repeat(16), indexes: Array<number>(count).fill(1) });
+    expect(deliver(cluster, { confirm: confirm(CHUNKS_MAX) }).confirmed?.missing).toHaveLength(CHUNKS_MAX);
+    expect(deliver(cluster, { confirm: confirm(CHUNKS_MAX + 1) }).failure?.code).toBe("BAD_REQUEST");
   });
 
   test("cannot claim a stamp that no counter has reached", async () => {

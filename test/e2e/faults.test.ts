@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
 import { treeOf } from "../../src/tools/file-trees.ts";
 import type { ClusterStatus, LocalCluster } from "../../src/tools/local-cluster.ts";
+import { smallDisk } from "../small-disk.ts";
 import { bytesOf, fails, makeTree, putText, scratch, startCluster, textOf } from "./harness.ts";
-import { mountSmallDisk } from "./small-disk.ts";
 
 interface Replica {
   readonly node: string;
@@ -148,7 +148,7 @@ describe("disks", () => {
     expect(alarms.join("\n")).toContain("dn-1");
   });
 
-  const disk = mountSmallDisk(256 * 2 ** 20);
+  const disk = smallDisk(256 * 2 ** 20);
   test.skipIf(disk === undefined)("a full one refuses writes and goes on serving reads until there is room", async () => {
     if (disk === undefined) return;
     using _ = disk;

@@ -6,7 +6,8 @@ import { Exit } from "../../src/base/errors.ts";
 import { treeOf } from "../../src/tools/file-trees.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import type { CommandResult } from "../../src/tools/run-command.ts";
-import { PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
+import { ServerProcess } from "../../src/tools/server-process.ts";
+import { BINARY, PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
 
 let cluster: LocalCluster;
 beforeAll(async () => {
@@ -53,6 +54,19 @@ test("a data directory of another cluster, or of another role, is refused and le
   expect((await startNode(copy, "0", other.address)).stderr.toLowerCase()).toContain("cluster");
   await refused("supernode", "--port", "0", "--http-port", "0", "--data", copy);
   expect((await treeOf(copy))["identity.json"]).toBe(before["identity.json"] ?? "");
+});
+
+test("a member that is refused only later ends with that refusal's exit code", async () => {
+  const copy = await copyOfData("late");
+  await using other = await startCluster({ nodes: 0, wait: false });
+  await other.supernode.stop();
+  const args = (port: string) => ["--port", port, "--http-port", "0", "--data", copy, "--supernode", other.address];
+  const node = new ServerProcess(BINARY, "datanode", args, join(cluster.dir, "late-node"), {});
+  await node.start(); // with the map it has, for no SuperNode answers
+  await other.supernode.start();
+  for (let waitedMs = 0; node.running && waitedMs < 20_000; waitedMs += 50) await Bun.sleep(50);
+  expect(await node.stop()).toBe(Exit.USAGE);
+  expect(node.stderr()).toContain("WRONG_CLUSTER");
 });
 
 test("a data directory of a newer format is refused and left untouched", async () => {

@@ -95,6 +95,26 @@ describe("a broken client does no harm when it", () => {
     }
   });
 
+  test("leaves out what a message is about, or says numbers beyond all bounds", async () => {
+    for (const method of ["Join", "Heartbeat", "List", "Usage", "Status"]) {
+      using client = new PlainClient(cluster.supernode.ready.grpc);
+      await client.unary(`/qdfs.v1.SuperNode/${method}`, Buffer.of()).catch(() => {});
+    }
+    const most = Buffer.from("ffffffffffffffffff01", "hex");
+    const ballot = Buffer.concat([Buffer.of(0x10), most]); // counter 2^64 - 1
+    const accept = Buffer.concat([Buffer.of(0x0a, 2), Buffer.from("/x"), Buffer.of(0x12, ballot.length), ballot]);
+    const request = Buffer.concat([Buffer.of(0x08, 1, 0x10, 1, 0x22, accept.length), accept]);
+    for (const message of [request, Buffer.of(0x08, 1, 0x10, 1, 0x22, 0), Buffer.of(0x08, 1, 0x10, 1, 0x3a, 0)]) {
+      using client = new PlainClient(cluster.node(0).ready.grpc);
+      const stream = client.session();
+      const end = endOf(stream);
+      stream.write(batchOf({ counter: 1, hello: { clusterId: "", node: 0, version: "0" } }));
+      stream.write(Buffer.concat([Buffer.of(0x1a, message.length), message]));
+      stream.write(Buffer.concat([Buffer.of(0x2a, 4, 0x0a, 2), Buffer.from("/x")])); // a hint without a ballot
+      expect(await end).toBe(status.INVALID_ARGUMENT);
+    }
+  });
+
   test("sends messages that are too large", async () => {
     for (const { ready } of cluster.nodes) {
       using client = new PlainClient(ready.grpc);

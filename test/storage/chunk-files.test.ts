@@ -7,7 +7,7 @@ import { DiskChunkFiles } from "../../src/storage/chunk-files.ts";
 import { DirectorySync } from "../../src/storage/directory-sync.ts";
 import { MemoryChunkFiles } from "../../src/storage/memory-chunk-files.ts";
 import { CHUNK, chunkFilesConformance, codeThrownBy, inPieces, randomBytes } from "../conformance/chunk-files.ts";
-import { onSmallDisk } from "./small-disk.ts";
+import { onSmallDisk } from "../small-disk.ts";
 
 const temporary = () => mkdtempSync(join(tmpdir(), "qdfs-chunks-"));
 

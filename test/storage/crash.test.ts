@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { codeOf } from "../../src/base/errors.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
 import { acceptOf, ballotOf, writes } from "../conformance/node-store.ts";
-import { onSmallDisk } from "./small-disk.ts";
+import { onSmallDisk } from "../small-disk.ts";
 
 /** Runs the committing child until it acknowledged enough, kills it, and returns the last counter it acknowledged. */
 async function killedAfter(path: string, first: number, acknowledgements: number): Promise<number> {

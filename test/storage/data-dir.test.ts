@@ -143,6 +143,15 @@ describe("a directory that cannot be used is refused with the reason and left as
     "an identity that is no JSON": { reason: "is damaged", prepare: (path) => writeFileSync(join(path, "identity.json"), "{") },
     "an identity that is null": { reason: "is damaged", prepare: (path) => edit(path, () => null) },
     "an identity without a disk": { reason: "is damaged", prepare: (path) => edit(path, ({ diskId: _, ...rest }) => rest) },
+    "an identity of a node beyond all numbers": {
+      reason: "is damaged",
+      prepare: (path) => edit(path, (identity) => ({ ...identity, node: 1e300 })),
+    },
+    "a SuperNode's identity with a node's number": {
+      reason: "is damaged",
+      prepare: (path) => edit(path, (identity) => ({ ...identity, role: "supernode" })),
+      role: "supernode",
+    },
     "an empty identity": { reason: "is damaged", prepare: (path) => truncateSync(join(path, "identity.json"), 0) },
     "a member without its database": { reason: "this node lost its votes", prepare: (path) => rmSync(join(path, "node.db")) },
     "a member with an empty database": {

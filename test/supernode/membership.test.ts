@@ -78,6 +78,25 @@ describe("admission", () => {
     expect(await join({ diskId: "" })).toMatch(/^BAD_REQUEST/);
   });
 
+  test("what no map should carry is refused, or brought within bounds", async () => {
+    const cluster = new ScriptedCluster();
+    const request = joinRequest(cluster.addNode());
+    const nonsense = [
+      { diskId: "" },
+      { grpc: "" },
+      { http: "" },
+      { grpc: "a b:1" },
+      { http: "\u001b[2J" },
+      { diskId: "x".repeat(301) },
+    ];
+    for (const some of [...nonsense, { zone: "z\n" }, { zone: "z".repeat(65) }]) {
+      const said = await refusal(cluster.until(cluster.superNode.join({ ...request, ...some })));
+      expect([some, said.split(":")[0]]).toEqual([some, "BAD_REQUEST"]);
+    }
+    await cluster.until(cluster.superNode.join({ ...request, weight: 2 ** 32 - 1 }));
+    expect(cluster.superNode.map.nodes.map(({ weight }) => weight)).toEqual([1_000]);
+  });
+
   test("of two processes with one identity, the one that runs stays and the other is refused", async () => {
     const cluster = await ScriptedCluster.of(3);
     const { clusterId } = cluster.superNode.map;

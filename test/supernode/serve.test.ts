@@ -7,7 +7,7 @@ import { checksumOf } from "../../src/base/checksum.ts";
 import { codeOf, messageOf } from "../../src/base/errors.ts";
 import { configurationOf, nodeOf, partitionOf } from "../../src/cluster/map.ts";
 import { parseQuorumSpec } from "../../src/cluster/quorum-spec.ts";
-import { type ServedDataNode, serveDataNode } from "../../src/datanode/serve.ts";
+import { type DataNodeOptions, type ServedDataNode, serveDataNode } from "../../src/datanode/serve.ts";
 import { HeardCounter } from "../../src/register/heard-counter.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { type ServedSuperNode, type SuperNodeOptions, serveSuperNode } from "../../src/supernode/serve.ts";
@@ -36,9 +36,9 @@ async function superNode(options: Partial<SuperNodeOptions>): Promise<ServedSupe
   return once;
 }
 
-async function dataNode(dataDir: string, supernode: string): Promise<ServedDataNode> {
+async function dataNode(dataDir: string, supernode: string, advertised: Partial<DataNodeOptions> = {}): Promise<ServedDataNode> {
   const options = { host, port: 0, httpPort: 0, dataDir, supernodes: [supernode], zone: "", weight: 1, capacityBytes: 0 };
-  const served = await serveDataNode({ ...options, runtime });
+  const served = await serveDataNode({ ...options, ...advertised, runtime });
   ends.push(served.drain);
   return served;
 }
@@ -109,6 +109,15 @@ test("a SuperNode admits real DataNodes, lists what is put, and loses nothing ov
     checksum: checksumOf(Buffer.from("x".repeat(9))),
   });
 }, 30_000);
+
+test("the map names the addresses that servers advertise, not those where they listen", async () => {
+  const supernode = await superNode({ dataDir: directory(), advertise: "super.example:17000" });
+  const addresses = { advertise: "node.example:17101", advertiseHttp: "node.example:17181" };
+  await dataNode(directory(), supernode.grpc, addresses);
+  const { map } = await control(supernode.grpc).getMap();
+  expect(map.supernodes).toEqual(["super.example:17000"]);
+  expect(map.nodes).toMatchObject([{ grpc: "node.example:17101", http: "node.example:17181" }]);
+});
 
 test("the quorum of a cluster that exists is not changed by a flag", async () => {
   const dataDir = directory();

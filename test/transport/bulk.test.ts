@@ -167,6 +167,23 @@ describe("the HTTP listener", () => {
     }
   });
 
+  test("refuses a Host header that is none, and goes on", async () => {
+    const [host, port] = server.address.split(":");
+    for (const bad of ["[", "", "a b", "x:99999999", "%%", "\xff\xfe"]) {
+      const answer = await new Promise<string>((resolve) => {
+        const socket = connect(Number(port), host, () =>
+          socket.write(Buffer.from(`GET /healthz HTTP/1.1\r\nHost: ${bad}\r\n\r\n`, "latin1")),
+        );
+        socket.once("data", (bytes) => {
+          resolve(bytes.toString());
+          socket.destroy();
+        });
+      });
+      expect([bad, answer.split("\r\n")[0]]).toEqual([bad, "HTTP/1.1 400 Bad Request"]);
+    }
+    expect((await fetch(at("/healthz"))).status).toBe(200);
+  });
+
   test("refuses a body above the bound, and tells the handler of a sender that broke off", async () => {
     const response = await fetch(at(`/chunks/${CHUNK}`), { method: "PUT", headers, body: Buffer.alloc(CHUNK_BYTES_MAX + 1) });
     expect(response.status).toBe(413);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createServer } from "node:net";
+import { QdfsError } from "../../src/base/errors.ts";
 import { CONNECT_MS } from "../../src/limits.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
@@ -43,6 +44,35 @@ controlConformance("gRPC", () => {
       for (const server of servers) server.stop();
     },
   };
+});
+
+test("a host that takes connections and breaks them is named in a few words", async () => {
+  const rude = createServer((socket) => socket.resetAndDestroy()).listen(0, "127.0.0.1");
+  await new Promise((resolve) => rude.once("listening", resolve));
+  const address = rude.address();
+  const at = `127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  const connection = new GrpcControlDialer(realRuntime("quiet")).connect(at);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const error = await connection.getMap().catch((failure) => failure);
+    expect(error.code).toBe("CLUSTER_UNREACHABLE");
+    expect(error.message).toMatch(/: (connection lost|no connection could be made)$/);
+  }
+  connection.close();
+  rude.close();
+});
+
+test("a wall clock that went wrong, either way, keeps no call from being answered", async () => {
+  const real = realRuntime("quiet");
+  const never = () => Promise.reject(new QdfsError("NOT_FOUND", "here I am"));
+  const server = new GrpcServer(real, { host: "127.0.0.1", port: 0, control: { getMap: never } });
+  const address = await server.start();
+  for (const shiftMs of [-86_400_000, 86_400_000]) {
+    const clock = { monotonicMs: real.clock.monotonicMs, wallMs: () => real.clock.wallMs() + shiftMs };
+    const connection = new GrpcControlDialer({ ...real, clock }).connect(address);
+    expect(await connection.getMap().catch((error) => error.code)).toBe("NOT_FOUND");
+    connection.close();
+  }
+  server.stop();
 });
 
 test("a host that takes the connection and says nothing is given up after CONNECT_MS", async () => {

@@ -2,16 +2,25 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { codeOf } from "../../src/base/errors.ts";
 import { headCodec } from "../../src/wire/codec.ts";
-import { summarizeHead } from "../../src/wire/head-summary.ts";
+import { operationsNamed, summarizeHead, versionsNamed } from "../../src/wire/head-summary.ts";
 import type { Version } from "../../src/wire/messages.ts";
 
 const number = fc.nat(2 ** 40);
 const operation = fc.record({ stamp: number, random: fc.constantFrom("", "00112233445566aa") });
-const version: fc.Arbitrary<Version> = fc.record({
+/** Sizes and chunk lists that go together, as the codec wants them. */
+const content = fc.oneof(
+  fc.record({ sizeBytes: fc.nat(2 ** 40), chunks: fc.constant(null) }),
+  fc
+    .record({ chunkCount: fc.integer({ min: 1, max: 25 }), chunkSizeBytes: fc.integer({ min: 1, max: 2 ** 20 }) })
+    .map(({ chunkCount, chunkSizeBytes }) => ({
+      sizeBytes: chunkCount * chunkSizeBytes,
+      chunks: { upload: "00112233445566bb", chunkSizeBytes, checksums: new Uint8Array(8 * chunkCount) },
+    })),
+);
+const facts = fc.record({
   version: fc.nat(1000),
   tombstone: fc.boolean(),
   operation,
-  sizeBytes: fc.nat(2 ** 40),
   modifiedAtMs: fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
   writtenAtMs: fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
   checksum: fc.string(),
@@ -19,10 +28,8 @@ const version: fc.Arbitrary<Version> = fc.record({
   metadata: fc.dictionary(fc.string(), fc.string(), { maxKeys: 3, noNullPrototype: true }),
   mode: fc.nat(0o777),
   by: fc.string(),
-  chunks: fc.option(
-    fc.record({ upload: fc.string(), chunkSizeBytes: fc.nat(1e6), checksums: fc.uint8Array({ maxLength: 200 }) }),
-  ),
 });
+const version: fc.Arbitrary<Version> = fc.tuple(facts, content).map(([some, more]) => ({ ...some, ...more }));
 const heads = fc.record({
   current: version,
   history: fc.array(version, { maxLength: 4 }),
@@ -48,6 +55,9 @@ describe("the summary of a head", () => {
         const bytes = headCodec.encode(head);
         const decoded = headCodec.decode(bytes);
         const summary = summarizeHead(bytes);
+        const named = [decoded.current, ...decoded.history].map((v) => v.operation.random);
+        expect(operationsNamed(bytes)).toEqual(named);
+        expect(versionsNamed(bytes)).toBe(named.length);
         expect(summary.current).toEqual(shown(decoded.current) ?? summary.current);
         expect(summary.previous).toEqual(shown(decoded.history[0]));
         expect(summary.storedBytes).toBe([decoded.current, ...decoded.history].reduce((sum, v) => sum + v.sizeBytes, 0));

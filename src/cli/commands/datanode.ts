@@ -1,13 +1,14 @@
 import { Command, Option } from "clipanion";
-import type { Exit } from "../../base/errors.ts";
-import { parseAddresses, parseCount, parseSize } from "../../base/units.ts";
+import { type Exit, QdfsError } from "../../base/errors.ts";
+import { isZone, parseAddresses, parseCount, parseSize } from "../../base/units.ts";
+import { NODE_WEIGHT_MAX, ZONE_CHARS_MAX } from "../../limits.ts";
 import { DEFAULT_SUPERNODE, logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
-import { readyWords, ServerCommand } from "../server-command.ts";
+import { parseAdvertised, readyWords, ServerCommand } from "../server-command.ts";
+import { serverRuntime } from "../server-runtime.ts";
 import { type Ready, serveUntilStopped } from "../serving.ts";
 
 const PORT_DEFAULT = 7101;
-const WEIGHT_MAX = 1_000;
 
 export class DataNodeCommand extends ServerCommand {
   static override paths = [["datanode"]];
@@ -19,6 +20,10 @@ export class DataNodeCommand extends ServerCommand {
       [
         "In another rack, with twice the share",
         "$0 datanode --port 7102 --data ./dn2 --supernode 127.0.0.1:7000 --zone rack2 --weight 2",
+      ],
+      [
+        "Behind a proxy or NAT that forwards to the two ports",
+        "$0 datanode --port 7101 --data ./dn1 --supernode 127.0.0.1:7000 --advertise node1.example:7101 --advertise-http node1.example:7181",
       ],
     ],
   });
@@ -34,18 +39,18 @@ export class DataNodeCommand extends ServerCommand {
     description: "SIZE how much it may store, as in 100GiB (default: what the disk has)",
   });
 
+  readonly advertiseHttp = Option.String("--advertise-http", { description: "HOST:PORT as --advertise, for the HTTP port" });
+
   override async run(output: Output): Promise<Exit> {
     const supernodes = parseAddresses(this.supernode ?? (process.env.QDFS_SUPERNODE || DEFAULT_SUPERNODE));
-    const weight = parseCount(this.weight, "--weight", 1, WEIGHT_MAX);
+    const weight = parseCount(this.weight, "--weight", 1, NODE_WEIGHT_MAX);
+    if (!isZone(this.zone))
+      throw new QdfsError("BAD_USAGE", `--zone takes at most ${ZONE_CHARS_MAX} characters, and no control characters`);
     // 0: as much as the disk has.
     const capacityBytes = this.capacity === undefined ? 0 : parseSize(this.capacity);
-    const listening = this.listening(PORT_DEFAULT);
+    const listening = { ...this.listening(PORT_DEFAULT), advertiseHttp: parseAdvertised(this.advertiseHttp) };
     const dataDir = this.dataDir();
-    const [{ serveDataNode }, { realRuntime }] = await Promise.all([
-      import("../../datanode/serve.ts"),
-      import("../../runtime/runtime.ts"),
-    ]);
-    const runtime = realRuntime(logLevel(this));
+    const [{ serveDataNode }, runtime] = await Promise.all([import("../../datanode/serve.ts"), serverRuntime(logLevel(this))]);
     const server = await serveDataNode({ ...listening, dataDir, supernodes, zone: this.zone, weight, capacityBytes, runtime });
     const ready: Ready = {
       event: "ready",

@@ -4,6 +4,7 @@ import { parseCount } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
+import { serverRuntime } from "../server-runtime.ts";
 import { type Ready, serveUntilStopped } from "../serving.ts";
 
 const PORT_DEFAULT = 7000;
@@ -34,11 +35,8 @@ export class SuperNodeCommand extends ServerCommand {
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
-    const [{ serveSuperNode }, { realRuntime }] = await Promise.all([
-      import("../../supernode/serve.ts"),
-      import("../../runtime/runtime.ts"),
-    ]);
-    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime: realRuntime(logLevel(this)) });
+    const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
+    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime });
     const ready: Ready = {
       event: "ready",
       role: "supernode",

@@ -4,9 +4,8 @@ import { join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { assert, Exit, QdfsError } from "../../base/errors.ts";
 import { parseCount } from "../../base/units.ts";
-import { parseQuorumSpec } from "../../cluster/quorum-spec.ts";
 import { QdfsCommand } from "../base-command.ts";
-import { LocalCluster } from "../local-cluster.ts";
+import { LocalCluster, quorumFor } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
 import type { Ready } from "../serving.ts";
@@ -94,18 +93,6 @@ export class UpCommand extends QdfsCommand {
       throw asLocalFailure(error, this.temp ? tmpdir() : wanted);
     }
   }
-}
-
-/** With fewer than three DataNodes the default quorum is made for what there is. */
-function quorumFor(spec: string | undefined, nodes: number): string | undefined {
-  if (spec === undefined) return nodes < NODES_DEFAULT ? `majority,n=${nodes}` : undefined;
-  const { n } = parseQuorumSpec(spec);
-  if (n > nodes)
-    throw new QdfsError(
-      "BAD_USAGE",
-      `--quorum ${spec} keeps ${n} copies of each file, on as many DataNodes; --nodes is ${nodes}`,
-    );
-  return spec;
 }
 
 function printReady(output: Output, processes: readonly Ready[], dataDir: string): void {

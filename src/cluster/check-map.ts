@@ -1,0 +1,52 @@
+/** A map that comes from outside (a server's answer, a file) before anyone goes by it: the rest of the program relies on this. */
+import { QdfsError } from "../base/errors.ts";
+import { CHUNK_BYTES_MAX, INLINE_BYTES_MAX, PARTITIONS, REPLICAS_MAX } from "../limits.ts";
+import type { ClusterMap, Configuration, Policy, ReplicaSet } from "../wire/messages.ts";
+
+const CLUSTER_ID = /^[\w-]{1,64}$/;
+/** Two while a configuration is joint. */
+const SETS_MAX = 2;
+
+/**
+ * Returns the map if it holds together: a cluster's id, a policy that can be followed, none or some partitions, in each one or two
+ * replica sets with quorums within their size, and every replica described.
+ * @throws QdfsError BAD_REQUEST saying what does not
+ */
+export function checkedMap(map: ClusterMap): ClusterMap {
+  const { clusterId, policy, nodes, partitions } = map;
+  if (!CLUSTER_ID.test(clusterId)) throw bad(`${JSON.stringify(clusterId.slice(0, 80))} is no cluster's id`);
+  if (!isPolicy(policy)) throw bad(`nobody can follow its policy ${JSON.stringify(policy)}`);
+  const numbers = new Set(nodes.map(({ number }) => number));
+  if (numbers.size !== nodes.length || numbers.has(0)) throw bad("its nodes have no numbers of their own");
+  const nowhere = nodes.find(({ grpc, http }) => grpc === "" || http === "");
+  if (nowhere !== undefined) throw bad(`it does not say where node ${nowhere.number} is`);
+  if (partitions.length > PARTITIONS) throw bad(`it has ${partitions.length} partitions`);
+  partitions.forEach((configuration, partition) => {
+    const why = whyNot(configuration, numbers);
+    if (why !== undefined) throw bad(`partition ${partition} ${why}`);
+  });
+  return map;
+}
+
+function isPolicy({ n, w, r, chunkSizeBytes, inlineLimitBytes }: Policy): boolean {
+  if (n < 1 || n > REPLICAS_MAX || w < 1 || w > n || r < 1 || r > n) return false;
+  return inlineLimitBytes <= INLINE_BYTES_MAX && inlineLimitBytes < chunkSizeBytes && chunkSizeBytes <= CHUNK_BYTES_MAX;
+}
+
+function whyNot({ number, sets }: Configuration, numbers: ReadonlySet<number>): string | undefined {
+  if (number === 0) return "has no configuration number";
+  if (sets.length < 1 || sets.length > SETS_MAX) return `has ${sets.length} replica sets`;
+  return sets.map((set) => whyNoSet(set, numbers)).find((why) => why !== undefined);
+}
+
+function whyNoSet({ nodes, w, r }: ReplicaSet, numbers: ReadonlySet<number>): string | undefined {
+  const n = nodes.length;
+  if (n < 1 || n > REPLICAS_MAX || new Set(nodes).size !== n) return `has replicas ${nodes.slice(0, 2 * REPLICAS_MAX).join()}`;
+  if (w < 1 || w > n || r < 1 || r > n) return `has quorums that its ${n} replicas cannot give: w=${w}, r=${r}`;
+  const stranger = nodes.find((node) => !numbers.has(node));
+  return stranger === undefined ? undefined : `is replicated on node ${stranger}, which the map does not describe`;
+}
+
+function bad(why: string): QdfsError {
+  return new QdfsError("BAD_REQUEST", `a cluster map does not hold together: ${why}`);
+}
