@@ -38,7 +38,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     wrong: "after a restart nothing counts as promised: there is no ceiling",
     edits: [{ file: "src/register/counter.ts", find: "this.ceilingAtStart = ceiling;", replace: "this.ceilingAtStart = 0;" }],
     recipe: "crashes",
-    seed: 1,
+    seed: 1455,
   },
   {
     name: "accept-below-promise-after-restart",
@@ -51,7 +51,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "crashes",
-    seed: 1,
+    seed: 1455,
   },
   {
     name: "ballot-reused-after-restart",
@@ -61,8 +61,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/register/counter.ts", find: "this.ceilingAtStart = ceiling;", replace: "this.ceilingAtStart = 0;" },
       { file: "src/register/counter.ts", find: "Math.max(counter, this.#current) + CEILING_STEP", replace: "CEILING_STEP * 4" },
     ],
-    recipe: "duels",
-    seed: 28,
+    recipe: "crashes",
+    seed: 54,
   },
   {
     name: "eviction-without-floor",
@@ -76,7 +76,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "lossy",
-    seed: 10,
+    seed: 20,
   },
   {
     name: "read-without-write-back",
@@ -89,7 +89,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "duels",
-    seed: 5,
+    seed: 8,
   },
   {
     name: "r-plus-w-equals-n",
@@ -153,7 +153,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "wipe",
-    seed: 1,
+    seed: 4,
   },
   {
     name: "answer-before-fsync",
@@ -241,7 +241,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "disks",
-    seed: 1,
+    seed: 3,
   },
   {
     name: "bytes-not-verified",
@@ -254,14 +254,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "disks",
-    seed: 30,
+    seed: 32,
   },
   {
     name: "unchosen-value-learned",
     wrong: "catching up takes a value over as chosen that only one peer may hold",
     edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) {", replace: "if (!intact) {" }],
     recipe: "duels",
-    seed: 4,
+    seed: 6,
   },
   {
     name: "settle-kept-for-ever",
@@ -274,7 +274,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "duels",
-    seed: 15,
+    seed: 19,
   },
   {
     name: "listing-without-fence",
