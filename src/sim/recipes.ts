@@ -107,7 +107,7 @@ export const RECIPES: readonly Recipe[] = [
     links: { dropShare: 0.1, duplicateShare: 0.05, slowShare: 0.5, slowMs: 500 },
     filesMax: 1,
     clientsMax: 8,
-    chunkedShare: 0,
+    chunkedShare: 0.5,
   },
   {
     ...BASE,

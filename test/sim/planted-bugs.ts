@@ -38,7 +38,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     wrong: "after a restart nothing counts as promised: there is no ceiling",
     edits: [{ file: "src/register/counter.ts", find: "this.ceilingAtStart = ceiling;", replace: "this.ceilingAtStart = 0;" }],
     recipe: "crashes",
-    seed: 1,
+    seed: 1455,
   },
   {
     name: "accept-below-promise-after-restart",
@@ -51,7 +51,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "crashes",
-    seed: 1,
+    seed: 1455,
   },
   {
     name: "ballot-reused-after-restart",
@@ -62,7 +62,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/register/counter.ts", find: "Math.max(counter, this.#current) + CEILING_STEP", replace: "CEILING_STEP * 4" },
     ],
     recipe: "crashes",
-    seed: 1,
+    seed: 54,
   },
   {
     name: "eviction-without-floor",
@@ -76,7 +76,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "lossy",
-    seed: 1,
+    seed: 20,
   },
   {
     name: "read-without-write-back",
@@ -88,8 +88,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: "known = true;",
       },
     ],
-    recipe: "hot",
-    seed: 1,
+    recipe: "duels",
+    seed: 8,
   },
   {
     name: "r-plus-w-equals-n",
@@ -121,7 +121,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "unsettled-value-superseded",
     wrong: "a new head is proposed on top of one that is not known to be chosen",
     edits: [{ file: "src/datanode/coordinator.ts", find: "if (!prepared.knownChosen) {", replace: "if (false as boolean) {" }],
-    recipe: "hot",
+    recipe: "duels",
     seed: 1,
   },
   {
@@ -134,7 +134,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: "for (const node of replicas)",
       },
     ],
-    recipe: "hot",
+    recipe: "duels",
     seed: 1,
   },
   {
@@ -153,7 +153,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "wipe",
-    seed: 1,
+    seed: 4,
   },
   {
     name: "answer-before-fsync",
@@ -177,9 +177,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         find: "if (before === undefined || compareBallots(file.ballot, before.ballot) > 0) this",
         replace: "if (true as boolean) this",
       },
+      {
+        file: "src/supernode/catalogue.ts",
+        find: "if (recent !== undefined && compareBallots(ballot, recent) <= 0) return false;",
+        replace: "",
+      },
+      {
+        file: "src/supernode/pending-file.ts",
+        find: "if (this.listed !== undefined && compareBallots(report.ballot, this.listed) <= 0) return false;",
+        replace: "",
+      },
     ],
     recipe: "supernode",
-    seed: 1,
+    seed: 224,
   },
   {
     name: "refusal-not-recorded",
@@ -231,7 +241,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "disks",
-    seed: 1,
+    seed: 3,
   },
   {
     name: "bytes-not-verified",
@@ -244,14 +254,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "disks",
-    seed: 1,
+    seed: 32,
   },
   {
     name: "unchosen-value-learned",
     wrong: "catching up takes a value over as chosen that only one peer may hold",
     edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) {", replace: "if (!intact) {" }],
-    recipe: "crashes",
-    seed: 1,
+    recipe: "duels",
+    seed: 6,
   },
   {
     name: "settle-kept-for-ever",
@@ -263,8 +273,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    recipe: "hot",
-    seed: 1,
+    recipe: "duels",
+    seed: 19,
   },
   {
     name: "listing-without-fence",
