@@ -289,4 +289,43 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "swarm",
     seed: 1,
   },
+  {
+    name: "folded-home-first",
+    wrong: "with phase 1 in the accept the home does not wait for another replica to take it first",
+    edits: [
+      {
+        file: "src/register/proposer.ts",
+        find: "for (const node of order) if (node !== own) send(node, body);",
+        replace: "for (const node of [...order].reverse()) send(node, node === own ? { accept } : body); own = undefined;",
+      },
+    ],
+    recipe: "duels",
+    seed: 1,
+  },
+  {
+    name: "folded-base-unchecked",
+    wrong: "an accept with phase 1 in it is taken over something newer than its base",
+    edits: [
+      {
+        file: "src/register/acceptor.ts",
+        find: "if (!wouldPromise || compareBallots(accepted.ballot, base) > 0)",
+        replace: "if (!wouldPromise)",
+      },
+    ],
+    recipe: "duels",
+    seed: 1,
+  },
+  {
+    name: "folded-on-unchosen",
+    wrong: "phase 1 is folded on the strength of a value that is not known chosen",
+    edits: [
+      {
+        file: "src/datanode/coordinator.ts",
+        find: "return promised?.chosen ?",
+        replace: "return promised ?",
+      },
+    ],
+    recipe: "hot",
+    seed: 1,
+  },
 ];
