@@ -207,7 +207,7 @@ describe("bad input", () => {
     ["a version that is missing", Exit.NOT_FOUND, ["cat", "/range.txt@99"]],
     ["a mix that is none", Exit.USAGE, ["bench", "--mix", "nonsense"]],
     ["a size that is none", Exit.USAGE, ["bench", "--size", "0"]],
-    ["a check that is not there yet", Exit.USAGE, ["bench", "--check"]],
+    ["a check of contents too short to tell apart", Exit.USAGE, ["bench", "--check", "--size", "4"]],
   ];
   for (const [what, exit, args] of cases)
     test(`${what} is refused with exit ${exit}`, () => fails(cluster, exit, args, { stdin: "x" }));
