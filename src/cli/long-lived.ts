@@ -4,7 +4,7 @@
  * cores in its first ones. The engine takes that setting from its environment alone, before anything runs. So the process
  * replaces itself once (same id, same descriptors), as the first thing it does: this module is imported before all others.
  */
-const LONG_LIVED: readonly string[] = ["supernode", "datanode", "bench", "chaos"];
+const LONG_LIVED: readonly string[] = ["supernode", "datanode", "bench", "chaos", "sim"];
 
 export const ENGINE_ENV = { BUN_JSC_useFTLJIT: "0" } as const;
 
