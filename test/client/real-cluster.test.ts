@@ -1,5 +1,5 @@
 /** The library against a real cluster in this process: gRPC, HTTP, SQLite and files, all but the executable. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,8 @@ import { type ServedDataNode, serveDataNode } from "../../src/datanode/serve.ts"
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { type ServedSuperNode, serveSuperNode } from "../../src/supernode/serve.ts";
 import { collect, inPieces, someBytes } from "./fakes.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const PATIENCE_MS = 60_000;
 const MIB = 1 << 20;

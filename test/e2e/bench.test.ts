@@ -1,10 +1,12 @@
 /** `qdfs bench` as scripts and people meet it. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchResult } from "../../src/bench/run.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import { PATIENCE_MS, scratch, startCluster } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 let cluster: LocalCluster;
 beforeAll(async () => {

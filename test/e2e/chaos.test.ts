@@ -4,13 +4,15 @@
  *
  * Short by default; QDFS_LONG=1 runs for minutes. QDFS_SEED repeats the faults (not the timing of the processes).
  */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
 import type { ChaosResult } from "../../src/chaos/run.ts";
 import { type CommandResult, runCommand } from "../../src/tools/run-command.ts";
 import { BINARY, scratch } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const LONG = process.env.QDFS_LONG === "1";
 const SEED = process.env.QDFS_SEED ?? String(Math.floor(Math.random() * 1e6));

@@ -1,5 +1,5 @@
 /** `qdfs bench --check` and `qdfs check`: real runs judged, a healthy cluster's and one whose DataNodes die and freeze. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
@@ -8,6 +8,8 @@ import type { RecordedOperation } from "../../src/check/history.ts";
 import type { Judgement } from "../../src/check/judge.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import { fails, PATIENCE_MS, scratch, startCluster } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 let cluster: LocalCluster;
 beforeAll(async () => {

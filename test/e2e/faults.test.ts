@@ -1,5 +1,5 @@
 /** Processes that die, freeze and come back; disks that fill up and rot. What was acknowledged stays, what was refused stays away. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
@@ -7,6 +7,8 @@ import { treeOf } from "../../src/tools/file-trees.ts";
 import type { ClusterStatus, LocalCluster } from "../../src/tools/local-cluster.ts";
 import { smallDisk } from "../small-disk.ts";
 import { bytesOf, fails, makeTree, putText, scratch, startCluster, textOf } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 interface Replica {
   readonly node: string;

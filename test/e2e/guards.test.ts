@@ -1,5 +1,5 @@
 /** A server starts only where it belongs, and leaves alone what it refuses. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
@@ -8,6 +8,8 @@ import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import type { CommandResult } from "../../src/tools/run-command.ts";
 import { ServerProcess } from "../../src/tools/server-process.ts";
 import { BINARY, PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 let cluster: LocalCluster;
 beforeAll(async () => {

@@ -1,5 +1,4 @@
 /** What the end-to-end tests share: the compiled executable, clusters of it, file trees to put into them. */
-import { setDefaultTimeout } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -8,9 +7,8 @@ import { seededRandom } from "../../src/runtime/seeded-random.ts";
 import { LocalCluster, type LocalClusterOptions } from "../../src/tools/local-cluster.ts";
 import type { CommandOptions, CommandResult } from "../../src/tools/run-command.ts";
 
-/** Of tests and hooks alike: real processes on a busy machine. */
+/** Of hooks: real processes on a busy machine. */
 export const PATIENCE_MS = 120_000;
-setDefaultTimeout(PATIENCE_MS);
 
 export const BINARY = process.env.QDFS_BIN ?? builtBinary();
 

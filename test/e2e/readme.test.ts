@@ -1,8 +1,10 @@
 /** README.md's tour, run as it stands there. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { BINARY, PATIENCE_MS, scratch, startCluster } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const README = readFileSync(resolve(import.meta.dir, "../../README.md"), "utf8");
 

@@ -1,5 +1,5 @@
 /** Clients that are not ours: standard ones that ask for health and reflection, and broken ones that send anything at all. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
@@ -8,6 +8,8 @@ import { seededRandom } from "../../src/runtime/seeded-random.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import { bytesOf, PATIENCE_MS, putText, startCluster, textOf } from "./harness.ts";
 import { batchOf, codeOfCall, endOf, PlainClient } from "./plain-client.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 /** A DataNode that keeps what nobody takes would grow far beyond this. */
 const RESIDENT_BYTES_MAX = 500 * 2 ** 20;

@@ -1,5 +1,5 @@
 /** What a user does on the first day, with the compiled executable against real processes. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checksumOf } from "../../src/base/checksum.ts";
@@ -7,6 +7,8 @@ import { Exit } from "../../src/base/errors.ts";
 import { treeOf } from "../../src/tools/file-trees.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import { bytesOf, fails, makeTree, PATIENCE_MS, putText, scratch, startCluster, textOf } from "./harness.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 let cluster: LocalCluster;
 beforeAll(async () => {

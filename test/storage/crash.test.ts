@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +6,8 @@ import { codeOf } from "../../src/base/errors.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
 import { acceptOf, ballotOf, writes } from "../conformance/node-store.ts";
 import { onSmallDisk } from "../small-disk.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 /** Runs the committing child until it acknowledged enough, kills it, and returns the last counter it acknowledged. */
 async function killedAfter(path: string, first: number, acknowledgements: number): Promise<number> {

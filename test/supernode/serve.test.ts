@@ -1,5 +1,5 @@
 /** The assembly: real sockets, real SQLite, real DataNodes, in one process. */
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,8 @@ import { realRuntime } from "../../src/runtime/runtime.ts";
 import { type ServedSuperNode, type SuperNodeOptions, serveSuperNode } from "../../src/supernode/serve.ts";
 import { GrpcControlDialer } from "../../src/transport/grpc-control.ts";
 import { GrpcSessionDialer } from "../../src/transport/grpc-session.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const runtime = realRuntime("quiet");
 const host = "127.0.0.1";

@@ -1,11 +1,13 @@
 /** Sessions to a process that is killed, restarted, stopped and continued. */
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { codeOf } from "../../src/base/errors.ts";
 import type { Session } from "../../src/ports.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { GrpcSessionDialer } from "../../src/transport/grpc-session.ts";
 import { readOf, TestCounter } from "../conformance/session.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const children: Bun.Subprocess[] = [];
 const dialers: GrpcSessionDialer[] = [];

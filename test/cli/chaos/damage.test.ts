@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { damageChunkFile, damageDatabaseFile } from "../../../src/cli/chaos/damage.ts";
 import { seededRandom } from "../../../src/runtime/seeded-random.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 function dataDir(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "qdfs-damage-"));

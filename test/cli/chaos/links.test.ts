@@ -1,9 +1,11 @@
 /** Links between real sockets: a server that echoes, called through a proxy of which rules can be made. */
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer, connect as dial, type Socket } from "node:net";
 import { parseAddress } from "../../../src/base/units.ts";
 import { holderOf } from "../../../src/cli/chaos/callers.ts";
 import { Links } from "../../../src/cli/chaos/links.ts";
+
+setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const ends: (() => void)[] = [];
 afterEach(() => {
