@@ -151,7 +151,6 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly details: string;
-  readonly definite: boolean;
 }
 export interface Promised {
   readonly ballot: Ballot;
