@@ -141,6 +141,11 @@ export const CLOSE_PATIENCE_MS = 1_000;
 export const REACH_CLUSTER_MS = 4_500;
 /** … and when every address refuses, so that one which is just starting is still met. */
 export const REACH_REFUSED_MS = 2_000;
+/**
+ * … and how long it tries to have a SuperNode answer, once it has the map: together with finding that, within 5 s. A live one
+ * answers a listing after LISTING_WAIT_MS at the latest.
+ */
+export const REACH_SUPERNODE_MS = 4_300;
 /** gRPC keepalive: a ping this often, and a session is torn down when it is not answered in time. */
 export const KEEPALIVE_MS = 10_000;
 export const KEEPALIVE_TIMEOUT_MS = 5_000;
@@ -263,4 +268,8 @@ assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page
 assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
+assert(
+  LISTING_WAIT_MS + FENCE_ANSWER_MS <= REACH_SUPERNODE_MS,
+  "a SuperNode that waits for its DataNodes is not taken for a frozen one",
+);
 assert(SETTLE_FOR_LISTING_MS + FENCE_ANSWER_MS < LISTING_WAIT_MS, "a listing has time to settle what it waits for");

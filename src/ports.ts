@@ -175,29 +175,18 @@ export interface BulkClient {
   close(): void;
 }
 
-/** The receiving side of the bulk plane. Rejections of QdfsError become HTTP errors with their code. */
-export interface BulkHandler {
-  /** Durable when it resolves. @throws QdfsError CORRUPT, STORAGE_FULL, BAD_REQUEST */
-  putChunk(chunk: ChunkId, owner: Path, body: AsyncIterable<Uint8Array>, checksum: string): Promise<Receipt>;
-  /** Undefined when no copy is held here. */
-  openChunk(chunk: ChunkId): Promise<{ readonly blob: Blob; readonly checksum: string; readonly sizeBytes: number } | undefined>;
-  reportChunk(chunk: ChunkId): Promise<void>;
-  /** The text of /metrics, in the Prometheus exposition format. */
-  metrics(): string;
-}
-
 /** The receiving side of the bulk plane. What it rejects with (QdfsError) is what the client's call rejects with. */
 export interface BulkHandler {
   /**
    * Stores the bytes under the chunk's name, durable when it resolves. `body` throws when the sender breaks off.
-   * @throws QdfsError CORRUPT (the bytes do not have `checksum`), STORAGE_FULL, BAD_REQUEST, SHUTTING_DOWN
+   * @throws QdfsError CORRUPT (the bytes do not have `checksum`), STORAGE_FULL, BAD_REQUEST
    */
   putChunk(chunk: ChunkId, owner: Path, body: AsyncIterable<Uint8Array>, checksum: string): Promise<Receipt>;
   /** Undefined: there is no such chunk here. @throws QdfsError CORRUPT when the copy is known to be bad. */
   openChunk(chunk: ChunkId): Promise<OpenedChunk | undefined>;
   /** Someone read the copy and found it wrong. */
   reportChunk(chunk: ChunkId): Promise<void>;
-  /** The text of /metrics. */
+  /** The text of /metrics, in the Prometheus exposition format. */
   metrics(): string;
 }
 

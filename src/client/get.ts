@@ -3,7 +3,7 @@ import { nodeName, type Path } from "../base/ids.ts";
 import { OPERATION_BUDGET_MS, OVERTAKEN_TRIES_MAX } from "../limits.ts";
 import type { Version } from "../wire/messages.ts";
 import { type ByteRange, type DownloadPorts, download } from "./download.ts";
-import { inlineContent, type ReadPorts, readEventual, readStrong, versionIn } from "./read.ts";
+import { ageOf, inlineContent, type ReadPorts, readEventual, readStrong, versionIn } from "./read.ts";
 import type { GetOptions, GetResult, ReadOptions, ReadResult } from "./types.ts";
 
 export type GetPorts = ReadPorts & DownloadPorts;
@@ -15,7 +15,7 @@ export type GetPorts = ReadPorts & DownloadPorts;
 export async function get(ports: GetPorts, path: Path, options: GetOptions): Promise<GetResult> {
   const { read, version, guarantee, bytes } = await find(ports, path, options);
   const range = options.range === undefined ? undefined : rangeWithin(path, version, options.range);
-  const facts = { path, version, guarantee, node: nodeName(read.node) };
+  const facts = { path, version, guarantee, node: nodeName(read.node), ...ageOf(read) };
   if (bytes === undefined) return { ...facts, body: chunked(ports, path, version, range) };
   return { ...facts, body: once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)) };
 }
@@ -23,7 +23,7 @@ export async function get(ports: GetPorts, path: Path, options: GetOptions): Pro
 /** As get, with all the bytes at once: for small files. */
 export async function readWhole(ports: GetPorts, path: Path, options: ReadOptions): Promise<ReadResult> {
   const { read, version, guarantee, bytes: inline } = await find(ports, path, options);
-  const facts = { path, version, guarantee, node: nodeName(read.node) };
+  const facts = { path, version, guarantee, node: nodeName(read.node), ...ageOf(read) };
   if (inline !== undefined) return { ...facts, bytes: inline };
   const bytes = new Uint8Array(version.sizeBytes);
   let filled = 0;

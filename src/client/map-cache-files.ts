@@ -48,7 +48,8 @@ export class FileMapCache implements MapCache {
   async keep(map: ClusterMap, reachedThrough: readonly string[]): Promise<void> {
     if (!/^[\w-]{1,64}$/.test(map.clusterId)) return;
     const file = join(this.#directory, `${map.clusterId}${SUFFIX}`);
-    const before = await load(file);
+    const found = await load(file);
+    const before = found?.map.clusterId === map.clusterId ? found : undefined; // another cluster's is damage
     const known = new Set(before?.addresses);
     if (before !== undefined && !isNewerMap(map, before.map) && reachedThrough.every((address) => known.has(address))) return;
     const newest = before !== undefined && isNewerMap(before.map, map) ? before.map : map;

@@ -48,6 +48,8 @@ export interface HeadRead {
   readonly node: NodeNumber;
   readonly configuration: Configuration;
   readonly settled: boolean;
+  /** Eventual reads: how old the answer may be, where the replica knows. */
+  readonly ageMs?: number;
 }
 
 /**
@@ -105,7 +107,7 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
   const { holder, router, runtime } = ports;
   const configuration = await holder.configurationOf(request.path);
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
-  const body = { read: { path: request.path, want, version: request.version } };
+  const body = { read: { path: request.path, want, version: request.version, age: true } };
   let absentAt: NodeNumber | undefined;
   try {
     const {
@@ -126,7 +128,8 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
       what: `eventual read of ${request.path}`,
     });
     const content = held.contentHeld ? held.content : undefined;
-    return { ballot: held.ballot, head, content, node, configuration, settled: false };
+    const age = held.ageKnown ? { ageMs: held.ageMs ?? 0 } : {};
+    return { ballot: held.ballot, head, content, node, configuration, settled: false, ...age };
   } catch (error) {
     if (absentAt === undefined || codeOf(error) === undefined) throw error;
     return { ballot: ABSENT, head: undefined, content: undefined, node: absentAt, configuration, settled: false };
@@ -162,6 +165,11 @@ export async function inlineContent(
     what: `content of ${request.path}`,
   });
   return answer;
+}
+
+/** What a result says of its read. */
+export function ageOf({ ageMs }: HeadRead): { readonly ageMs?: number } {
+  return ageMs === undefined ? {} : { ageMs };
 }
 
 /**

@@ -6,7 +6,7 @@ import { OPERATION_BUDGET_MS, PROBE_MS } from "../limits.ts";
 import { compareBallots, isAbsent } from "../register/ballot.ts";
 import { headCodec } from "../wire/codec.ts";
 import { type Ballot, type Configuration, type Version, Want } from "../wire/messages.ts";
-import { type ReadPorts, readEventual, readStrong, versionIn } from "./read.ts";
+import { ageOf, type ReadPorts, readEventual, readStrong, versionIn } from "./read.ts";
 import type { ReadOptions, ReplicaStat, Stat } from "./types.ts";
 
 /** A version's facts, and what each replica of the file holds. @throws QdfsError NOT_FOUND, QUORUM_UNAVAILABLE */
@@ -25,6 +25,7 @@ export async function stat(ports: ReadPorts, path: Path, options: ReadOptions): 
     version,
     guarantee: eventual ? "eventual" : "linearizable",
     node: nodeName(read.node),
+    ...ageOf(read),
     partition: partitionOf(ports.holder.map, path),
     configuration: configuration.number,
     ballot,

@@ -67,7 +67,7 @@ export interface ReadFacts {
   readonly path: Path;
   readonly version: Version;
   readonly guarantee: Guarantee;
-  /** Eventual reads: how old the answer may be, where that is known. */
+  /** Eventual reads: every put that had been acknowledged this long ago shows in the answer; where the replica knows that. */
   readonly ageMs?: number;
   /** Who answered with the head. */
   readonly node: string;

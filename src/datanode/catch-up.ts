@@ -17,6 +17,7 @@ import { headCodec } from "../wire/codec.ts";
 import { type Change, type Head, Want } from "../wire/messages.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
+import type { Freshness } from "./freshness.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
@@ -29,6 +30,7 @@ export class CatchUp {
   readonly #replica: Replica;
   readonly #coordinator: Coordinator;
   readonly #chunks: ChunkStore;
+  readonly #freshness: Freshness;
   readonly #running = new Map<NodeNumber, Promise<void>>();
   readonly #behind = new Map<NodeNumber, number>();
   /** Peers that broke off the last run. */
@@ -45,6 +47,7 @@ export class CatchUp {
     replica: Replica;
     coordinator: Coordinator;
     chunks: ChunkStore;
+    freshness: Freshness;
   }) {
     this.#runtime = parts.runtime;
     this.#store = parts.store;
@@ -53,6 +56,7 @@ export class CatchUp {
     this.#replica = parts.replica;
     this.#coordinator = parts.coordinator;
     this.#chunks = parts.chunks;
+    this.#freshness = parts.freshness;
   }
 
   /** Changes at the peers that have not been looked at yet, as far as known while catching up; 0 when not. */
@@ -110,6 +114,7 @@ export class CatchUp {
     let taken = Number.POSITIVE_INFINITY;
     while (!this.#stopped) {
       const request = { changes: { after, limit: CATCH_UP_BATCH, waitMs: 0, heads: false } };
+      const askedMs = this.#runtime.clock.monotonicMs();
       const { changes } = await this.#peers.call(peer, 0, request, CONTROL_CALL_MS);
       if (!changes || changes.diskId !== diskId) return;
       end ??= changes.current;
@@ -119,6 +124,8 @@ export class CatchUp {
       const sequence = Math.min(changes.through, taken);
       if (sequence > this.#store.cursor(diskId)) await this.#replica.write({ cursors: [{ diskId, sequence }] });
       after = changes.through;
+      // An answer that does not reach the log's end may have passed over a file that was written again meanwhile.
+      if (after >= changes.current && taken === Number.POSITIVE_INFINITY) this.#freshness.caughtUp(peer, askedMs);
       if (after >= end || changes.changes.length === 0) return;
     }
   }

@@ -35,6 +35,7 @@ import { ChangeLog } from "./change-log.ts";
 import { checkAccept, checkConfirm, checkMutate } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { Coordinator } from "./coordinator.ts";
+import { Freshness } from "./freshness.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MapKeeper } from "./map-keeper.ts";
 import { Heartbeats, type NodeReport, type SuperNodes } from "./membership.ts";
@@ -70,6 +71,7 @@ export class DataNode implements SessionHandler, ClusterApi {
   readonly #changes: ChangeLog;
   readonly #alarms: Alarms;
   readonly #catchUp: CatchUp;
+  readonly #freshness: Freshness;
   readonly #heartbeats: Heartbeats;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
@@ -108,6 +110,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       alarms: this.#alarms,
       diskId,
     });
+    this.#freshness = new Freshness(runtime.clock, this.#maps);
     this.#catchUp = new CatchUp({
       runtime,
       store,
@@ -116,6 +119,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       replica: this.#replica,
       coordinator: this.#coordinator,
       chunks: this.chunks,
+      freshness: this.#freshness,
     });
     this.#load = new LoadMeter(runtime.clock);
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
@@ -226,8 +230,15 @@ export class DataNode implements SessionHandler, ClusterApi {
         if (read) this.#load.count();
       }
       if (confirm) checkConfirm(confirm);
-      this.#local(request, answer);
+      this.#local(request, read?.age ? this.#withAge(read.path, answer) : answer);
     }
+  }
+
+  #withAge(path: Path, answer: Reply): Reply {
+    return (body) => {
+      const ageMs = body.held ? this.#freshness.ageMs(path) : undefined;
+      answer(body.held && ageMs !== undefined ? { held: { ...body.held, ageKnown: true, ageMs } } : body);
+    };
   }
 
   /** What needs no coordinator; also what this node asks itself. */

@@ -20,8 +20,8 @@
  * The counters of directories and partitions change in the transaction that changes the files, so `du` and `status` are
  * look-ups, and a listing knows its subdirectories without walking them.
  */
-import type { Database } from "./sqlite.ts";
-import { damaged, isCount } from "./stored-values.ts";
+import { type Database, damaged } from "./sqlite.ts";
+import { isCount } from "./stored-values.ts";
 
 export const CATALOGUE_MIGRATIONS = [
   `

@@ -8,7 +8,7 @@
  *   node.db, chunks/, quarantine/   of a DataNode (node-schema.ts, chunk-files.ts)
  *   map.db, catalogue.db            of a SuperNode (map-store.ts, catalogue-store.ts)
  */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { assert, QdfsError } from "../base/errors.ts";
 import { QUICK_CHECK_BYTES_MAX } from "../limits.ts";
@@ -148,7 +148,9 @@ function begin(path: string, role: Role, random: Random): Identity {
 
 function lock(path: string): { release: () => void; undo: () => void } {
   const file = join(path, LOCK);
-  const created = !existsSync(file);
+  const there = lstatSync(file, { throwIfNoEntry: false });
+  const created = there === undefined;
+  if (there !== undefined && !there.isFile()) throw unusable(path, `${LOCK} is not a regular file`);
   let release: () => void;
   try {
     release = lockFile(file);

@@ -5,8 +5,8 @@
  */
 import type { MapStore, SuperNodeState } from "../ports.ts";
 import { mapCodec } from "../wire/codec.ts";
-import { Database, PAGE_BYTES, type Statement } from "./sqlite.ts";
-import { damaged, storedCount, storedMap } from "./stored-values.ts";
+import { Database, damaged, PAGE_BYTES, type Statement } from "./sqlite.ts";
+import { storedCount, storedMap } from "./stored-values.ts";
 
 export const MAP_MIGRATIONS = [
   "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), map BLOB NOT NULL, next_node INTEGER NOT NULL) STRICT;",
@@ -20,8 +20,13 @@ export class SqliteMapStore implements MapStore {
   /** @throws QdfsError DATA_DIR_UNUSABLE, DATA_DIR_LOCKED, STORAGE_FULL */
   constructor(path: string) {
     this.#database = Database.open(path, { synchronous: "FULL", migrations: MAP_MIGRATIONS });
-    this.#select = this.#database.prepare("SELECT map, next_node FROM state");
-    this.#replace = this.#database.prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?)");
+    try {
+      this.#select = this.#database.prepare("SELECT map, next_node FROM state");
+      this.#replace = this.#database.prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?)");
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
   }
 
   load(): SuperNodeState | undefined {

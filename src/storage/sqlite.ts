@@ -74,6 +74,17 @@ export function storageFailure(error: unknown, path: string): unknown {
   return error;
 }
 
+/** What the columns of a database say cannot be. */
+export function damaged(path: string, why: string): QdfsError {
+  return new QdfsError("DATA_DIR_UNUSABLE", `the database is damaged: ${path} (${why})`, { path, damaged: true });
+}
+
+/** Our statements are fixed, and run or prepared at every opening: one that the database does not understand found it damaged. */
+function schemaFailure(error: unknown, path: string): unknown {
+  const plain = error instanceof Error && "code" in error && error.code === "SQLITE_ERROR";
+  return plain ? damaged(path, messageOf(error)) : storageFailure(error, path);
+}
+
 function decodedStatement<Row extends readonly unknown[]>(statement: BetterSqlite3.Statement): Statement<Row> {
   const reader = statement.reader ? statement.raw(true) : statement;
   return {
@@ -118,12 +129,17 @@ export class Database {
       return database;
     } catch (error) {
       driver?.close();
-      throw storageFailure(error, path);
+      throw schemaFailure(error, path);
     }
   }
 
+  /** @throws QdfsError DATA_DIR_UNUSABLE: the tables are not those of the format */
   prepare<Row extends readonly unknown[]>(sql: string): Statement<Row> {
-    return decodedStatement(this.#driver.prepare(sql));
+    try {
+      return decodedStatement(this.#driver.prepare(sql));
+    } catch (error) {
+      throw schemaFailure(error, this.path);
+    }
   }
 
   /**
@@ -231,7 +247,11 @@ export class Database {
     for (const [index, sql] of migrations.entries()) {
       if (index < from) continue;
       this.transaction(() => {
-        this.#driver.exec(sql);
+        try {
+          this.#driver.exec(sql);
+        } catch (error) {
+          throw schemaFailure(error, this.path);
+        }
         this.#driver.pragma(`user_version = ${index + 1}`);
       }, 0);
     }
@@ -284,7 +304,7 @@ export function inspectDatabase(path: string, thorough: boolean): number {
     }
     return format;
   } catch (error) {
-    throw storageFailure(error, path);
+    throw schemaFailure(error, path);
   } finally {
     driver?.close();
   }

@@ -1,8 +1,9 @@
 /** Values out of a database's columns that are not taken as they are: what makes no sense there was damaged. */
-import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
 import { checkedMap } from "../cluster/check-map.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
+import { damaged } from "./sqlite.ts";
 
 const UINT32_MAX = 2 ** 32 - 1;
 
@@ -34,8 +35,4 @@ export function isCount(value: number): boolean {
 
 function isUint32(value: number): boolean {
   return isCount(value) && value <= UINT32_MAX;
-}
-
-export function damaged(database: string, why: string): QdfsError {
-  return new QdfsError("DATA_DIR_UNUSABLE", `the database is damaged: ${database} (${why})`, { path: database, damaged: true });
 }

@@ -93,7 +93,7 @@ function parseError(text: string): QdfsError | undefined {
     const parsed: { code?: unknown; message?: unknown; details?: Details } = JSON.parse(text);
     if (typeof parsed.code !== "string" || typeof parsed.message !== "string") return undefined;
     const details = JSON.stringify(parsed.details ?? {});
-    return errorOf({ code: parsed.code, message: parsed.message, details, definite: false });
+    return errorOf({ code: parsed.code, message: parsed.message, details });
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 /** Operating failures on the wire: a QdfsError goes in, the same QdfsError comes out on the other side. */
-import { type Details, isDefinite, isErrorCode, QdfsError } from "../base/errors.ts";
+import { type Details, isErrorCode, QdfsError } from "../base/errors.ts";
 import type { AnswerBody, Failure } from "./messages.ts";
 
 /** Deeper or larger details are of no use to anyone and are left out. */
@@ -24,13 +24,12 @@ function parseDetails(text: string): Details {
   }
 }
 
-/** `definite`: nothing was done and nothing will be; follows from the code unless the caller knows better. */
-export function failureOf(error: QdfsError, definite: boolean = isDefinite(error.code)): Failure {
-  return { code: error.code, message: error.message, details: detailsText(error.details), definite };
+export function failureOf(error: QdfsError): Failure {
+  return { code: error.code, message: error.message, details: detailsText(error.details) };
 }
 
-export function failureAnswer(error: QdfsError, definite?: boolean): AnswerBody {
-  return { failure: failureOf(error, definite) };
+export function failureAnswer(error: QdfsError): AnswerBody {
+  return { failure: failureOf(error) };
 }
 
 /** The other way. A code that this version does not know, or none, is BUG: it says nothing about what was done. */

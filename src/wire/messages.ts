@@ -78,6 +78,8 @@ export interface Read {
   readonly want: Want;
   /** With CONTENT: whose inline bytes; 0 is the current version. */
   readonly version: number;
+  /** The answer is to say how old it may be. */
+  readonly age?: boolean;
 }
 export interface Fetch {
   readonly path: Path;
@@ -151,7 +153,6 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly details: string;
-  readonly definite: boolean;
 }
 export interface Promised {
   readonly ballot: Ballot;
@@ -169,6 +170,9 @@ export interface Held {
   readonly chosen: boolean;
   readonly content: Uint8Array;
   readonly contentHeld: boolean;
+  readonly ageKnown?: boolean;
+  /** If known: every put that had been acknowledged this long ago shows in the answer. */
+  readonly ageMs?: number;
 }
 export interface Fetched {
   readonly content: Uint8Array;

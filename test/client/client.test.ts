@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
+import type { Client } from "../../src/client/client.ts";
 import { ABSENT } from "../../src/register/ballot.ts";
 import { NodeState } from "../../src/wire/messages.ts";
 import {
@@ -218,6 +219,26 @@ test("without a SuperNode listings say so while files go on", async () => {
   expect(error.code).toBe("CLUSTER_UNREACHABLE");
   expect(error.message).toContain("n1:1 is a DataNode");
   expect((await c.run(client.read("/f"))).version.version).toBe(2);
+});
+
+test("a SuperNode that is frozen, not dead, is said within five seconds, finding the cluster included", async () => {
+  const c = testCluster();
+  const frozen = () => new Promise<never>(() => {});
+  c.control.maps.set("super:1", frozen);
+  c.control.maps.set("n2:1", () => testMap());
+  Object.assign(c.control.others, { list: frozen, status: frozen, usage: frozen });
+  const calls: readonly ((client: Client) => Promise<unknown>)[] = [
+    (client) => client.status(),
+    (client) => client.usage("/"),
+    (client) => client.list("/")[Symbol.asyncIterator]().next(),
+  ];
+  for (const call of calls) {
+    const startMs = c.runtime.clock.monotonicMs();
+    const cache = { find: async () => testMap(), keep: async () => {} };
+    const error = await c.failure(call(await c.client({ cache })));
+    expect([error.code, error.message.includes("super:1 gives no answer")]).toEqual(["CLUSTER_UNREACHABLE", true]);
+    expect(c.runtime.clock.monotonicMs() - startMs).toBeLessThan(4_800);
+  }
 });
 
 test("reads follow latency, and whoever is silent or down comes last", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MapCache } from "../../src/client/map-cache.ts";
@@ -116,6 +116,16 @@ test("a damaged cache file counts as none", async () => {
   expect(await cache.find(["x:1"])).toBeUndefined();
   await cache.keep(testMap({ clusterId: "a" }), ["x:1"]);
   expect((await cache.find(["x:1"]))?.clusterId).toBe("a");
+});
+
+test("another cluster's map in a cluster's cache file gives way, however new it is", async () => {
+  const directory = freshDirectory();
+  const cache = new FileMapCache(directory, new FakeRuntime().random);
+  await cache.keep(testMap({ clusterId: "other", version: 99 }), ["x:1"]);
+  renameSync(join(directory, "other.map.json"), join(directory, "c1.map.json"));
+  await cache.keep(testMap({ version: 2 }), ["super:1"]);
+  expect(await cache.find(["super:1"])).toEqual(testMap({ version: 2 }));
+  expect(await cache.find(["x:1"])).toBeUndefined();
 });
 
 test("a cache that cannot be written is done without", async () => {

@@ -141,7 +141,7 @@ export function sessionConformance(name: string, makeWorld: () => Promise<Sessio
     test("a failure arrives as the error that was answered, an unknown code as BUG", async () => {
       const request: SessionHandler["request"] = (asked, answer) => {
         const conflict = failureAnswer(new QdfsError("CONFLICT", "too slow", { tries: 3 }));
-        const strange = { failure: { code: "FROM_THE_FUTURE", message: "?", details: "{", definite: true } };
+        const strange = { failure: { code: "FROM_THE_FUTURE", message: "?", details: "{" } };
         answer(asked.read?.path === "/known" ? conflict : strange);
       };
       await scene({ request }, async ({ world, dialer, address }) => {

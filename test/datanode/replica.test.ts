@@ -138,7 +138,7 @@ describe("replica", () => {
     const accepted = bench.ask(accept("/a", ballot(1), "x".repeat(1000)));
     const looked = bench.ask(prepare("/a", ballot(2)));
     bench.runtime.runUntilIdle();
-    expect(accepted.answer?.failure).toMatchObject({ code: "STORAGE_FULL", definite: true });
+    expect(accepted.answer?.failure).toMatchObject({ code: "STORAGE_FULL" });
     expect(looked.answer?.promised?.ballot.counter).toBe(0);
     expect(bench.replica.full).toBe(true);
     expect(bench.now(accept("/a", ballot(2), "small")).accepted).toBeTruthy();

@@ -115,6 +115,19 @@ describe("the SuperNode", () => {
     ]);
   });
 
+  test("frozen is said within five seconds, and thawed it answers", async () => {
+    await using cluster = await startCluster();
+    await putText(cluster, "/a", "x"); // keeps the map, which says who else is there
+    cluster.supernode.signal("SIGSTOP");
+    for (const args of [["ls"], ["status"], ["du", "/"]]) {
+      const beganMs = performance.now();
+      await fails(cluster, Exit.UNAVAILABLE, args);
+      expect(performance.now() - beganMs).toBeLessThan(5_500); // a machine that is busy has half a second
+    }
+    cluster.supernode.signal("SIGCONT");
+    await cluster.ok(["ls"]);
+  });
+
   test("and everything else may be killed at once and come back in any order", async () => {
     await using cluster = await startCluster();
     using dir = scratch();

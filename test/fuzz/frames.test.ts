@@ -194,7 +194,6 @@ describe("failures", () => {
     code: fc.oneof(anyText, fc.constantFrom("NOT_FOUND", "CONFLICT")),
     message: anyText,
     details: anyText,
-    definite: fc.boolean(),
   });
 
   fuzz("whatever a server says, it is a failure of the table", failure, (said) => {

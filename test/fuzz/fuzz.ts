@@ -36,10 +36,10 @@ export function fuzzing(file: string) {
       });
       const numRuns = LONG ? runs * LONG_FACTOR : runs;
       const details = await fc.check(property, { seed, numRuns, ...(path === undefined ? {} : { path }) });
-      if (details.failed)
-        throw new Error(
-          `${fc.defaultReportMessage(details)}\n\nreplay: ${replay(file, name, details.seed, details.counterexamplePath)}`,
-        );
+      if (!details.failed) return;
+      const { seed: failed, counterexamplePath, errorInstance } = details;
+      const report = fc.defaultReportMessage(details);
+      throw new Error(`${report}\n\n${errorInstance}\n\nreplay: ${replay(file, name, failed, counterexamplePath)}`);
     }, 3_600_000);
   };
 }

@@ -49,7 +49,8 @@ export function anyFields(name: string, hints: Hints = {}): fc.Arbitrary<object>
 function fieldsOf(type: protobuf.Type, hints: Hints, depth: number): fc.Arbitrary<object> {
   const model: Record<string, fc.Arbitrary<unknown>> = {};
   for (const field of type.fieldsArray) {
-    const value = hints.fields?.[field.name] ?? fieldValue(field.resolve(), hints, depth);
+    const hint = field.resolve().resolvedType === null && !field.repeated ? hints.fields?.[field.name] : undefined;
+    const value = hint ?? fieldValue(field, hints, depth);
     if (value !== undefined) model[field.name] = value;
   }
   // Of a oneof the last field that is written counts; all of them written is a message too.

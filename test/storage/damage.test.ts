@@ -1,6 +1,6 @@
 /** Columns that hold what nobody wrote: the store says so, or does without, and nobody goes by them. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf } from "../../src/base/errors.ts";
@@ -105,6 +105,37 @@ describe("a DataNode's database", () => {
       expect([marks, store.register("/a")?.chosen]).toEqual([marks, false]);
       store.close();
     }
+  });
+});
+
+describe("a database whose tables are not those of its format", () => {
+  /** Replaces a text in the file, with one as long. */
+  function overwrite(path: string, from: string | Uint8Array, to: string | Uint8Array): void {
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(from);
+    expect(at).toBeGreaterThan(0);
+    bytes.set(Buffer.from(to), at);
+    writeFileSync(path, bytes);
+  }
+
+  test("is damaged, and a catalogue is begun anew", async () => {
+    const node = await nodeDatabase("UPDATE cursors SET sequence = 7");
+    overwrite(node, "disk TEXT PRIMARY KEY", "dusk TEXT PRIMARY KEY");
+    expect(opening(node)).toBe("DATA_DIR_UNUSABLE");
+    const formatless = await nodeDatabase("UPDATE cursors SET sequence = 7");
+    writeFileSync(formatless, readFileSync(formatless).fill(0, 60, 64)); // user_version
+    expect(opening(formatless)).toBe("DATA_DIR_UNUSABLE");
+    const unsupported = await nodeDatabase("UPDATE cursors SET sequence = 7");
+    writeFileSync(unsupported, readFileSync(unsupported).fill(9, 44, 48)); // schema format
+    expect(opening(unsupported)).toBe("DATA_DIR_UNUSABLE");
+    const map = fresh();
+    new SqliteMapStore(map).close();
+    overwrite(map, "next_node", "past_node");
+    expect(outcome(() => new SqliteMapStore(map).close())).toBe("DATA_DIR_UNUSABLE");
+    const catalogue = fresh();
+    SqliteCatalogueStore.open(catalogue).close();
+    overwrite(catalogue, "partition INTEGER PRIMARY KEY", "partitiun INTEGER PRIMARY KEY");
+    SqliteCatalogueStore.open(catalogue).close();
   });
 });
 

@@ -2,12 +2,13 @@ import { afterAll, describe, expect, test } from "bun:test";
 import {
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -49,7 +50,7 @@ function contents(path: string): string[] {
     .map(String)
     .sort()
     .map((name) => {
-      const stat = statSync(join(path, name));
+      const stat = lstatSync(join(path, name));
       return `${name} ${stat.size} ${stat.isFile() ? `${stat.mtimeMs} ${checksumOf(readFileSync(join(path, name)))}` : ""}`;
     });
 }
@@ -153,6 +154,13 @@ describe("a directory that cannot be used is refused with the reason and left as
       role: "supernode",
     },
     "an empty identity": { reason: "is damaged", prepare: (path) => truncateSync(join(path, "identity.json"), 0) },
+    "a lock that is a link to somewhere else": {
+      reason: "lock.db is not a regular file",
+      prepare: (path) => {
+        rmSync(join(path, "lock.db"), { force: true });
+        symlinkSync("elsewhere", join(path, "lock.db"));
+      },
+    },
     "a member without its database": { reason: "this node lost its votes", prepare: (path) => rmSync(join(path, "node.db")) },
     "a member with an empty database": {
       reason: "this node lost its votes",
