@@ -8,8 +8,7 @@ export interface ModelRun {
 }
 
 export interface SoundRun extends ModelRun {
-  /** Each must have come true in some run, or nothing was explored. */
-  readonly witnesses: readonly string[];
+  readonly witnesses: readonly Witness[];
 }
 
 export interface WeakRun extends ModelRun {
@@ -17,14 +16,23 @@ export interface WeakRun extends ModelRun {
   readonly breaks: readonly string[];
 }
 
-const SEVERAL_WRITES = "s.acknowledged.length() > 1";
-const FOLDED = "s.accepts.exists(a => a.marked)";
-const PROMISED_NEXT = "s.accepts.exists(a => s.accepts.exists(b => a.next == b.ballot))";
-const MOVED = "s.final.keys().exists(b => configurationOf(b) == 3)";
-const ERASED = "s.replicas.keys().exists(r => s.replicas.get(r).everErased > 0)";
+/** Something that must come up in some run, or nothing was explored. */
+export interface Witness {
+  readonly what: string;
+  readonly holds: string;
+}
 
-function sound(name: string, init: string, stepsMax: number, ...witnesses: string[]): SoundRun {
-  return { name, init, step: "step", stepsMax, witnesses: [SEVERAL_WRITES, ...witnesses] };
+const SEVERAL: Witness = { what: "several changes acknowledged", holds: "s.acknowledged.length() > 1" };
+const FOLDED: Witness = { what: "folded", holds: "s.accepts.exists(a => a.marked)" };
+const NEXT: Witness = {
+  what: "next promise used",
+  holds: "s.accepts.exists(a => s.accepts.exists(b => a.next == b.ballot))",
+};
+const MOVED: Witness = { what: "written in the new configuration", holds: "s.final.keys().exists(b => configurationOf(b) == 3)" };
+const ERASED: Witness = { what: "erased", holds: "s.replicas.keys().exists(r => s.replicas.get(r).everErased > 0)" };
+
+function sound(name: string, init: string, stepsMax: number, ...witnesses: Witness[]): SoundRun {
+  return { name, init, step: "step", stepsMax, witnesses: [SEVERAL, ...witnesses] };
 }
 
 /** Every one mixes policies (N 1 to 5), crashes, evictions, retries, reads and settles. */
@@ -33,13 +41,15 @@ export const SOUND_RUNS: readonly SoundRun[] = [
   sound("folded phase 1 (P24)", "initFolded", 60, FOLDED),
   sound("folded on what the coordinator saw chosen (P24)", "initAhead", 60, FOLDED),
   sound("R=1: folded without a mark (P24)", "initUnmarkedR1", 60),
-  sound("next promises (P7)", "initCarried", 60, PROMISED_NEXT),
-  sound("folded phase 1 and next promises (P24, P7)", "initBoth", 60, FOLDED, PROMISED_NEXT),
+  sound("next promises (P7)", "initCarried", 60, NEXT),
+  sound("folded phase 1 and next promises (P24, P7)", "initBoth", 60, FOLDED, NEXT),
   sound("a window of one operation, three attempts (P12, P13)", "initSmallWindow", 60, FOLDED),
   sound("a change of configuration (P10, P16)", "initMoving", 100, MOVED),
   sound("a change of configuration, with P24 and P7", "initMovingFolded", 100, MOVED, FOLDED),
   sound("erasing (P14)", "initErasing", 100, ERASED),
   sound("erasing, with P24 and P7", "initErasingFolded", 100, ERASED, FOLDED),
+  sound("erasing while the configuration changes", "initErasingMoving", 150, ERASED, MOVED),
+  sound("erasing while the configuration changes, with P24", "initErasingMovingFolded", 150, ERASED, MOVED, FOLDED),
 ];
 
 interface Focus {
@@ -55,7 +65,9 @@ function weak(name: string, breaks: readonly string[], { stepsMax = 60, step = "
 
 const LOSES = ["I3", "I5"];
 const WRITING: Focus = { step: "stepWriting" };
+const DISTURBED: Focus = { step: "stepDisturbed" };
 const MOVING: Focus = { stepsMax: 100 };
+const MOVING_FIRST: Focus = { step: "stepMoving" };
 
 export const WEAK_RUNS: readonly WeakRun[] = [
   // P24
@@ -63,14 +75,14 @@ export const WEAK_RUNS: readonly WeakRun[] = [
   weak("base-unchecked", LOSES),
   weak("fold-on-unchosen", LOSES),
   weak("fold-unmarked", LOSES),
-  weak("refused-ballot-again", ["I3"]),
+  weak("refused-ballot-again", ["I3"], DISTURBED),
   weak("fold-while-joint", LOSES, MOVING),
   // P7
-  weak("next-above-ceiling", ["I2"]),
-  weak("next-used-twice", ["I3"]),
+  weak("next-above-ceiling", ["I2"], DISTURBED),
+  weak("next-used-twice", ["I3"], DISTURBED),
   // Acceptors, memory and disks
   weak("no-ceiling", ["I2", "I3", "I5"]),
-  weak("ballot-reuse", ["I3"]),
+  weak("ballot-reuse", ["I3"], WRITING),
   weak("accept-below-promise", ["I2"]),
   weak("ack-before-fsync", LOSES),
   weak("evict-without-floor", ["I2"]),
@@ -78,7 +90,7 @@ export const WEAK_RUNS: readonly WeakRun[] = [
   // Quorums, reads and settling
   weak("quorums-apart", ["I3", "I4", "I5"]),
   weak("read-without-settle", ["I3", "I4"]),
-  weak("supersedes-unsettled", LOSES),
+  weak("supersedes-unsettled", ["I3", "I4", "I5"]),
   weak("chosen-before-w", ["I3", "I4", "I5"]),
   // Exactly once
   weak("refusal-from-own-head", ["P8", "P13"], WRITING),
@@ -87,10 +99,12 @@ export const WEAK_RUNS: readonly WeakRun[] = [
   // Configurations
   weak("counts-over-the-union", ["I3", "I4", "I5", "I8"], MOVING),
   weak("no-barrier", ["I4", "I8"], MOVING),
-  weak("scans-one-replica", ["I3", "I4", "I5"], MOVING),
+  weak("scans-one-replica", ["I3", "I4", "I5"], MOVING_FIRST),
   // Erasing
-  weak("erases-on-one-word", ["I3", "I4", "I5", "P12"], MOVING),
+  weak("erases-on-one-word", ["I3", "I4", "I5", "P8"], WRITING),
   weak("no-erase-floor", ["I9"], WRITING),
   weak("takes-the-erased-ballot", ["I9"], WRITING),
   weak("erase-forgets-nothing", ["P12"], WRITING),
+  weak("moves-without-memory", ["I3", "P12"], MOVING_FIRST),
+  weak("fold-forgets", ["I3", "P12"], MOVING_FIRST),
 ];
