@@ -63,7 +63,8 @@ function weak(name: string, breaks: readonly string[], { stepsMax = 60, step = "
   return { name, init, step, stepsMax, breaks };
 }
 
-const LOSES = ["I3", "I5"];
+/** A value that counted as final is lost, and whoever looks may see it. */
+const LOSES = ["I3", "I4", "I5", "P8"];
 const WRITING: Focus = { step: "stepWriting" };
 const DISTURBED: Focus = { step: "stepDisturbed" };
 const MOVING: Focus = { stepsMax: 100 };
@@ -81,29 +82,30 @@ export const WEAK_RUNS: readonly WeakRun[] = [
   weak("next-above-ceiling", ["I2"], DISTURBED),
   weak("next-used-twice", ["I3"], DISTURBED),
   // Acceptors, memory and disks
-  weak("no-ceiling", ["I2", "I3", "I5"]),
+  weak("no-ceiling", ["I2", ...LOSES]),
   weak("ballot-reuse", ["I3"], WRITING),
   weak("accept-below-promise", ["I2"]),
   weak("ack-before-fsync", LOSES),
   weak("evict-without-floor", ["I2"]),
-  weak("wiped-keeps-identity", ["I2", "I3", "I5"]),
+  weak("wiped-keeps-identity", ["I2", ...LOSES]),
   // Quorums, reads and settling
-  weak("quorums-apart", ["I3", "I4", "I5"]),
-  weak("read-without-settle", ["I3", "I4"]),
-  weak("supersedes-unsettled", ["I3", "I4", "I5"]),
-  weak("chosen-before-w", ["I3", "I4", "I5"]),
+  weak("quorums-apart", LOSES),
+  weak("read-without-settle", LOSES),
+  weak("supersedes-unsettled", LOSES),
+  weak("chosen-before-w", LOSES),
   // Exactly once
   weak("refusal-from-own-head", ["P8", "P13"], WRITING),
   weak("refusal-unrecorded", ["P13"], WRITING),
   weak("forgets-quietly", ["P12"], WRITING),
   // Configurations
-  weak("counts-over-the-union", ["I3", "I4", "I5", "I8"], MOVING),
-  weak("no-barrier", ["I4", "I8"], MOVING),
-  weak("scans-one-replica", ["I3", "I4", "I5"], MOVING_FIRST),
+  weak("counts-over-the-union", ["I8", ...LOSES], MOVING),
+  weak("no-barrier", ["I8", ...LOSES], MOVING),
+  weak("scans-one-replica", LOSES, MOVING_FIRST),
   // Erasing
-  weak("erases-on-one-word", ["I3", "I4", "I5", "P8"], WRITING),
+  weak("erases-on-one-word", LOSES, WRITING),
   weak("no-erase-floor", ["I9"], WRITING),
   weak("takes-the-erased-ballot", ["I9"], WRITING),
+  weak("learns-the-erased", ["I9"], MOVING),
   weak("erase-forgets-nothing", ["P12"], WRITING),
   weak("moves-without-memory", ["I3", "P12"], MOVING_FIRST),
   weak("fold-forgets", ["I3", "P12"], MOVING_FIRST),

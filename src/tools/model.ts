@@ -7,7 +7,7 @@ import { formatCount } from "../base/units.ts";
 import { Model, type Verdict } from "./model-check.ts";
 import { SOUND_RUNS, type SoundRun, WEAK_RUNS, type WeakRun } from "./model-runs.ts";
 
-const RUNS = 800;
+const RUNS = 300;
 /** A weakened rule that takes longer to show counts as not caught. */
 const WEAK_RUNS_MAX = 3000;
 
