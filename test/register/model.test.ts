@@ -4,7 +4,7 @@ import { Model } from "../../src/tools/model-check.ts";
 import { SOUND_RUNS, WEAK_RUNS } from "../../src/tools/model-runs.ts";
 
 const SEED = 1;
-const RUNS = 15;
+const RUNS = 12;
 const WEAK_RUNS_MAX = 400;
 
 let model: Model;
