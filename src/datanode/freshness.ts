@@ -27,7 +27,7 @@ export class Freshness {
   ageMs(path: Path): number | undefined {
     const nowMs = this.#clock.monotonicMs();
     let sinceMs = nowMs;
-    for (const { nodes, w } of this.#maps.map.partitions[partitionOf(path)]?.sets ?? []) {
+    for (const { nodes, w } of this.#maps.map.partitions[partitionOf(this.#maps.map, path)]?.sets ?? []) {
       const known = nodes.map((node) => (node === this.#maps.self ? nowMs : this.#caughtUpMs.get(node)));
       const decisive = known.filter((ms) => ms !== undefined).sort((a, b) => b - a)[nodes.length - w];
       if (decisive === undefined) return undefined;

@@ -15,17 +15,14 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 function pathOf(cluster: MemoryCluster): string {
   for (let index = 0; ; index += 1) {
     const path = `/f${index}`;
-    if (cluster.map.partitions[partitionOf(path)]?.sets[0]?.nodes[0] !== 1) return path;
+    if (cluster.map.partitions[partitionOf(cluster.map, path)]?.sets[0]?.nodes[0] !== 1) return path;
   }
 }
 
 /** Cuts dn-1 off from the other DataNodes, or heals that. Clients reach it all the same. */
 function isolate(cluster: MemoryCluster, cut: boolean): void {
   const [one, ...others] = cluster.members;
-  for (const other of others) {
-    cluster.network.setCut(one?.life.place ?? "", other.grpc, cut);
-    cluster.network.setCut(other.life.place, one?.grpc ?? "", cut);
-  }
+  for (const other of others) cluster.network.setCut(one?.life.place ?? "", other.life.place, cut);
 }
 
 function askOne(cluster: MemoryCluster, path: string): Held {

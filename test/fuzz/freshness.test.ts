@@ -53,7 +53,7 @@ class Watched {
           [action.a, action.b],
           [action.b, action.a],
         ] as const) {
-          if (from !== to) cluster.network.setCut(cluster.member(from).life.place, cluster.member(to).grpc, action.cut);
+          if (from !== to) cluster.network.setCut(cluster.member(from).life.place, cluster.member(to).life.place, action.cut);
         }
         return;
       case "crash":

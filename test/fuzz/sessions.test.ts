@@ -101,7 +101,7 @@ describe("the dialling end", () => {
         return { write: () => true, close: () => {} };
       };
       const hello = () => ({ clusterId: "", node: 0, version: "0" });
-      const session = new BatchedSession("peer:1", { runtime, counter: new HeardCounter(), hello, dial }, () => {});
+      const session = new BatchedSession("peer:1", undefined, { runtime, counter: new HeardCounter(), hello, dial }, () => {});
       const body: RequestBody = { read: { path: "/f", want: Want.HEAD, version: 0 } };
       const ends = timeouts.map((timeoutMs) => outcomeOfPromise(session.call(1, body, timeoutMs)));
       for (const { afterMs, bytes, ends: last } of arrivals) {
