@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { messageOf, QdfsError } from "../base/errors.ts";
 import type { Client } from "../client/connect.ts";
-import { parseQuorumSpec } from "../cluster/quorum-spec.ts";
 import { CLUSTER_START_MS } from "../limits.ts";
 import { NodeState } from "../wire/messages.ts";
 import { ChildServer } from "./child-server.ts";
@@ -10,8 +9,6 @@ import type { Ready } from "./serving.ts";
 
 /** The first DataNode's port is this much above the SuperNode's. */
 const NODE_PORT_OFFSET = 101;
-/** Of the default quorum. */
-const REPLICAS_DEFAULT = 3;
 const POLL_MS = 50;
 const RESTART_PAUSE_MS = 500;
 
@@ -27,21 +24,6 @@ export interface LocalClusterOptions {
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
-}
-
-/**
- * The quorum of a cluster of so many DataNodes: with fewer than the default needs it is made for what there is.
- * @throws QdfsError BAD_USAGE, BAD_QUORUM
- */
-export function quorumFor(spec: string | undefined, nodes: number): string | undefined {
-  if (spec === undefined) return nodes < REPLICAS_DEFAULT ? `majority,n=${nodes}` : undefined;
-  const { n } = parseQuorumSpec(spec);
-  if (n > nodes)
-    throw new QdfsError(
-      "BAD_USAGE",
-      `--quorum ${spec} keeps ${n} copies of each file, on as many DataNodes; --nodes is ${nodes}`,
-    );
-  return spec;
 }
 
 export class LocalCluster {

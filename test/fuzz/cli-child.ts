@@ -4,11 +4,17 @@
  */
 import { resolve } from "node:path";
 
-/** What would reach out of the process, and what it exports. */
+/** What would reach out of the process, or take its time, and what it exports. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
+  "sim/sweep.ts": ["sweep"],
   "client/connect.ts": ["connect"],
   "supernode/serve.ts": ["serveSuperNode"],
   "datanode/serve.ts": ["serveDataNode"],
+};
+/** Classes that start processes. */
+const STARTERS: Readonly<Record<string, string>> = {
+  "cli/local-cluster.ts": "LocalCluster",
+  "cli/chaos/chaos-run.ts": "ChaosRun",
 };
 const SOURCES = resolve(import.meta.dir, "../../src");
 
@@ -38,11 +44,11 @@ function cutOff(): void {
         const filter = new RegExp(`${SOURCES}/${file}`.replaceAll(/[.]/g, "\\."));
         build.onLoad({ filter }, () => ({ contents: unreachable(names), loader: "ts" }));
       }
-      const cluster = `export class LocalCluster { start() { return start(); } async stop() {} kill() {} }`;
-      build.onLoad({ filter: /src\/cli\/local-cluster\.ts$/ }, () => ({
-        contents: `${unreachable(["start"])}\n${cluster}`,
-        loader: "ts",
-      }));
+      for (const [file, name] of Object.entries(STARTERS)) {
+        const methods = "start() { return start(); } run() { return start(); } async stop() {} kill() {} [Symbol.dispose]() {}";
+        const contents = `${unreachable(["start"])}\nexport class ${name} { ${methods} }`;
+        build.onLoad({ filter: new RegExp(`${SOURCES}/${file}`) }, () => ({ contents, loader: "ts" }));
+      }
     },
   });
 }

@@ -49,12 +49,8 @@ class Watched {
         return;
       }
       case "cut":
-        for (const [from, to] of [
-          [action.a, action.b],
-          [action.b, action.a],
-        ] as const) {
-          if (from !== to) cluster.network.setCut(cluster.member(from).life.place, cluster.member(to).life.place, action.cut);
-        }
+        if (action.a === action.b || down.has(action.a) || down.has(action.b)) return;
+        cluster.network.setCut(cluster.member(action.a).life.place, cluster.member(action.b).life.place, action.cut);
         return;
       case "crash":
         if (down.size > 0) return;
@@ -72,8 +68,8 @@ class Watched {
   /** Every running node is asked about every file. */
   check(): number {
     let known = 0;
-    for (const { number: node } of this.cluster.members) {
-      for (const path of this.down.has(node) ? [] : PATHS) {
+    for (const node of [1, 2, 3].filter((number) => !this.down.has(number))) {
+      for (const path of PATHS) {
         const held = this.#ask(node, path);
         if (!held?.ageKnown) continue;
         known += 1;

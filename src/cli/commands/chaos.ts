@@ -7,9 +7,9 @@ import { FAULTS } from "../../chaos/faults.ts";
 import { type ChaosPlan, chaosPlanOf, PLAN_DEFAULTS } from "../../chaos/plan.ts";
 import { reportOf } from "../../chaos/report.ts";
 import { QdfsCommand } from "../base-command.ts";
-import { quorumFor } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
+import { quorumFor } from "../quorum-flag.ts";
 import { takeSignals } from "../signals.ts";
 
 export class ChaosCommand extends QdfsCommand {

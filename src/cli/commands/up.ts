@@ -5,9 +5,10 @@ import { Command, Option } from "clipanion";
 import { assert, Exit, QdfsError } from "../../base/errors.ts";
 import { parseCount } from "../../base/units.ts";
 import { QdfsCommand } from "../base-command.ts";
-import { LocalCluster, quorumFor } from "../local-cluster.ts";
+import { LocalCluster } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
+import { quorumFor } from "../quorum-flag.ts";
 import type { Ready } from "../serving.ts";
 import { takeSignals } from "../signals.ts";
 
