@@ -22,6 +22,8 @@ export const CHUNK_BYTES_DEFAULT = 4 * MIB;
 export const CHUNK_BYTES_MAX = 64 * MIB;
 /** Chunks of one version: 8 bytes each in the head. */
 export const CHUNKS_MAX = 32 * KIB;
+/** The last moment that dates can show, Unix epoch; the first one is as long before 1970. */
+export const DATE_MS_MAX = 8.64e15;
 /** Earlier versions that a head keeps (the current one not counted). */
 export const KEEP_VERSIONS_DEFAULT = 10;
 /** Bytes that the history may take in a head; the oldest versions go first. */

@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { QdfsError } from "../base/errors.ts";
-import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX } from "../limits.ts";
+import { CHUNK_BYTES_DEFAULT, DATE_MS_MAX, INLINE_BYTES_MAX } from "../limits.ts";
 import { asLocalFailure, localFailure } from "./local-failure.ts";
 
 const PERMISSION_BITS = 0o777;
@@ -30,7 +30,8 @@ export async function withLocalFile<Result>(
     const before = await snapshot(handle, file);
     const local: LocalFile = {
       sizeBytes: before.sizeBytes,
-      modifiedAtMs: Math.max(0, Number(before.modifiedNs / 1_000_000n)),
+      // some file systems have times that no date can show
+      modifiedAtMs: Math.min(Math.max(0, Number(before.modifiedNs / 1_000_000n)), DATE_MS_MAX),
       mode: before.mode & PERMISSION_BITS,
     };
     const blocks = readBlocks(handle, file, before);

@@ -5,6 +5,7 @@
 import { lstatSync, rmSync } from "node:fs";
 import { chmod, type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { DATE_MS_MAX } from "../limits.ts";
 import { asLocalFailure, localFailure, systemCodeOf } from "./local-failure.ts";
 
 const PERMISSION_BITS = 0o777;
@@ -118,8 +119,9 @@ async function writePiece(handle: FileHandle, file: string, piece: Uint8Array): 
 
 async function restoreFacts(file: string, facts: FileFacts): Promise<void> {
   if (facts.mode !== 0) await chmod(file, facts.mode & PERMISSION_BITS);
+  if (facts.modifiedAtMs <= 0 || facts.modifiedAtMs > DATE_MS_MAX) return;
   const modifiedAt = new Date(facts.modifiedAtMs);
-  if (facts.modifiedAtMs > 0) await utimes(file, modifiedAt, modifiedAt);
+  await utimes(file, modifiedAt, modifiedAt);
 }
 
 /** Makes the directories of a tree; each once, and none through a symbolic link. */

@@ -3,6 +3,7 @@
  * A reader of stdout that goes away (`| head`) is not an error: `drained` then throws StdoutClosed, which main ends on quietly.
  */
 import { messageOf, type QdfsError } from "../base/errors.ts";
+import { DATE_MS_MAX } from "../limits.ts";
 import { localFailure, systemCodeOf } from "./local-failure.ts";
 
 /** Text kept back before it is written, bytes: a write for each of 100,000 lines would dominate a listing. */
@@ -150,7 +151,7 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
 
 /** `modifiedAt` and the like in results: ISO 8601 in UTC; null for "never". */
 export function isoTime(ms: number): string | null {
-  return ms > 0 && ms <= 8.64e15 ? new Date(ms).toISOString() : null;
+  return ms > 0 && ms <= DATE_MS_MAX ? new Date(ms).toISOString() : null;
 }
 
 /** A time for people, to the second, in UTC. */

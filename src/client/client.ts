@@ -3,6 +3,7 @@ import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
 import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
 import { change } from "./change.ts";
+import { checkedOptions } from "./check-options.ts";
 import { copy, move } from "./copy.ts";
 import { explain } from "./explain.ts";
 import { get, readWhole } from "./get.ts";
@@ -58,28 +59,28 @@ export class Client {
    * @throws QdfsError ALREADY_EXISTS, VERSION_DIFFERS, QUORUM_UNAVAILABLE, STORAGE_FULL (nothing was done); OUTCOME_UNKNOWN
    */
   async put(path: string, content: Content, options: PutOptions = {}): Promise<PutResult> {
-    return await put(this.#ports, parseFilePath(path), content, { ...this.#defaults, ...options });
+    return await put(this.#ports, parseFilePath(path), content, this.#with(options));
   }
 
   /** A version's facts and a stream of its verified bytes. @throws QdfsError NOT_FOUND, QUORUM_UNAVAILABLE, CORRUPT */
   async get(path: string, options: GetOptions = {}): Promise<GetResult> {
-    return await get(this.#ports, parseFilePath(path), { ...this.#defaults, ...options });
+    return await get(this.#ports, parseFilePath(path), this.#with(options));
   }
 
   /** As `get`, with all bytes at once: for files that fit memory. */
   async read(path: string, options: ReadOptions = {}): Promise<ReadResult> {
-    return await readWhole(this.#ports, parseFilePath(path), { ...this.#defaults, ...options });
+    return await readWhole(this.#ports, parseFilePath(path), this.#with(options));
   }
 
   /** A version's facts, and what each replica of the file holds. @throws QdfsError NOT_FOUND, QUORUM_UNAVAILABLE */
   async stat(path: string, options: ReadOptions = {}): Promise<Stat> {
-    return await stat(this.#ports, parseFilePath(path), { ...this.#defaults, ...options });
+    return await stat(this.#ports, parseFilePath(path), this.#with(options));
   }
 
   /** The versions that are kept, newest first, tombstones among them. @throws QdfsError NOT_FOUND, QUORUM_UNAVAILABLE */
   async versions(path: string, options: OperationOptions = {}): Promise<readonly Version[]> {
     const file = parseFilePath(path);
-    const budgetMs = options.timeoutMs ?? this.#defaults.timeoutMs ?? OPERATION_BUDGET_MS;
+    const budgetMs = this.#with(options).timeoutMs ?? OPERATION_BUDGET_MS;
     const { head } = await readStrong(this.#ports, { path: file, version: 0, want: "head", budgetMs });
     if (head !== undefined && head.current.version > 0) return [head.current, ...head.history];
     throw new QdfsError("NOT_FOUND", `${file} does not exist`, { path: file });
@@ -87,22 +88,22 @@ export class Client {
 
   /** Makes a kept version the current one again, as a new version. @throws QdfsError NOT_FOUND, and as `put` */
   async restore(path: string, version: number, options: ChangeOptions = {}): Promise<ChangeResult> {
-    return await change(this.#ports, parseFilePath(path), { restore: version }, { ...this.#defaults, ...options });
+    return await change(this.#ports, parseFilePath(path), { restore: version }, this.#with(options));
   }
 
   /** Deletes a file, which leaves a tombstone and the kept versions. @throws QdfsError NOT_FOUND, and as `put` */
   async remove(path: string, options: RemoveOptions = {}): Promise<ChangeResult> {
-    return await change(this.#ports, parseFilePath(path), "remove", { ...this.#defaults, ...options });
+    return await change(this.#ports, parseFilePath(path), "remove", this.#with(options));
   }
 
   /** Writes the current version of `from` to `to`, through this client. */
   async copy(from: string, to: string, options: ChangeOptions = {}): Promise<PutResult> {
-    return await copy(this.#ports, parseFilePath(from), parseFilePath(to), { ...this.#defaults, ...options });
+    return await copy(this.#ports, parseFilePath(from), parseFilePath(to), this.#with(options));
   }
 
   /** Copies, then removes the source unless it changed meanwhile: VERSION_DIFFERS. */
   async move(from: string, to: string, options: ChangeOptions = {}): Promise<ChangeResult> {
-    return await move(this.#ports, parseFilePath(from), parseFilePath(to), { ...this.#defaults, ...options });
+    return await move(this.#ports, parseFilePath(from), parseFilePath(to), this.#with(options));
   }
 
   /** The files and directories under a prefix, or the file that it names. Its iteration rejects with CLUSTER_UNREACHABLE. */
@@ -127,6 +128,11 @@ export class Client {
   /** What a get or put of the path would do, and why; for a get the read is done. */
   async explain(operation: "get" | "put", path: string): Promise<Explanation> {
     return await explain(this.#ports, operation, parseFilePath(path));
+  }
+
+  /** @throws QdfsError BAD_USAGE */
+  #with<Options extends OperationOptions>(options: Options): Options {
+    return checkedOptions({ ...this.#defaults, ...options });
   }
 
   /** Waits a moment for the last copies of chunks, then ends all connections. Operations under way fail. */

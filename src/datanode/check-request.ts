@@ -3,7 +3,7 @@ import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CEILING_STEP, CHUNKS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
+import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { operationsNamed } from "../wire/head-summary.ts";
 import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
@@ -48,6 +48,7 @@ function checkPut({ version, content }: Put, policy: Policy): void {
   let metadataBytes = version.contentType.length + version.by.length;
   for (const [key, value] of Object.entries(version.metadata)) metadataBytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   if (metadataBytes > METADATA_BYTES_MAX) throw bad(`user metadata has ${metadataBytes} bytes, at most ${METADATA_BYTES_MAX}`);
+  if (Math.abs(version.modifiedAtMs) > DATE_MS_MAX) throw bad(`no date is ${version.modifiedAtMs} ms from 1970`);
   if (version.chunks) {
     const flaw = chunkListFlaw(version.chunks, version.sizeBytes);
     if (flaw !== undefined) throw bad(flaw);

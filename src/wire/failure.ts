@@ -25,7 +25,8 @@ function parseDetails(text: string): Details {
 }
 
 export function failureOf(error: QdfsError): Failure {
-  return { code: error.code, message: error.message, details: detailsText(error.details) };
+  // A message may quote anything; what UTF-8 cannot carry would make the whole answer unreadable.
+  return { code: error.code, message: error.message.toWellFormed(), details: detailsText(error.details) };
 }
 
 export function failureAnswer(error: QdfsError): AnswerBody {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -40,6 +41,17 @@ async function codeFrom(work: Promise<unknown>): Promise<string | undefined> {
 }
 
 describe("a local file is read", () => {
+  const far = "/dev/shm/qdfs-far-future"; // a file system in memory keeps any time
+  test.skipIf(!existsSync("/dev/shm"))("a file of the far future is one of the last day that there is", async () => {
+    writeFileSync(far, "x");
+    try {
+      utimesSync(far, 9e15, 9e15);
+      expect(await withLocalFile(far, async ({ modifiedAtMs }) => modifiedAtMs)).toBe(8.64e15);
+    } finally {
+      rmSync(far);
+    }
+  });
+
   test.each([0, 1, 64 * 1024, 64 * 1024 + 1, 9 * MIB])("whole, with its size, time and mode: %d bytes", async (sizeBytes) => {
     const file = join(temporaryDir(), "file");
     const bytes = crypto.getRandomValues(new Uint8Array(Math.min(sizeBytes, 65_536)));
@@ -143,6 +155,12 @@ describe("a local file is written", () => {
     expect(await codeFrom(writeLocalFile(dir, pieces("x"), undefined))).toBe("LOCAL_FILE");
     expect(await codeFrom(writeLocalFile(join(dir, "no/file"), pieces("x"), undefined))).toBe("LOCAL_FILE");
   });
+});
+
+test("a time that no date can show is not restored, and the file is written all the same", async () => {
+  const file = join(temporaryDir(), "far");
+  await writeLocalFile(file, pieces("x"), { modifiedAtMs: 9e15, mode: 0o600 });
+  expect(readFileSync(file, "utf8")).toBe("x");
 });
 
 describe("a tree", () => {

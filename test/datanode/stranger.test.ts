@@ -1,9 +1,10 @@
 /** What strangers send through the wire must not bring a DataNode down, nor stay behind as something that cannot be read. */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { warmUpChecksums } from "../../src/base/checksum.ts";
-import { CHUNKS_MAX } from "../../src/limits.ts";
+import { CHUNKS_MAX, DATE_MS_MAX } from "../../src/limits.ts";
 import { batchCodec } from "../../src/wire/codec.ts";
 import type { AnswerBody, RequestBody } from "../../src/wire/messages.ts";
+import { testVersion } from "../client/fakes.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
 
 beforeAll(() => warmUpChecksums(8));
@@ -41,6 +42,22 @@ describe("a stranger", () => {
     const { bytes } = await cluster.until(client.read("/x"));
     expect(new TextDecoder().decode(bytes)).toBe("one");
     expect(cluster.fatal).toEqual([]);
+  });
+
+  test("cannot store a time that no date can show", async () => {
+    const cluster = new MemoryCluster();
+    await cluster.client();
+    const content = new TextEncoder().encode("x");
+    const put = (modifiedAtMs: number) => ({
+      path: "/x",
+      operation: { stamp: 1, random: "0123456789abcdef" },
+      attempt: 1,
+      budgetMs: 1_000,
+      ack: 0,
+      put: { version: testVersion(0, content, { modifiedAtMs }), content },
+    });
+    expect(deliver(cluster, { mutate: put(DATE_MS_MAX + 2) }).failure?.code).toBe("BAD_REQUEST");
+    expect(deliver(cluster, { mutate: put(DATE_MS_MAX) }).failure?.code).not.toBe("BAD_REQUEST");
   });
 
   test("cannot have more chunks looked up than a version has", () => {

@@ -10,7 +10,7 @@ import { decide } from "../../src/register/head.ts";
 import { batchCodec, codecOf, headCodec, mapCodec } from "../../src/wire/codec.ts";
 import { errorOf, failureOf } from "../../src/wire/failure.ts";
 import { operationsNamed, summarizeHead } from "../../src/wire/head-summary.ts";
-import type { Batch, ClusterMap, Head } from "../../src/wire/messages.ts";
+import type { Batch, ClusterMap, Failure, Head } from "../../src/wire/messages.ts";
 import { root } from "../../src/wire/protos.ts";
 import { fuzzing, outcomeOf, valueOr } from "./fuzz.ts";
 import {
@@ -206,8 +206,9 @@ describe("failures", () => {
     "a failure comes out as it went in",
     fc.tuple(anyText, fc.dictionary(anyText, fc.jsonValue(), { noNullPrototype: true })),
     ([message, details]) => {
-      const error = errorOf(failureOf(new QdfsError("QUORUM_UNAVAILABLE", message, details)));
-      expect(error).toMatchObject({ code: "QUORUM_UNAVAILABLE", message });
+      const codec = codecOf<Failure>("Failure");
+      const error = errorOf(codec.decode(codec.encode(failureOf(new QdfsError("QUORUM_UNAVAILABLE", message, details)))));
+      expect(error).toMatchObject({ code: "QUORUM_UNAVAILABLE", message: message.toWellFormed() });
       expect(JSON.parse(JSON.stringify(error.details))).toEqual(JSON.parse(JSON.stringify(details)));
     },
   );
