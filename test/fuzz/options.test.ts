@@ -1,5 +1,5 @@
 /** What a program may hand to the client library: refused before anything is sent, or carried through the wire as it is. */
-import { beforeAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import fc from "fast-check";
 import { warmUpChecksums } from "../../src/base/checksum.ts";
 import type { Client } from "../../src/client/client.ts";
@@ -10,8 +10,6 @@ import { fuzzing, outcomeOfPromise } from "./fuzz.ts";
 import { anyText } from "./texts.ts";
 
 const fuzz = fuzzing(import.meta.path);
-beforeAll(() => warmUpChecksums(8));
-
 const number = fc.oneof(
   fc.nat(4),
   fc.integer(),
@@ -92,6 +90,7 @@ describe("a client", () => {
     "does what it is asked or says why not, and never leaves that open",
     fc.array(operation, { minLength: 1, maxLength: 8 }),
     async (operations) => {
+      await warmUpChecksums(8); // uploads that fail keep theirs
       const cluster = new MemoryCluster();
       const client = await cluster.client();
       for (const asked of operations) {
