@@ -228,8 +228,8 @@ export const PAGE_CACHE_BYTES = 16 * MIB;
 export const REGISTER_CACHE_BYTES = 64 * MIB;
 /** A database file up to this size is checked whole (about a second) before it is opened, a larger one by its header and schema. */
 export const QUICK_CHECK_BYTES_MAX = 256 * MIB;
-/** Heads that a coordinator keeps decoded, some 4 KiB each once their history is full. */
-export const HEADS_CACHED = 2 * KIB;
+/** Encoded size of the heads that a coordinator keeps decoded, which take several times as much. */
+export const HEADS_CACHE_BYTES = 4 * MIB;
 /** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
 export const DIRECTORIES_CACHED = 64 * KIB;
 

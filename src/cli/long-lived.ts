@@ -2,7 +2,8 @@
  * How processes that live long are run: without JavaScriptCore's last compiler tier (FTL). On the path of a put its code is no
  * faster than the tier below, but making it keeps compiler threads busy for minutes: a quarter of all CPU of a cluster on two
  * cores in its first ones. The engine takes that setting from its environment alone, before anything runs. So the process
- * replaces itself once (same id, same descriptors), as the first thing it does: this module is imported before all others.
+ * replaces itself once, as the first thing it does: this module is imported before all others. It keeps its id, its signals and its
+ * three standard streams; other descriptors that it was started with are closed.
  */
 const LONG_LIVED: readonly string[] = ["supernode", "datanode", "bench", "chaos", "sim"];
 

@@ -14,7 +14,7 @@ import type { NodeStore, Runtime } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
 import { isInline } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
-import { type Change, type Head, Want } from "../wire/messages.ts";
+import { type Ballot, type Change, type Head, Want } from "../wire/messages.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Freshness } from "./freshness.ts";
@@ -176,19 +176,24 @@ export class CatchUp {
     const inline = isInline(head.current);
     const intact = !inline || (held.contentHeld && checksumOf(held.content) === head.current.checksum);
     await this.#takeChunks(path, head); // first: once the head is here, nothing tells that its chunks are not
-    if (!held.chosen || !intact) {
-      await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
-    } else {
-      const { configuration: number, counter, node } = held.ballot;
-      await this.#replica.learn({
-        path,
-        ballot: { configuration: number, counter, node },
-        head: held.head,
-        random: head.current.operation.random,
-        content: inline ? held.content : null,
-      });
-    }
+    if (!held.chosen || !intact) await this.#takeSettled(path);
+    else await this.#learn(path, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
+  }
+
+  /** A settle finds a value chosen without our help, too: then nothing was written here, and what it found is learned. */
+  async #takeSettled(path: Path): Promise<void> {
+    const { ballot, head: bytes } = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
+    if (compareBallots(ballot, this.#replica.accepted(path).ballot) <= 0) return;
+    const head = headCodec.decode(bytes);
+    const content = isInline(head.current) ? await this.#coordinator.inlineBytes(path, head.current) : null;
+    await this.#learn(path, ballot, bytes, head, content);
+  }
+
+  async #learn(path: Path, ballot: Ballot, bytes: Uint8Array, head: Head, content: Uint8Array | null): Promise<void> {
+    const { configuration, counter, node } = ballot;
+    const { random } = head.current.operation;
+    await this.#replica.learn({ path, ballot: { configuration, counter, node }, head: bytes, random, content });
   }
 
   /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */

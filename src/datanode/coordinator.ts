@@ -6,8 +6,8 @@
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { replicasOf } from "../cluster/map.ts";
-import { HEAD_BYTES_MAX, QUORUM_PATIENCE_MS } from "../limits.ts";
-import type { Runtime } from "../ports.ts";
+import { HEAD_BYTES_MAX, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
+import type { Cancel, Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { mayFold } from "../register/folded.ts";
@@ -15,7 +15,7 @@ import { absentHead, type Decision, decide, isInline } from "../register/head.ts
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
-import type { Accept, Ballot, Configuration, Head, Mutate, Mutated, Settled } from "../wire/messages.ts";
+import type { Accept, AnswerBody, Ballot, Configuration, Head, Mutate, Mutated, Settled, Version } from "../wire/messages.ts";
 import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -160,15 +160,38 @@ export class Coordinator {
   /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */
   async #ownChosen(path: Path, { configuration, ballot }: Try): Promise<{ ballot: Ballot; head: Head } | undefined> {
     try {
-      const prepare = { path, ballot };
-      const { self } = this.#maps;
-      const { promised, refused } = await this.#peers.call(self, configuration.number, { prepare }, QUORUM_PATIENCE_MS);
-      if (refused) this.#counter.observe(refused.floor.counter);
+      const answer = await this.#ownPromise(path, configuration, ballot);
+      if (answer?.refused) this.#counter.observe(answer.refused.floor.counter);
+      const promised = answer?.promised;
       return promised?.chosen ? { ballot: promised.ballot, head: this.#headFound(path, promised.ballot, promised) } : undefined;
     } catch (error) {
       if (!(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE") throw error;
       return undefined; // our copy's trouble: others may hold it intact
     }
+  }
+
+  /**
+   * Our own replica's answer to a prepare. While it writes the file that takes as long as its disk takes: after PREPARE_HEDGE_MS it
+   * is undefined, for the others may be quicker. The promise may still be given, which does no harm.
+   */
+  async #ownPromise(path: Path, configuration: Configuration, ballot: Ballot): Promise<AnswerBody | undefined> {
+    const { timers } = this.#runtime;
+    const asked = this.#peers.call(this.#maps.self, configuration.number, { prepare: { path, ballot } }, QUORUM_PATIENCE_MS);
+    if (!this.#replica.isWriting(path)) return await asked;
+    let cancel: Cancel = () => undefined;
+    const patience = new Promise<undefined>((resolve) => {
+      cancel = timers.after(PREPARE_HEDGE_MS, () => resolve(undefined));
+    });
+    try {
+      return await Promise.race([asked, patience]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The verified inline bytes of a version, from wherever they are. @throws QdfsError QUORUM_UNAVAILABLE */
+  inlineBytes(path: Path, version: Version): Promise<Uint8Array> {
+    return this.#contents.inlineBytes(path, this.#maps.configurationOf(path), version);
   }
 
   /** The head that phase 1 showed. @throws QdfsError CORRUPT: the replicas that were asked hold none that can be read */
@@ -177,7 +200,7 @@ export class Coordinator {
     const known = this.#heads.get(path, accepted);
     if (known !== undefined) return known;
     try {
-      return headCodec.decode(head);
+      return headCodec.decode(new Uint8Array(head)); // what is kept of it must not hold on to the whole message
     } catch (error) {
       throw new QdfsError("CORRUPT", `the head of ${path} is damaged where it was looked for: ${messageOf(error)}`);
     }
@@ -230,7 +253,7 @@ export class Coordinator {
     };
     const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
     if (proposed.kind === "chosen") {
-      this.#heads.set(attempt.path, at.ballot, decision.head);
+      this.#heads.set(attempt.path, at.ballot, decision.head, value.head.length);
       return true;
     }
     const tookNothing = proposed.kind === "failed" || (proposed.kind === "refused" && !proposed.mayHaveTaken);

@@ -1,6 +1,6 @@
 /**
- * How old the answer of this one replica may be, for reads that ask no other (eventual ones). A put that was acknowledged stands in
- * the logs of W replicas of each set. Once this replica has taken over everything in the logs of N-W others, every such W meets it
+ * How old the answer of this one replica may be, for reads that ask no other (eventual ones). A put that was acknowledged by W (no
+ * `--ack` below it) stands in the logs of W replicas of each set. Once this replica has taken over everything in the logs of N-W others, every such W meets it
  * or one of those: so whatever was acknowledged before it asked them is here, or something newer. Catching up tells when it asked.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
@@ -27,7 +27,9 @@ export class Freshness {
   ageMs(path: Path): number | undefined {
     const nowMs = this.#clock.monotonicMs();
     let sinceMs = nowMs;
-    for (const { nodes, w } of this.#maps.map.partitions[partitionOf(this.#maps.map, path)]?.sets ?? []) {
+    const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
+    if (configuration === undefined) return undefined;
+    for (const { nodes, w } of configuration.sets) {
       const known = nodes.map((node) => (node === this.#maps.self ? nowMs : this.#caughtUpMs.get(node)));
       const decisive = known.filter((ms) => ms !== undefined).sort((a, b) => b - a)[nodes.length - w];
       if (decisive === undefined) return undefined;

@@ -38,6 +38,9 @@ export class MapKeeper {
         );
       }
       if (!isNewerMap(map, this.#map)) return;
+      const [now, then] = [this.#map.partitions.length, map.partitions.length];
+      if (now !== 0 && then !== now)
+        throw new QdfsError("BAD_REQUEST", `a map of ${then} partitions was offered in place of ${now}`);
       await this.#persist(map);
       this.#map = map;
       for (const run of this.#watchers) run(map);

@@ -80,7 +80,7 @@ export class Replica {
   readonly #betweenCommits: (() => void)[] = [];
   /** Hints that came before their accept was committed; they are looked at again after each commit. */
   #early: Chosen[] = [];
-  /** Files of which an earlier value was replaced by one that names no more versions: once the new one is known chosen, dropped versions can go (P23). */
+  /** Files of which an earlier value was replaced by one that may name fewer versions: once the new one is known chosen, dropped versions can go (P23). */
   readonly #superseded = new Set<Path>();
   /** Those of them that are known chosen: their trims go along with the next commit. */
   readonly #trimmable = new Set<Path>();
@@ -144,6 +144,11 @@ export class Replica {
     return this.#store.content(path, random);
   }
 
+  /** An accept of the file waits for the disk, and with it whoever asks about the file. */
+  isWriting(path: Path): boolean {
+    return this.#queued.has(path) || this.#committing?.staged.has(path) === true;
+  }
+
   /** Calls `run` after every commit that accepted something, until cancelled. */
   watch(run: () => void): () => void {
     this.#watchers.add(run);
@@ -203,7 +208,7 @@ export class Replica {
   /** True for what changes nothing on disk and depends on nothing that is on its way there. */
   #onlyLooks({ body }: Entry): boolean {
     const about = body.prepare ?? body.read ?? body.fetch;
-    if (!about || this.#queued.has(about.path) || this.#committing?.staged.has(about.path)) return false;
+    if (!about || this.isWriting(about.path)) return false;
     return !body.prepare || body.prepare.ballot.counter < this.#counter.ceiling;
   }
 
@@ -251,6 +256,7 @@ export class Replica {
       if (codeOf(error) !== "STORAGE_FULL") throw error;
       this.#committing = undefined;
       this.#refuseAll(turn, error);
+      this.#trimAlone(turn, writes);
       for (const run of this.#betweenCommits.splice(0)) run();
       return;
     } finally {
@@ -269,7 +275,7 @@ export class Replica {
     }
     const early = this.#early;
     this.#early = [];
-    for (const hint of early) this.#choose(hint);
+    for (const hint of early) if (!this.#choose(hint) && this.#queued.has(hint.path)) this.#early.push(hint);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
     if (turn.accepts.length > 0) for (const run of this.#watchers) run();
   }
@@ -288,6 +294,15 @@ export class Replica {
       } else if (read) this.#defer(entry);
       else entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
     }
+  }
+
+  /** What would make room must not wait for what needs it. */
+  #trimAlone(turn: Turn, { trims }: NodeWrites): void {
+    for (const { path } of trims) this.#trimmable.add(path);
+    if (trims.length === 0 || turn.accepts.length === 0) return;
+    this.write({}).catch((error: unknown) => {
+      if (codeOf(error) !== "STORAGE_FULL") this.#onFatal(error);
+    });
   }
 
   #writes(turn: Turn): NodeWrites | undefined {
@@ -313,6 +328,7 @@ export class Replica {
     const trims: Trim[] = [];
     for (const path of this.#trimmable) {
       const stored = this.#store.register(path);
+      if (stored !== undefined && !stored.chosen) this.#noteSuperseded(path); // the hint was about the value before
       const keep = stored?.chosen ? this.#kept(path, stored.head) : undefined;
       if (stored !== undefined && keep !== undefined) trims.push({ path, ballot: stored.ballot, keep });
     }
@@ -412,10 +428,11 @@ export class Replica {
     if (!isAbsent(before.ballot) && this.#mayDrop(before.head, write.head)) this.#noteSuperseded(write.path);
   }
 
-  /** False when the new head names all versions that the one before it named, and one more. */
+  /** False when the new head stands right on the one before it, and names one version more: all that was named still is. */
   #mayDrop(before: Uint8Array, after: Uint8Array): boolean {
     try {
-      return versionsNamed(after) <= versionsNamed(before);
+      const standsOn = operationsNamed(after, 2)[1] === operationsNamed(before, 1)[0];
+      return !standsOn || versionsNamed(after) <= versionsNamed(before);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       return true; // a damaged head: the trim sees to it

@@ -259,7 +259,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "unchosen-value-learned",
     wrong: "catching up takes a value over as chosen that only one peer may hold",
-    edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) {", replace: "if (!intact) {" }],
+    edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) await", replace: "if (!intact) await" }],
     recipe: "duels",
     seed: 6,
   },
