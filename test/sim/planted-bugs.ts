@@ -217,9 +217,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/datanode/replica.ts",
-        find: "if (!about || this.#queued.has(about.path) || this.#committing?.staged.has(about.path)) return false;",
-        replace:
-          "if (!about || (!body.prepare && (this.#queued.has(about.path) || this.#committing?.staged.has(about.path)))) return false;",
+        find: "if (!about || this.isWriting(about.path)) return false;",
+        replace: "if (!about || (!body.prepare && this.isWriting(about.path))) return false;",
       },
     ],
     recipe: "hot",
