@@ -125,7 +125,10 @@ export class LocalCluster {
     try {
       const { nodes, state, waitingFor } = await client.status();
       const up = nodes.filter(({ node }) => node.state === NodeState.UP).length;
-      if (state === "ok" && up >= this.#options.nodes) return undefined;
+      if (state !== "unavailable" && up >= this.#options.nodes) {
+        if (state !== "ok") this.#options.say(`the cluster is ${state}: \`qdfs status\` says why`);
+        return undefined;
+      }
       return waitingFor || `${up} of ${this.#options.nodes} DataNodes are up, the cluster is ${state}`;
     } catch (error) {
       if (error instanceof QdfsError && error.retry === "later") return error.message;

@@ -61,7 +61,9 @@ async function parse(verb: Verb, rest: readonly string[]): Promise<QdfsCommand> 
 function asUsageError(error: unknown, verb: Verb): unknown {
   if (!(error instanceof Error) || !("clipanion" in error)) return error;
   const [first = ""] = messageOf(error).split("\n");
-  const what = first.replace(/\.$/, "").replace(/^./, (letter) => letter.toLowerCase());
+  // The verb is known here: what fits none of its forms are the arguments.
+  const unfit = /^command not found/i.test(first) ? "these arguments do not fit, or some are missing" : undefined;
+  const what = unfit ?? first.replace(/\.$/, "").replace(/^./, (letter) => letter.toLowerCase());
   const dash = /option name \("-[^-]/.test(first) ? "; a file whose name begins with - goes after --" : "";
   return usageError(`${verb.name}: ${what}`, `see \`qdfs help ${verb.name}\`${dash}`);
 }

@@ -21,10 +21,14 @@ export async function move(ports: PutPorts, from: Path, to: Path, options: Chang
     await change(ports, from, "remove", { ...options, ifVersion });
   } catch (error) {
     if (codeOf(error) !== "VERSION_DIFFERS") throw error;
-    throw new QdfsError("VERSION_DIFFERS", `${from} changed while it was moved: it is kept, and ${to} has what it was before`, {
-      from,
-      to,
-    });
+    throw new QdfsError(
+      "VERSION_DIFFERS",
+      `${from} was changed or removed by somebody else while it was moved; ${to} has what it was before`,
+      {
+        from,
+        to,
+      },
+    );
   }
   return { path: to, version: made.version, elapsedMs: made.elapsedMs, node: made.node };
 }

@@ -38,6 +38,10 @@ export interface DataDir {
 /** The database whose loss is the loss of a server's memory. */
 const DATABASE: Readonly<Record<Role, string>> = { datanode: "node.db", supernode: "map.db" };
 const FORMAT: Readonly<Record<Role, number>> = { datanode: NODE_MIGRATIONS.length, supernode: MAP_MIGRATIONS.length };
+const LOST: Readonly<Record<Role, string>> = {
+  datanode: "this node lost its votes; use an empty directory to join as a new node",
+  supernode: "this SuperNode lost its map; restore the directory from a copy, for its DataNodes follow no other SuperNode",
+};
 const LOCK = "lock.db";
 /** What a first start that was interrupted leaves, and what file systems put into their root. */
 const NOBODYS = new Set([LOCK, TEMPORARY_IDENTITY, "lost+found"]);
@@ -169,14 +173,13 @@ function lock(path: string): { release: () => void; undo: () => void } {
 function checkDatabase(path: string, { role }: Identity): void {
   const file = join(path, DATABASE[role]);
   const size = statSync(file, { throwIfNoEntry: false })?.size;
-  const lost = role === "datanode" ? "this node lost its votes" : "this SuperNode lost its map";
-  if (size === undefined)
-    throw unusable(path, `${DATABASE[role]} is missing: ${lost}; use an empty directory to join as a new node`);
+  const lost = LOST[role];
+  if (size === undefined) throw unusable(path, `${DATABASE[role]} is missing: ${lost}`);
   const strays = [`${file}-wal`, `${file}-shm`].filter((stray) => !existsSync(stray));
   try {
     const format = inspectDatabase(file, size <= QUICK_CHECK_BYTES_MAX);
     refuseNewerFormat(file, format, FORMAT[role]);
-    if (format === 0) throw unusable(path, `${DATABASE[role]} is empty: ${lost}; use an empty directory to join as a new node`);
+    if (format === 0) throw unusable(path, `${DATABASE[role]} is empty: ${lost}`);
   } finally {
     for (const stray of strays) rmSync(stray, { force: true });
   }

@@ -57,6 +57,10 @@ describe("bad usage ends with exit code 2, before any cluster is asked", () => {
   test.each([
     [],
     ["frobnicate"],
+    ["ls", "/a", "/b"],
+    ["sim", "--seeds", "0"],
+    ["sim", "--ops", "0"],
+    ["check", "/dev/null"],
     ["put"],
     ["put", "-"],
     ["put", "-", "/a", "/b"],

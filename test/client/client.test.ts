@@ -168,7 +168,7 @@ test("a move of a file that changes meanwhile keeps both", async () => {
   const client = await c.client();
   const error = await c.failure(client.move("/a", "/b"));
   expect(error.code).toBe("VERSION_DIFFERS");
-  expect(error.message).toContain("/a changed while it was moved");
+  expect(error.message).toContain("/a was changed or removed by somebody else while it was moved");
 });
 
 test("removing and restoring what is not there is NOT_FOUND", async () => {

@@ -60,7 +60,8 @@ describe("one file", () => {
     expect(await textOf(cluster, "/v/notes.txt")).toBe("three");
     expect(await textOf(cluster, "/v/notes.txt@1")).toBe("one");
     expect((await cluster.rows<Row>(["versions", "/v/notes.txt"])).map(({ version }) => version).toSorted()).toEqual([1, 2, 3]);
-    await cluster.ok(["restore", "/v/notes.txt@2"]);
+    const [restored] = await cluster.rows<Row>(["restore", "/v/notes.txt@2"]);
+    expect(restored).toMatchObject({ path: "/v/notes.txt", version: 4, sizeBytes: 3, deleted: false });
     expect(await textOf(cluster, "/v/notes.txt")).toBe("two");
     const [stat] = await cluster.rows<Row>(["stat", "/v/notes.txt"]);
     expect(stat?.version).toBe(4);

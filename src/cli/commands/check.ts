@@ -68,5 +68,7 @@ async function readHistory(file: string): Promise<History> {
     if (codeOf(error) === "BAD_USAGE") throw new QdfsError("BAD_USAGE", `${file}, line ${number}: ${messageOf(error)}`);
     throw error;
   }
+  if (history.operations.length + history.listings.length === 0)
+    throw new QdfsError("BAD_USAGE", `${file} holds no operation: there is nothing to judge`);
   return history;
 }

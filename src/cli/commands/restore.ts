@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import { Exit, QdfsError } from "../../base/errors.ts";
 import { parseVersionedPath } from "../../base/path.ts";
 import { author, ClientCommand } from "../base-command.ts";
-import type { Output } from "../output.ts";
+import { isoTime, type Output } from "../output.ts";
 
 export class RestoreCommand extends ClientCommand {
   static override paths = [["restore"]];
@@ -28,8 +28,20 @@ export class RestoreCommand extends ClientCommand {
     }
     return await this.withClient(async (client) => {
       const result = await client.restore(path, version, { by: author() });
+      const made = (await client.versions(path)).find((candidate) => candidate.version === result.version);
       output.row(
-        { path: result.path, version: result.version, restored: version },
+        {
+          path: result.path,
+          version: result.version,
+          restored: version,
+          // Left out when others have overwritten it so often meanwhile that it is not kept any more.
+          ...(made && {
+            sizeBytes: made.sizeBytes,
+            modifiedAt: isoTime(made.modifiedAtMs),
+            deleted: made.tombstone,
+            by: made.by,
+          }),
+        },
         `${path}@${version} → ${path}@${result.version}`,
       );
       return Exit.DONE;

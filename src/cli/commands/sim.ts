@@ -79,10 +79,10 @@ export class SimCommand extends QdfsCommand {
       const result = await sweep(
         {
           seed: numberOf("--seed", this.seed) ?? 1,
-          seeds: numberOf("--seeds", this.seeds) ?? 1,
+          seeds: numberOf("--seeds", this.seeds, 1) ?? 1,
           recipe: this.recipe,
           nodes: numberOf("--nodes", this.nodes),
-          operations: numberOf("--ops", this.operations),
+          operations: numberOf("--ops", this.operations, 1),
           faults: numbersOf("--faults", this.faults),
           clients: numbersOf("--clients", this.clients),
           keepTrace: this.trace,
@@ -155,10 +155,13 @@ function summaryOf({
 }
 
 /** @throws QdfsError BAD_USAGE */
-function numberOf(flag: string, text: string | undefined): number | undefined {
+function numberOf(flag: string, text: string | undefined, least = 0): number | undefined {
   if (text === undefined) return undefined;
-  if (/^\d{1,10}$/.test(text) && Number(text) <= NUMBER_MAX) return Number(text);
-  throw new QdfsError("BAD_USAGE", `${flag} takes a whole number, not ${JSON.stringify(text)}`);
+  if (/^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= NUMBER_MAX) return Number(text);
+  throw new QdfsError(
+    "BAD_USAGE",
+    `${flag} takes a whole number${least > 0 ? ` from ${least}` : ""}, not ${JSON.stringify(text)}`,
+  );
 }
 
 /** @throws QdfsError BAD_USAGE */
