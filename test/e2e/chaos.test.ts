@@ -52,6 +52,12 @@ function processesOf(dir: string): readonly string[] {
     });
 }
 
+/** Resolves when the cluster has been there for a while. */
+async function underWay(dir: string): Promise<void> {
+  while (processesOf(dir).length <= 3) await Bun.sleep(100);
+  await Bun.sleep(4_000);
+}
+
 describe("qdfs chaos", () => {
   test(
     "of every kind ends with the verdict ok and leaves nothing behind",
@@ -95,9 +101,8 @@ describe("qdfs chaos", () => {
     async () => {
       using dir = scratch();
       const env = { PATH: process.env.PATH ?? "", HOME: dir.path, TMPDIR: dir.path };
-      const child = Bun.spawn([BINARY, "chaos", "--duration", "10m", "--json"], { env, stdout: "pipe", stderr: "pipe" });
-      await Bun.sleep(6_000);
-      expect(processesOf(dir.path).length).toBeGreaterThan(3);
+      await using child = Bun.spawn([BINARY, "chaos", "--duration", "10m", "--json"], { env, stdout: "pipe", stderr: "pipe" });
+      await underWay(dir.path);
       child.kill("SIGINT");
       const result: ChaosResult = JSON.parse(await new Response(child.stdout).text());
       expect(await child.exited).toBe(Exit.INTERRUPTED);
@@ -114,9 +119,8 @@ describe("qdfs chaos", () => {
       const env = { PATH: process.env.PATH ?? "", HOME: dir.path, TMPDIR: dir.path };
       // Nothing that mounts: nobody would be left to unmount it.
       const args = ["chaos", "--duration", "10m", "--faults", "freeze,kill,cut", "--json"];
-      const child = Bun.spawn([BINARY, ...args], { env, stdout: "ignore", stderr: "ignore" });
-      await Bun.sleep(6_000);
-      expect(processesOf(dir.path).length).toBeGreaterThan(3);
+      await using child = Bun.spawn([BINARY, ...args], { env, stdout: "ignore", stderr: "ignore" });
+      await underWay(dir.path);
       child.kill("SIGKILL");
       await child.exited;
       for (let waited = 0; waited < 200 && processesOf(dir.path).length > 0; waited++) await Bun.sleep(100);

@@ -197,7 +197,8 @@ export class RegisterInvariants {
   /** An answered change, or a recorded refusal (P13), stands on as many disks as the answer says. */
   #mutated(path: Path, attempt: number, { outcome, acks }: Mutated): void {
     const claimed = outcome.refusal === "" ? acks : attempt > 1 ? this.#writeNeed(path) : 0;
-    if (claimed === 0) return;
+    // What fewer than W hold is provisional (P9): another value may take its place at any moment.
+    if (claimed < this.#writeNeed(path)) return;
     const { map } = this.#view;
     const configuration = configurationOf(map, partitionOf(map, path));
     let held = 0;
