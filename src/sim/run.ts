@@ -42,6 +42,8 @@ const WORK_MS_MAX = 8_000;
 const ENDING_MS = 15_000;
 /** … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). */
 const CONVERGENCE_MS = 75_000;
+/** Above what any attempt has: its budget, and the patience of a call. */
+const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
@@ -141,6 +143,8 @@ class Run {
     const paths = [...new Set(this.#plan.operations.map(({ path }) => path))].sort();
     const runtime = this.#runtime;
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
+    // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
+    runtime.advance(LEFTOVERS_MS);
     let apart = disagreement(this.#view, paths);
     while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
       runtime.advance(CONVERGENCE_LOOK_MS);
