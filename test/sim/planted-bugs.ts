@@ -259,8 +259,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "unchosen-value-learned",
     wrong: "catching up takes a value over as chosen that only one peer may hold",
     edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) await", replace: "if (!intact) await" }],
-    recipe: "duels",
-    seed: 6,
+    recipe: "swarm",
+    seed: 10,
   },
   {
     name: "settle-kept-for-ever",
