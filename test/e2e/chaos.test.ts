@@ -55,7 +55,7 @@ function processesOf(dir: string): readonly string[] {
 /** Resolves when the cluster has been there for a while. */
 async function underWay(dir: string): Promise<void> {
   while (processesOf(dir).length <= 3) await Bun.sleep(100);
-  await Bun.sleep(4_000);
+  await Bun.sleep(8_000); // past the start, when a DataNode still looks for its SuperNode
 }
 
 describe("qdfs chaos", () => {
@@ -123,7 +123,7 @@ describe("qdfs chaos", () => {
       await underWay(dir.path);
       child.kill("SIGKILL");
       await child.exited;
-      for (let waited = 0; waited < 200 && processesOf(dir.path).length > 0; waited++) await Bun.sleep(100);
+      for (let waited = 0; waited < 400 && processesOf(dir.path).length > 0; waited++) await Bun.sleep(100);
       expect(processesOf(dir.path)).toEqual([]);
     },
     MARGIN_MS,
