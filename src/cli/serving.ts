@@ -26,6 +26,18 @@ export type ParentWord = "kept" | "temporary" | "chaos";
 /** How long a child that lost its parent may drain. */
 const ORPHAN_DRAIN_MS = 800;
 
+let endBeforeServing: (() => void) | undefined;
+
+/** Until it serves, a child ends at once with its parent, whatever it waits for: there is nothing to drain. */
+export function endWithParent(dataDir: string): void {
+  if (process.env[PARENT_ENV] === undefined) return;
+  endBeforeServing = () => {
+    if (process.env[PARENT_ENV] === "temporary") removeData(dataDir);
+    process.exit(Exit.INTERRUPTED);
+  };
+  process.stdin.on("end", endBeforeServing).on("close", endBeforeServing).on("error", endBeforeServing).resume();
+}
+
 /**
  * Prints the ready line, waits for SIGTERM, SIGINT or the parent's end, drains. A second signal ends the process at once, and
  * so does a drain that takes longer than DRAIN_MS.
@@ -60,6 +72,8 @@ function stopRequest(): Promise<StopRequest> {
     if (process.env[PARENT_ENV] === undefined) return;
     const end = () => resolve({ orphan: true, why: "the parent is gone" });
     process.stdin.on("end", end).on("close", end).on("error", end).resume();
+    if (endBeforeServing === undefined) return;
+    for (const event of ["end", "close", "error"]) process.stdin.off(event, endBeforeServing);
   });
 }
 

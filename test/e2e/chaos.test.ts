@@ -123,7 +123,7 @@ describe("qdfs chaos", () => {
       await underWay(dir.path);
       child.kill("SIGKILL");
       await child.exited;
-      for (let waited = 0; waited < 400 && processesOf(dir.path).length > 0; waited++) await Bun.sleep(100);
+      for (let waited = 0; waited < 200 && processesOf(dir.path).length > 0; waited++) await Bun.sleep(100);
       expect(processesOf(dir.path)).toEqual([]);
     },
     MARGIN_MS,

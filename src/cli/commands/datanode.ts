@@ -6,7 +6,7 @@ import { DEFAULT_SUPERNODE, logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { parseAdvertised, readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
-import { type Ready, serveUntilStopped } from "../serving.ts";
+import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
 
 const PORT_DEFAULT = 7101;
 

@@ -5,7 +5,7 @@ import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
-import { type Ready, serveUntilStopped } from "../serving.ts";
+import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
 
 const PORT_DEFAULT = 7000;
 const NODES_MAX = 1_000;
