@@ -51,6 +51,7 @@ export class DataNodeCommand extends ServerCommand {
     const listening = { ...this.listening(PORT_DEFAULT), advertiseHttp: parseAdvertised(this.advertiseHttp) };
     const dataDir = this.dataDir();
     const [{ serveDataNode }, runtime] = await Promise.all([import("../../datanode/serve.ts"), serverRuntime(logLevel(this))]);
+    endWithParent(dataDir);
     const server = await serveDataNode({ ...listening, dataDir, supernodes, zone: this.zone, weight, capacityBytes, runtime });
     const ready: Ready = {
       event: "ready",

@@ -36,6 +36,7 @@ export class SuperNodeCommand extends ServerCommand {
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
+    endWithParent(dataDir);
     const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime });
     const ready: Ready = {
       event: "ready",
