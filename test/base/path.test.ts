@@ -1,15 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { codeOf } from "../../src/base/errors.ts";
 import { baseName, comparePaths, joinPath, parseDirectoryPath, parseFilePath, parseVersionedPath } from "../../src/base/path.ts";
-
-function refusalOf(parse: () => unknown): string | undefined {
-  try {
-    parse();
-    return undefined;
-  } catch (error) {
-    return codeOf(error);
-  }
-}
+import { refusalOf } from "../refusal.ts";
 
 describe("a path", () => {
   test.each([

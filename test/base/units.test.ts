@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { codeOf } from "../../src/base/errors.ts";
 import {
   formatAddress,
   formatDuration,
@@ -10,15 +9,7 @@ import {
   parseDuration,
   parseSize,
 } from "../../src/base/units.ts";
-
-function refusalOf(parse: () => unknown): string | undefined {
-  try {
-    parse();
-    return undefined;
-  } catch (error) {
-    return codeOf(error);
-  }
-}
+import { refusalOf } from "../refusal.ts";
 
 describe("sizes", () => {
   test.each([

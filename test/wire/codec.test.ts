@@ -1,10 +1,10 @@
 /** The decoders hold what the types of messages.ts promise, and refuse what they cannot hold. */
 import { describe, expect, test } from "bun:test";
 import protobuf from "protobufjs";
-import { codeOf } from "../../src/base/errors.ts";
 import { batchCodec, codecOf, headCodec } from "../../src/wire/codec.ts";
 import type { UsageRequest, Version } from "../../src/wire/messages.ts";
 import { root } from "../../src/wire/protos.ts";
+import { refusalOf } from "../refusal.ts";
 
 /** Null is among their values in messages.ts; or, of a Version, codec.ts looks itself. Those of a oneof besides. */
 const MAY_BE_ABSENT = new Set([
@@ -16,15 +16,6 @@ const MAY_BE_ABSENT = new Set([
   "Version.chunks",
   "Version.operation",
 ]);
-
-function refusal(decode: () => unknown): string | undefined {
-  try {
-    decode();
-    return undefined;
-  } catch (error) {
-    return codeOf(error) ?? String(error);
-  }
-}
 
 /** All sub-messages that stand once in a message, and in no oneof. */
 function subMessages(): readonly { readonly type: protobuf.Type; readonly field: protobuf.Field }[] {
@@ -45,14 +36,14 @@ describe("a decoder", () => {
       const others = subMessages().filter((other) => other.type === type && other.field !== field && other.field.required);
       const writer = protobuf.Writer.create();
       for (const { field: other } of others) writer.uint32((other.id << 3) | 2).bytes(smallest(other.resolvedType));
-      const lacks = refusal(() => codecOf(type.name).decode(writer.finish()));
+      const lacks = refusalOf(() => codecOf(type.name).decode(writer.finish()));
       expect([name, lacks]).toEqual([name, MAY_BE_ABSENT.has(name) ? undefined : "BAD_REQUEST"]);
     }
   });
 
   test("refuses a head in which a version lacks its operation", () => {
     const nameless = codecOf<Partial<Version>>("Version").encode({ version: 1 });
-    expect(refusal(() => headCodec.decode(protobuf.Writer.create().uint32(10).bytes(nameless).finish()))).toBe("BAD_REQUEST");
+    expect(refusalOf(() => headCodec.decode(protobuf.Writer.create().uint32(10).bytes(nameless).finish()))).toBe("BAD_REQUEST");
   });
 
   test("refuses a head whose chunks do not add up", () => {
@@ -71,7 +62,7 @@ describe("a decoder", () => {
       headOf(0, { checksums: new Uint8Array(0) }),
       headOf(11, { upload: "../../x" }),
     ]) {
-      expect(refusal(() => headCodec.decode(bytes))).toBe("BAD_REQUEST");
+      expect(refusalOf(() => headCodec.decode(bytes))).toBe("BAD_REQUEST");
     }
   });
 
@@ -81,19 +72,19 @@ describe("a decoder", () => {
     expect(batchCodec.decode(largest).counter).toBe(Number.MAX_SAFE_INTEGER);
     const above = counter([0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]);
     const most = counter([255, 255, 255, 255, 255, 255, 255, 255, 255, 1]);
-    for (const bytes of [above, most]) expect(refusal(() => batchCodec.decode(bytes))).toBe("BAD_REQUEST");
+    for (const bytes of [above, most]) expect(refusalOf(() => batchCodec.decode(bytes))).toBe("BAD_REQUEST");
     const version = codecOf<Partial<Version>>("Version");
     const lowest = version.encode({ modifiedAtMs: Number.MIN_SAFE_INTEGER });
     expect(version.decode(lowest).modifiedAtMs).toBe(Number.MIN_SAFE_INTEGER);
     const below = Uint8Array.of(40, 255, 255, 255, 255, 255, 255, 255, 255, 128, 1);
-    expect(refusal(() => version.decode(below))).toBe("BAD_REQUEST");
+    expect(refusalOf(() => version.decode(below))).toBe("BAD_REQUEST");
   });
 
   test("refuses a string that is no UTF-8, in whatever its bytes come", () => {
     const codec = codecOf<UsageRequest>("UsageRequest");
     for (const bad of [[0xff], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xc0, 0xaf]]) {
       const bytes = Buffer.of(10, bad.length, ...bad);
-      for (const same of [bytes, new Uint8Array(bytes)]) expect(refusal(() => codec.decode(same))).toBe("BAD_REQUEST");
+      for (const same of [bytes, new Uint8Array(bytes)]) expect(refusalOf(() => codec.decode(same))).toBe("BAD_REQUEST");
     }
     expect(codec.decode(codec.encode({ prefix: "/\ufffd" })).prefix).toBe("/\ufffd");
   });
@@ -103,7 +94,7 @@ describe("a decoder", () => {
     const whole = codec.encode({ prefix: "/photos" });
     for (const bytes of [whole, new Uint8Array(whole)]) {
       expect(codec.decode(bytes).prefix).toBe("/photos");
-      expect(refusal(() => codec.decode(bytes.subarray(0, -3)))).toBe("BAD_REQUEST");
+      expect(refusalOf(() => codec.decode(bytes.subarray(0, -3)))).toBe("BAD_REQUEST");
     }
   });
 });
