@@ -75,6 +75,8 @@ export class SessionWatch {
     const waitedMs = this.waitedMs();
     if (waitedMs >= SESSION_STALL_MS) this.#watched.stalled();
     else if (waitedMs >= SESSION_PING_MS) this.#watched.ping();
-    if (this.#pending.size > 0) this.#wakeIn(Math.max(1, Math.min(SESSION_PING_MS, nextDeadlineMs - nowMs)));
+    // A ping is due when nothing was heard for SESSION_PING_MS, not at the next look after that: SILENT_MS is near.
+    const untilPingMs = waitedMs < SESSION_PING_MS ? Math.min(SESSION_PING_MS, SESSION_PING_MS - waitedMs) : SESSION_PING_MS;
+    if (this.#pending.size > 0) this.#wakeIn(Math.max(1, Math.min(untilPingMs, nextDeadlineMs - nowMs)));
   }
 }
