@@ -13,20 +13,7 @@ const id = (digit: string): string => digit.repeat(16);
 const ROOM_BYTES = 1_000_000;
 
 function put(base: Head, random: string, keepVersions: number): Head {
-  const version = {
-    version: 0,
-    tombstone: false,
-    operation: { stamp: 0, random: "" },
-    sizeBytes: 1,
-    modifiedAtMs: 0,
-    writtenAtMs: 0,
-    checksum: "",
-    contentType: "",
-    metadata: {},
-    mode: 0,
-    by: "",
-    chunks: null,
-  };
+  const version = { ...absentHead(0).current, tombstone: false, sizeBytes: 1 };
   const operation = { stamp: 10, random };
   const mutate = { path: "/a", operation, attempt: 1, budgetMs: 1000, ack: 0, put: { version, content: Uint8Array.of(1) } };
   const decision = decide(base, mutate, keepVersions);
