@@ -26,16 +26,18 @@ export type ParentWord = "kept" | "temporary" | "chaos";
 /** How long a child that lost its parent may drain. */
 const ORPHAN_DRAIN_MS = 800;
 
-let endBeforeServing: (() => void) | undefined;
+/** What a child does when its parent is gone; undefined: this is nobody's child. */
+let onOrphaned: (() => void) | undefined;
 
 /** Until it serves, a child ends at once with its parent, whatever it waits for: there is nothing to drain. */
 export function endWithParent(dataDir: string): void {
   if (process.env[PARENT_ENV] === undefined) return;
-  endBeforeServing = () => {
+  onOrphaned = () => {
     if (process.env[PARENT_ENV] === "temporary") removeData(dataDir);
     process.exit(Exit.INTERRUPTED);
   };
-  process.stdin.on("end", endBeforeServing).on("close", endBeforeServing).on("error", endBeforeServing).resume();
+  const end = () => onOrphaned?.();
+  process.stdin.on("end", end).on("close", end).on("error", end).resume();
 }
 
 /**
@@ -69,11 +71,7 @@ function stopRequest(): Promise<StopRequest> {
       if (signals > 1) process.exit(Exit.INTERRUPTED);
       resolve({ orphan: false, why: signal });
     });
-    if (process.env[PARENT_ENV] === undefined) return;
-    const end = () => resolve({ orphan: true, why: "the parent is gone" });
-    process.stdin.on("end", end).on("close", end).on("error", end).resume();
-    if (endBeforeServing === undefined) return;
-    for (const event of ["end", "close", "error"]) process.stdin.off(event, endBeforeServing);
+    if (onOrphaned !== undefined) onOrphaned = () => resolve({ orphan: true, why: "the parent is gone" });
   });
 }
 
