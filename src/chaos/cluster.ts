@@ -1,6 +1,6 @@
 /** The cluster as a chaos run treats it: real processes in the executable (cli/chaos), a fake in tests. */
 import type { Random } from "../ports.ts";
-import type { CLIENT, ServerName } from "./faults.ts";
+import type { CLIENT, FaultKind, ServerName } from "./faults.ts";
 
 /** Ends what was begun. To be called once. */
 export type Undo = () => void;
@@ -10,15 +10,15 @@ export interface ClusterUnderTest {
   readonly nodes: readonly ServerName[];
   /** Of those: nodes whose disk can be filled. */
   readonly fillable: readonly ServerName[];
-  /** It is known whose a connection is. */
-  readonly singleLinks: boolean;
+  /** Faults of links that cannot be made here. */
+  readonly impossible: ReadonlySet<FaultKind>;
   /** SIGKILL; resolves when it is gone. */
   kill(server: ServerName): Promise<void>;
   /** Starts it again; resolves when it serves. @throws QdfsError what it said on its way out */
   start(server: ServerName): Promise<void>;
   /** Stops it for so long; resolves when it goes on. It goes on even should this process end meanwhile. */
   freeze(server: ServerName, lastsMs: number): Promise<void>;
-  /** No byte passes from one to the other, in connections that are and in those to come. Bytes are held back, not lost. */
+  /** No byte passes from one to the other, in connections that are and in those to come. They come late or again once it is undone. */
   cut(from: ServerName, to: ServerName): Undo;
   /** Nothing passes to or from the server. */
   isolate(server: ServerName): Undo;

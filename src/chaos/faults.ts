@@ -14,9 +14,9 @@ export const FAULTS = {
   partition: "a server is cut off from everybody",
   cut: "one link is cut both ways",
   "one-way": "one link is cut in one direction",
-  delay: "everything to and from a server takes longer",
-  reset: "all connections of a server break",
-  "disk-full": "the disk of a DataNode is full for a while (needs root: it lies on a small tmpfs)",
+  delay: "everything to and from a server takes longer (with --network proxies)",
+  reset: "all connections of a server break (with --network proxies)",
+  "disk-full": "the disk of a DataNode is full for a while (it lies on a small tmpfs: needs root, or namespaces)",
   "bit-rot": "a chunk file of a DataNode has bytes flipped, is cut short or is lost",
   "database-rot":
     "a stopped DataNode has a page of its database damaged; when it refuses to start, it gets the page back (only when asked for)",
@@ -56,8 +56,8 @@ export interface FaultPlanOptions {
   readonly rotting: readonly ServerName[];
   /** DataNodes whose disk can be filled. */
   readonly fillable: readonly ServerName[];
-  /** Single links can be cut. */
-  readonly singleLinks: boolean;
+  /** What the network between them cannot be made to do. */
+  readonly impossible: ReadonlySet<FaultKind>;
 }
 
 /** How often each kind is drawn, relative to the others. */
@@ -108,8 +108,8 @@ export function* planFaults(random: Random, options: FaultPlanOptions): Generato
 }
 
 /** Whether the cluster has what a kind of fault needs. */
-export function possible(kind: FaultKind, { rotting, fillable, singleLinks }: FaultPlanOptions): boolean {
-  if (kind === "cut" || kind === "one-way") return singleLinks;
+export function possible(kind: FaultKind, { rotting, fillable, impossible }: FaultPlanOptions): boolean {
+  if (impossible.has(kind)) return false;
   if (kind === "disk-full") return fillable.length > 0;
   if (kind === "bit-rot" || kind === "database-rot") return rotting.length > 0;
   return true;

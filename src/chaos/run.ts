@@ -61,7 +61,7 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
     nodes: cluster.nodes,
     rotting: drawn(cluster.nodes, rottingMax(n, w), random(1)),
     fillable: cluster.fillable,
-    singleLinks: cluster.singleLinks,
+    impossible: cluster.impossible,
   };
   const skipped = plan.faults.filter((kind) => !possible(kind, options));
   if (skipped.length === plan.faults.length)

@@ -17,6 +17,8 @@ export interface ChildOptions {
   /** True: started again it takes the ports that it had. False: `port` again. */
   readonly samePorts: boolean;
   readonly args: readonly string[];
+  /** What its command line begins with, if anything: a program that becomes it. */
+  readonly command?: readonly string[];
   /** What the child is to know of its parent. */
   readonly parent: ParentWord;
   readonly say: (text: string) => void;
@@ -65,16 +67,14 @@ export class ChildServer {
    */
   async start(): Promise<Ready> {
     this.#stopping = false;
-    const child = spawn(
-      process.execPath,
-      [...programArguments(), this.#options.role, ...this.#ports(), ...this.#options.args, "--json"],
-      {
-        // A session of its own: Ctrl-C reaches `up` alone, which then drains its children in order.
-        detached: true,
-        stdio: ["pipe", "pipe", "pipe"],
-        env: { ...process.env, ...ENGINE_ENV, [PARENT_ENV]: this.#options.parent },
-      },
-    );
+    const self = [process.execPath, ...programArguments(), this.#options.role, ...this.#ports(), ...this.#options.args, "--json"];
+    const [program = "", ...args] = [...(this.#options.command ?? []), ...self];
+    const child = spawn(program, args, {
+      // A session of its own: Ctrl-C reaches `up` alone, which then drains its children in order.
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...ENGINE_ENV, [PARENT_ENV]: this.#options.parent },
+    });
     this.#process = child;
     child.stdin?.on("error", () => {});
     let failure: QdfsError | undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { FAULTS, type Fault, type FaultPlanOptions, isFaultKind, planFaults } from "../../src/chaos/faults.ts";
+import { FAULTS, type Fault, type FaultKind, type FaultPlanOptions, isFaultKind, planFaults } from "../../src/chaos/faults.ts";
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
 
 const KINDS = Object.keys(FAULTS).filter(isFaultKind);
@@ -8,7 +8,7 @@ const OPTIONS: FaultPlanOptions = {
   nodes: ["dn-1", "dn-2", "dn-3"],
   rotting: ["dn-2"],
   fillable: ["dn-3"],
-  singleLinks: true,
+  impossible: new Set<FaultKind>(),
 };
 const HOUR_MS = 3_600_000;
 
@@ -41,7 +41,11 @@ test("bytes are damaged on the given nodes alone, and only the given disks are f
 });
 
 test("what the cluster has not is not planned", () => {
-  const kinds = new Set(anHour(5, { ...OPTIONS, rotting: [], fillable: [], singleLinks: false }).map(({ kind }) => kind));
+  const kinds = new Set(
+    anHour(5, { ...OPTIONS, rotting: [], fillable: [], impossible: new Set<FaultKind>(["cut", "one-way"]) }).map(
+      ({ kind }) => kind,
+    ),
+  );
   for (const kind of ["bit-rot", "database-rot", "disk-full", "cut", "one-way"] as const) expect(kinds.has(kind)).toBe(false);
 });
 

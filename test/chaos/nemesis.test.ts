@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
 import type { ClusterUnderTest, Undo } from "../../src/chaos/cluster.ts";
-import { FAULTS, type Fault, isFaultKind, planFaults } from "../../src/chaos/faults.ts";
+import { FAULTS, type Fault, type FaultKind, isFaultKind, planFaults } from "../../src/chaos/faults.ts";
 import { Nemesis } from "../../src/chaos/nemesis.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
@@ -10,7 +10,7 @@ import { seededRandom } from "../../src/runtime/seeded-random.ts";
 class FakeCluster implements ClusterUnderTest {
   readonly nodes = ["dn-1", "dn-2", "dn-3"];
   readonly fillable = ["dn-3"];
-  readonly singleLinks = true;
+  readonly impossible = new Set<FaultKind>();
   readonly down = new Set<string>();
   readonly frozen = new Set<string>();
   readonly shifts = new Map<string, number>();
@@ -103,7 +103,13 @@ const KINDS = Object.keys(FAULTS).filter(isFaultKind);
 
 test("every fault of a long run is taken back, and each kind was made", async () => {
   const { runtime, cluster, nemesis, blamed } = scene();
-  const options = { kinds: KINDS, nodes: cluster.nodes, rotting: ["dn-1"], fillable: cluster.fillable, singleLinks: true };
+  const options = {
+    kinds: KINDS,
+    nodes: cluster.nodes,
+    rotting: ["dn-1"],
+    fillable: cluster.fillable,
+    impossible: cluster.impossible,
+  };
   const running = nemesis.run(planFaults(seededRandom(7), options));
   runtime.advance(600_000);
   await runtime.until(nemesis.heal());

@@ -97,6 +97,24 @@ describe("qdfs chaos", () => {
   );
 
   test(
+    "with links that are slow, reset and cut by proxies ends with the verdict ok",
+    async () => {
+      using dir = scratch();
+      const durationSec = LONG ? 240 : 8;
+      const { faults } = await endsWell(
+        dir.path,
+        durationSec,
+        "--network",
+        "proxies",
+        "--faults",
+        "delay,reset,cut,one-way,partition",
+      );
+      expect(Object.values(faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(durationSec / 6);
+    },
+    300_000 + MARGIN_MS,
+  );
+
+  test(
     "ends early on a signal: with a verdict, and without its processes",
     async () => {
       using dir = scratch();
@@ -117,7 +135,7 @@ describe("qdfs chaos", () => {
     async () => {
       using dir = scratch();
       const env = { PATH: process.env.PATH ?? "", HOME: dir.path, TMPDIR: dir.path };
-      // Nothing that mounts: nobody would be left to unmount it.
+      // Nothing that mounts: with proxies nobody would be left to unmount it.
       const args = ["chaos", "--duration", "10m", "--faults", "freeze,kill,cut", "--json"];
       await using child = Bun.spawn([BINARY, ...args], { env, stdout: "ignore", stderr: "ignore" });
       await underWay(dir.path);
@@ -155,6 +173,7 @@ describe("qdfs chaos", () => {
       ["--duration", "0s"],
       ["--nodes", "0"],
       ["--nodes", "2", "--quorum", "n=3,w=2,r=2"],
+      ["--network", "pigeons"],
       ["--seed", "x"],
     ]) {
       const { exit, stderr } = await chaos(dir.path, ...args);

@@ -66,7 +66,7 @@ export class ChaosRun {
       const [first, ...others] = clients;
       if (first === undefined) throw new QdfsError("BUG", "a run has clients");
       await this.#serving(first);
-      this.#say(`1 SuperNode and ${this.#plan.nodes} DataNodes serve; seed ${this.#plan.seed}`);
+      this.#say(`1 SuperNode and ${this.#plan.nodes} DataNodes serve, ${this.#cluster.networkWords}; seed ${this.#plan.seed}`);
       return await runChaos(this.#plan, {
         cluster: this.#cluster,
         clients: [first, ...others],

@@ -1,18 +1,21 @@
 /**
- * A cluster of real processes for `qdfs chaos`: children of this one, each of them reached through proxies of this process. They
- * listen on other ports in every life; what the cluster map names are the proxies.
+ * A cluster of real processes for `qdfs chaos`: children of this one, between which lies a network that fails
+ * when it is told to: namespaces, or proxies of this process (network.ts).
  */
 import { join } from "node:path";
 import { assert, QdfsError } from "../../base/errors.ts";
 import type { ClusterUnderTest, Undo } from "../../chaos/cluster.ts";
-import { CLIENT, type ServerName, SUPERNODE } from "../../chaos/faults.ts";
+import { CLIENT, type FaultKind, type ServerName, SUPERNODE } from "../../chaos/faults.ts";
 import type { Random, Runtime } from "../../ports.ts";
 import { realRuntime } from "../../runtime/runtime.ts";
 import { withShiftedWall } from "../../runtime/shifted-wall.ts";
 import { ChildServer } from "../child-server.ts";
 import { holderOf } from "./callers.ts";
 import { damageChunkFile, damageDatabaseFile } from "./damage.ts";
-import { Links } from "./links.ts";
+import { NamespaceNetwork } from "./namespace-network.ts";
+import type { Network } from "./network.ts";
+import { isMoved } from "./own-namespaces.ts";
+import { ProxyNetwork } from "./proxy-network.ts";
 import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 
 /** Memory is taken as it fills: what an hour of chunks needs, and then some. */
@@ -42,14 +45,13 @@ interface Member {
 export class ProcessCluster implements ClusterUnderTest {
   readonly nodes: readonly ServerName[];
   readonly fillable: readonly ServerName[];
-  readonly singleLinks = process.platform === "linux";
   /** Servers that ended though no fault had ended them, and other things that must not be. */
   readonly incidents: string[] = [];
   /** Why no disk can be filled; empty: one can. */
   readonly noSmallDisk: string;
   readonly #options: ProcessClusterOptions;
   readonly #members = new Map<ServerName, Member>();
-  readonly #links: Links;
+  readonly #network: Network;
   readonly #disk: SmallDisk | undefined;
   #fillings = 0;
   #clientShiftMs = 0;
@@ -57,7 +59,9 @@ export class ProcessCluster implements ClusterUnderTest {
   constructor(options: ProcessClusterOptions) {
     this.#options = options;
     this.nodes = Array.from({ length: options.nodes }, (_, index) => `dn-${index + 1}`);
-    this.#links = new Links((port, proxyPort) => this.#callerOf(port, proxyPort));
+    this.#network = isMoved()
+      ? new NamespaceNetwork((line) => this.incidents.push(`a link could not be changed: ${line}`))
+      : new ProxyNetwork((port, proxyPort) => this.#callerOf(port, proxyPort));
     const last = this.nodes.at(-1) ?? "";
     const disk = options.wantsSmallDisk
       ? mountSmallDisk(join(options.dir, "small-disk"), SMALL_DISK_BYTES)
@@ -69,6 +73,15 @@ export class ProcessCluster implements ClusterUnderTest {
     process.on("exit", () => {
       for (const pid of this.#pids().values()) process.kill(pid, "SIGKILL");
     });
+  }
+
+  get impossible(): ReadonlySet<FaultKind> {
+    return this.#network.impossible;
+  }
+
+  /** What lies between the servers. */
+  get networkWords(): string {
+    return this.#network.words;
   }
 
   /** Where clients find it. */
@@ -94,7 +107,7 @@ export class ProcessCluster implements ClusterUnderTest {
   /** Ends everything at once. The files stay. */
   async stop(): Promise<void> {
     await Promise.all([...this.#members.values()].map(({ child }) => child.kill()));
-    this.#links.close();
+    this.#network.close();
   }
 
   /** Gives the small disk back, and with it what lay on it. */
@@ -126,19 +139,19 @@ export class ProcessCluster implements ClusterUnderTest {
   }
 
   cut(from: ServerName, to: ServerName): Undo {
-    return this.#links.cut((source, sink) => source === from && sink === to);
+    return this.#network.cut((source, sink) => source === from && sink === to);
   }
 
   isolate(server: ServerName): Undo {
-    return this.#links.cut((source, sink) => source === server || sink === server);
+    return this.#network.cut((source, sink) => source === server || sink === server);
   }
 
   delay(server: ServerName, delayMs: number): Undo {
-    return this.#links.delay((source, sink) => source === server || sink === server, delayMs);
+    return this.#network.delay((source, sink) => source === server || sink === server, delayMs);
   }
 
   reset(server: ServerName): void {
-    this.#links.reset((source, sink) => source === server || sink === server);
+    this.#network.reset((source, sink) => source === server || sink === server);
   }
 
   fillDisk(server: ServerName): Undo {
@@ -169,17 +182,14 @@ export class ProcessCluster implements ClusterUnderTest {
     const { dir, log } = this.#options;
     const role = name === SUPERNODE ? "supernode" : "datanode";
     const dataDir = this.fillable.includes(name) && this.#disk !== undefined ? join(this.#disk.path, "data") : join(dir, name);
-    const target = (port: "grpc" | "http") => () => child.serving?.[port];
-    const address = await this.#links.open({ server: name, target: target("grpc") });
-    const advertised = ["--advertise", address];
-    if (role === "datanode")
-      advertised.push("--advertise-http", await this.#links.open({ server: name, target: target("http") }));
+    const { command, port, args: placeArgs, address } = await this.#network.place(name, role, (port) => child.serving?.[port]);
     const child: ChildServer = new ChildServer({
       role,
       name,
-      port: 0,
+      port,
       samePorts: false,
-      args: ["--data", dataDir, ...advertised, ...args],
+      command,
+      args: ["--data", dataDir, ...placeArgs, ...args],
       parent: "chaos",
       say: (line) => {
         log(line);

@@ -7,6 +7,7 @@ import { FAULTS } from "../../chaos/faults.ts";
 import { type ChaosPlan, chaosPlanOf, PLAN_DEFAULTS } from "../../chaos/plan.ts";
 import { reportOf } from "../../chaos/report.ts";
 import { QdfsCommand } from "../base-command.ts";
+import { isMoved, moveToOwnNamespaces } from "../chaos/own-namespaces.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
 import { quorumFor } from "../quorum-flag.ts";
@@ -54,9 +55,15 @@ export class ChaosCommand extends QdfsCommand {
   readonly rate = Option.String("--rate", {
     description: `R operations per second over all clients (default: ${PLAN_DEFAULTS.rate})`,
   });
+  readonly network = Option.String("--network", {
+    description:
+      "KIND namespaces (each server in one of its own: packets are lost) or proxies (bytes are held back; delay and reset too) (default: namespaces where the machine allows them and --faults names nothing else)",
+  });
   readonly keep = Option.Boolean("--keep", false, { description: "keep the data and the history though nothing was wrong" });
 
   override async run(output: Output): Promise<Exit> {
+    const asProxies = this.#chooseNetwork();
+    if (asProxies !== "") output.notice(`links are cut by proxies: ${asProxies}`);
     const { realRuntime } = await import("../../runtime/runtime.ts");
     const asked = chaosPlanOf(this, Math.floor(realRuntime().random.unit() * 2 ** 31));
     const plan = { ...asked, quorum: quorumFor(asked.quorum, asked.nodes) };
@@ -70,6 +77,20 @@ export class ChaosCommand extends QdfsCommand {
       if (failed || this.keep) sayKept(output, dir, plan);
       else rmSync(dir, { recursive: true, force: true });
     }
+  }
+
+  /** Moves the run into namespaces, if that is wanted and possible; else why it was not, empty when it was not wanted. */
+  #chooseNetwork(): string {
+    if (isMoved()) return "";
+    const { network, faults = "" } = this;
+    if (network !== undefined && network !== "namespaces" && network !== "proxies")
+      throw new QdfsError("BAD_USAGE", `--network takes namespaces or proxies, not ${JSON.stringify(network)}`);
+    if (network === "proxies") return "";
+    if (network === undefined && /\b(delay|reset)\b/.test(faults)) return "";
+    const refused = moveToOwnNamespaces();
+    if (network === "namespaces")
+      throw new QdfsError("BAD_USAGE", `no namespaces can be made here: ${refused}; --network proxies needs none`);
+    return refused;
   }
 
   async #runIn(dir: string, plan: ChaosPlan, output: Output): Promise<Exit> {

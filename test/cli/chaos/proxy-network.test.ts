@@ -3,7 +3,7 @@ import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer, connect as dial, type Socket } from "node:net";
 import { parseAddress } from "../../../src/base/units.ts";
 import { holderOf } from "../../../src/cli/chaos/callers.ts";
-import { Links } from "../../../src/cli/chaos/links.ts";
+import { ProxyNetwork } from "../../../src/cli/chaos/proxy-network.ts";
 
 setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
@@ -23,7 +23,7 @@ async function scene() {
   await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
   const at = echo.address();
   let target: string | undefined = `127.0.0.1:${typeof at === "object" ? at?.port : 0}`;
-  const links = new Links(() => undefined);
+  const links = new ProxyNetwork(() => undefined);
   ends.push(
     () => links.close(),
     () => echo.close(),

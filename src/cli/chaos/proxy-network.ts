@@ -6,7 +6,9 @@
 import { createServer, type Server, type Socket, connect as tcpConnect } from "node:net";
 import { assert } from "../../base/errors.ts";
 import { formatAddress, parseAddress } from "../../base/units.ts";
-import { CLIENT, type ServerName } from "../../chaos/faults.ts";
+import type { Undo } from "../../chaos/cluster.ts";
+import { CLIENT, type FaultKind, type ServerName } from "../../chaos/faults.ts";
+import type { Meets, Network, Party, Place } from "./network.ts";
 
 const HOST = "127.0.0.1";
 /** Held back of one direction of a connection; past that the sender is not read. */
@@ -14,7 +16,7 @@ const HELD_BYTES_MAX = 1024 * 1024;
 
 /** What happens to bytes of some links; a link is met by any number of rules. */
 interface Rule {
-  readonly meets: (from: ServerName, to: ServerName) => boolean;
+  readonly meets: Meets;
   readonly cut: boolean;
   readonly delayMs: number;
 }
@@ -25,15 +27,29 @@ export interface Endpoint {
   readonly target: () => string | undefined;
 }
 
-export class Links {
-  readonly #callerOf: (port: number, proxyPort: number) => ServerName | undefined;
+export class ProxyNetwork implements Network {
+  readonly words = "every server behind proxies";
+  /** Whose a connection is, is known on Linux alone. */
+  readonly impossible: ReadonlySet<FaultKind> = new Set(process.platform === "linux" ? [] : ["cut", "one-way"]);
+  readonly #callerOf: (port: number, proxyPort: number) => Party | undefined;
   readonly #rules = new Set<Rule>();
   readonly #connections = new Set<Connection>();
   readonly #servers: Server[] = [];
 
   /** `callerOf`: whose connection comes from `port`; undefined: nobody's of the cluster. */
-  constructor(callerOf: (port: number, proxyPort: number) => ServerName | undefined) {
+  constructor(callerOf: (port: number, proxyPort: number) => Party | undefined) {
     this.#callerOf = callerOf;
+  }
+
+  async place(
+    server: ServerName,
+    role: "supernode" | "datanode",
+    listening: (port: "grpc" | "http") => string | undefined,
+  ): Promise<Place> {
+    const open = (port: "grpc" | "http") => this.open({ server, target: () => listening(port) });
+    const address = await open("grpc");
+    const args = ["--advertise", address, ...(role === "datanode" ? ["--advertise-http", await open("http")] : [])];
+    return { command: [], port: 0, args, address };
   }
 
   /** A proxy for one port of a server; resolves with the address that is to be advertised. */
@@ -54,17 +70,15 @@ export class Links {
     return formatAddress(HOST, address.port);
   }
 
-  /** Until the returned function is called. */
-  cut(meets: Rule["meets"]): () => void {
+  cut(meets: Meets): Undo {
     return this.#add({ meets, cut: true, delayMs: 0 });
   }
 
-  delay(meets: Rule["meets"], delayMs: number): () => void {
+  delay(meets: Meets, delayMs: number): Undo {
     return this.#add({ meets, cut: false, delayMs });
   }
 
-  /** Breaks connections that are there. */
-  reset(meets: Rule["meets"]): void {
+  reset(meets: Meets): void {
     for (const connection of [...this.#connections]) {
       if (meets(connection.from, connection.to) || meets(connection.to, connection.from)) connection.destroy();
     }
@@ -83,7 +97,7 @@ export class Links {
     for (const connection of [...this.#connections]) connection.destroy();
   }
 
-  #add(rule: Rule): () => void {
+  #add(rule: Rule): Undo {
     this.#rules.add(rule);
     return () => {
       this.#rules.delete(rule);
@@ -96,7 +110,7 @@ export class Links {
 class Connection {
   readonly from: ServerName;
   readonly to: ServerName;
-  readonly #links: Links;
+  readonly #links: ProxyNetwork;
   readonly #endpoint: Endpoint;
   readonly #caller: Socket;
   readonly #forget: () => void;
@@ -104,7 +118,7 @@ class Connection {
   #pipes: readonly Pipe[] = [];
   #gone = false;
 
-  constructor(links: Links, from: ServerName, endpoint: Endpoint, caller: Socket, forget: () => void) {
+  constructor(links: ProxyNetwork, from: ServerName, endpoint: Endpoint, caller: Socket, forget: () => void) {
     this.from = from;
     this.to = endpoint.server;
     this.#links = links;
