@@ -6,6 +6,7 @@
  *                     admits the server, by when its databases exist. So: a clusterId, and no database: it was lost
  *   lock.db           an empty SQLite file, exclusively locked while a process uses the directory
  *   node.db, chunks/, quarantine/   of a DataNode (node-schema.ts, chunk-files.ts)
+ *   node.db-open      there from opening to closing node.db, and all that time node.db-wal is part of it: what was acknowledged is there
  *   map.db, catalogue.db            of a SuperNode (map-store.ts, catalogue-store.ts)
  */
 import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -17,7 +18,7 @@ import { fileFailure } from "./file-failure.ts";
 import { type Identity, type Role, readIdentity, TEMPORARY_IDENTITY, writeIdentity } from "./identity.ts";
 import { MAP_MIGRATIONS } from "./map-store.ts";
 import { NODE_MIGRATIONS } from "./node-schema.ts";
-import { inspectDatabase, lockFile, refuseNewerFormat } from "./sqlite.ts";
+import { inspectDatabase, lockFile, lostItsLog, refuseNewerFormat } from "./sqlite.ts";
 
 export interface DataDir {
   readonly path: string;
@@ -175,6 +176,7 @@ function checkDatabase(path: string, { role }: Identity): void {
   const size = statSync(file, { throwIfNoEntry: false })?.size;
   const lost = LOST[role];
   if (size === undefined) throw unusable(path, `${DATABASE[role]} is missing: ${lost}`);
+  if (lostItsLog(file)) throw unusable(path, `${DATABASE[role]}-wal is missing, which a killed process left here: ${lost}`);
   const strays = [`${file}-wal`, `${file}-shm`].filter((stray) => !existsSync(stray));
   try {
     const format = inspectDatabase(file, size <= QUICK_CHECK_BYTES_MAX);

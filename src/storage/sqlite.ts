@@ -7,12 +7,13 @@
  * write-ahead log per accept of all sizes tried, at the same speed (4 KiB contents in batches of 32: 11 KiB of log against
  * 26 KiB with 8192 and 28 KiB with 16384).
  */
-import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, existsSync, fdatasync, fdatasyncSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type BetterSqlite3 from "better-sqlite3";
 import { assert, type ErrorCode, messageOf, QdfsError } from "../base/errors.ts";
 import { PAGE_CACHE_BYTES, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES } from "../limits.ts";
 import { syncDirectoryNow } from "./directory-sync.ts";
+import { systemCode } from "./file-failure.ts";
 
 export const PAGE_BYTES = 4096;
 
@@ -128,7 +129,7 @@ export class Database {
       database.#migrate(format, options.migrations);
       return database;
     } catch (error) {
-      driver?.close();
+      if (driver !== undefined) closeDriver(driver, path);
       throw schemaFailure(error, path);
     }
   }
@@ -188,7 +189,8 @@ export class Database {
   /**
    * Makes safe whatever the log holds when a process begins: frames that a killed one left unflushed, and frames whose flush
    * once failed, which the page cache calls clean though they never reached the disk. Copied into the database, which is
-   * flushed, they are safe, and an empty log begins. On a full disk, where that cannot be, the log is flushed as it is.
+   * flushed, they are safe, and an empty log begins. On a full disk, where that cannot be, the log is flushed as it is. From now
+   * until the database is closed the log is part of it: `path`-open says so, and that a start without the log is to be refused.
    */
   settleLog(): void {
     try {
@@ -198,6 +200,7 @@ export class Database {
     } catch (error) {
       if (!(error instanceof QdfsError) || error.code !== "STORAGE_FULL") throw error;
     }
+    markOpen(this.path);
     this.syncNow();
   }
 
@@ -238,7 +241,7 @@ export class Database {
 
   /** Further calls throw. Calling it twice does nothing. */
   close(): void {
-    if (this.#driver.open) this.#driver.close();
+    if (this.#driver.open) closeDriver(this.#driver, this.path);
     if (this.#log !== undefined) closeSync(this.#log);
     this.#log = undefined;
   }
@@ -256,6 +259,34 @@ export class Database {
       }, 0);
     }
   }
+}
+
+/**
+ * Whether the log that a killed process left has been taken away. Without it the database is an older one: it opens, and knows
+ * nothing of what was acknowledged since.
+ */
+export function lostItsLog(path: string): boolean {
+  return existsSync(openMark(path)) && !existsSync(`${path}-wal`);
+}
+
+const openMark = (path: string) => `${path}-open`;
+
+/** Durable with the next flush of the directory. */
+function markOpen(path: string): void {
+  try {
+    closeSync(openSync(openMark(path), "a"));
+  } catch (error) {
+    if (systemCode(error) !== "ENOSPC") throw error; // the log is not guarded in this life
+  }
+}
+
+/** SQLite folds the log in and removes it; by then nothing may say that it must be there. */
+function closeDriver(driver: BetterSqlite3.Database, path: string): void {
+  if (existsSync(openMark(path))) {
+    rmSync(openMark(path));
+    syncDirectoryNow(dirname(path));
+  }
+  driver.close();
 }
 
 /** @throws QdfsError DATA_DIR_UNUSABLE */

@@ -168,6 +168,10 @@ describe("a directory that cannot be used is refused with the reason and left as
         for (const name of ["node.db", "node.db-wal"]) truncateSync(join(path, name), 0);
       },
     },
+    "a member that was killed, without the log of its database": {
+      reason: "node.db-wal is missing, which a killed process left here: this node lost its votes",
+      prepare: (path) => rmSync(join(path, "node.db-wal")),
+    },
     "a database without its identity": {
       reason: "identity.json is missing",
       prepare: (path) => rmSync(join(path, "identity.json")),
@@ -239,6 +243,13 @@ test("checking a sound directory changes nothing but its opening", async () => {
   const before = contents(path);
   open(path).close();
   expect(contents(path)).toEqual(before);
+});
+
+test("a member that was stopped in order needs no log", async () => {
+  const path = await member();
+  SqliteNodeStore.open(join(path, "node.db"), "abababababababab").close();
+  expect(readdirSync(path).filter((name) => name.startsWith("node.db"))).toEqual(["node.db"]);
+  open(path).close();
 });
 
 test("a database of another disk is refused", async () => {
