@@ -224,6 +224,8 @@ export const WAL_CHECKPOINT_BYTES = 32 * MIB;
 export const WAL_BYTES_MAX = 128 * MIB;
 /** Pages of a database kept in memory by SQLite, whose commits walk their table: the system's own cache holds the rest. */
 export const PAGE_CACHE_BYTES = 16 * MIB;
+/** Accepts whose place in the index of paths is kept in memory, before it goes to disk with those of the others. */
+export const YOUNG_ROWS_MAX = 4 * KIB;
 /** Accepted values (heads, and inline bytes once read or written) kept decoded in memory. */
 export const REGISTER_CACHE_BYTES = 64 * MIB;
 /** A database file up to this size is checked whole (about a second) before it is opened, a larger one by its header and schema. */

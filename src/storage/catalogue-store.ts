@@ -9,7 +9,7 @@ import type { Ballot } from "../wire/messages.ts";
 import { type Count, Counts, type DirectoryPath, directoryOf, sumOf } from "./catalogue-count.ts";
 import { listPage } from "./catalogue-list.ts";
 import { CATALOGUE_MIGRATIONS, catalogueStatements, checkedFileRow, type FileRow } from "./catalogue-schema.ts";
-import { Database, PAGE_BYTES } from "./sqlite.ts";
+import { Database, SMALL_PAGE_BYTES } from "./sqlite.ts";
 import { storedBallot, storedCount } from "./stored-values.ts";
 
 export class SqliteCatalogueStore implements CatalogueStore {
@@ -35,7 +35,11 @@ export class SqliteCatalogueStore implements CatalogueStore {
   }
 
   private constructor(path: string) {
-    this.#database = Database.open(path, { synchronous: "NORMAL", migrations: CATALOGUE_MIGRATIONS });
+    this.#database = Database.open(path, {
+      synchronous: "NORMAL",
+      pageBytes: SMALL_PAGE_BYTES,
+      migrations: CATALOGUE_MIGRATIONS,
+    });
     try {
       this.#sql = this.#database.reading(() => catalogueStatements(this.#database));
       this.#totals = this.#database.reading(() => this.#readTotals());
@@ -48,7 +52,7 @@ export class SqliteCatalogueStore implements CatalogueStore {
 
   apply(writes: CatalogueWrites): void {
     const counts = new Counts();
-    const logBytes = (2 + 3 * writes.files.length + 3 * (writes.erased?.length ?? 0)) * PAGE_BYTES;
+    const logBytes = (2 + 3 * writes.files.length + 3 * (writes.erased?.length ?? 0)) * this.#database.pageBytes;
     try {
       this.#database.transaction(() => {
         for (const file of writes.files) this.#list(file, counts);

@@ -5,7 +5,7 @@
  */
 import type { MapStore, SuperNodeState } from "../ports.ts";
 import { mapCodec } from "../wire/codec.ts";
-import { Database, damaged, PAGE_BYTES, type Statement } from "./sqlite.ts";
+import { Database, damaged, SMALL_PAGE_BYTES, type Statement } from "./sqlite.ts";
 import { storedCount, storedMap } from "./stored-values.ts";
 
 export const MAP_MIGRATIONS = [
@@ -19,7 +19,7 @@ export class SqliteMapStore implements MapStore {
 
   /** @throws QdfsError DATA_DIR_UNUSABLE, DATA_DIR_LOCKED, STORAGE_FULL */
   constructor(path: string) {
-    this.#database = Database.open(path, { synchronous: "FULL", migrations: MAP_MIGRATIONS });
+    this.#database = Database.open(path, { synchronous: "FULL", pageBytes: SMALL_PAGE_BYTES, migrations: MAP_MIGRATIONS });
     try {
       this.#select = this.#database.prepare("SELECT map, next_node FROM state");
       this.#replace = this.#database.prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?)");
@@ -41,7 +41,7 @@ export class SqliteMapStore implements MapStore {
 
   save({ map, nextNodeNumber }: SuperNodeState): void {
     const bytes = mapCodec.encode(map);
-    this.#database.transaction(() => this.#replace.run(bytes, nextNodeNumber), 2 * PAGE_BYTES + bytes.length);
+    this.#database.transaction(() => this.#replace.run(bytes, nextNodeNumber), 2 * this.#database.pageBytes + bytes.length);
     this.#database.maintain();
   }
 

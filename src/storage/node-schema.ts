@@ -2,9 +2,9 @@
  * A DataNode's database, node.db: every register it replicates, its change log, its inline bytes, the chunk index, the
  * ceiling, the adopted map. The format, precise enough to write another reader of it:
  *
- *   PRAGMA user_version      1
+ *   PRAGMA user_version      2
  *   accepted                 one row per accept still of use, in the order of acceptance; register, change log and inline
- *                            bytes are this one table, so an accept is one insert into a table and one into an index
+ *                            bytes are this one table, so an accept is one insert
  *     sequence               INTEGER PRIMARY KEY, rises by 1 per accept: the place in the change log
  *     path                   TEXT, normalised (base/path.ts), UTF-8
  *     configuration, counter, node    the ballot
@@ -12,10 +12,11 @@
  *     head                   BLOB, a qdfs.v1.Head message
  *     content                BLOB, the inline bytes of that version; NULL: a tombstone, or in chunks. Last in the row, so
  *                            that heads are read without its overflow pages
- *   accepted_by_path         (path), and with it the sequence
+ *   paths                    path TEXT, sequence INTEGER, random TEXT; PRIMARY KEY (path, sequence): the rows of `accepted` by file, but for
+ *                            those after the sequence `indexed` of meta (path-index.ts)
  *   chunks                   chunk TEXT PRIMARY KEY, owner TEXT (path), size INTEGER (bytes), checksum TEXT
  *   cursors                  disk TEXT PRIMARY KEY, sequence INTEGER: how far that disk's change log was followed
- *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling` (INTEGER),
+ *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling`, `indexed` (INTEGER),
  *                            `map` (BLOB, a qdfs.v1.ClusterMap message), `chosen` (TEXT, chosen-marks.ts: decimal numbers
  *                            with a space between: the sequence up to which accepted values are known chosen, and those
  *                            up to it that are not)
@@ -29,6 +30,7 @@
  *
  * Rows never change: an accept of 4 KiB writes them once, in the order of arrival.
  */
+import type { Path } from "../base/ids.ts";
 import type { Database, SqlValue } from "./sqlite.ts";
 
 export const NODE_MIGRATIONS = [
@@ -47,6 +49,12 @@ export const NODE_MIGRATIONS = [
   CREATE TABLE chunks (chunk TEXT PRIMARY KEY, owner TEXT NOT NULL, size INTEGER NOT NULL, checksum TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE cursors (disk TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE paths (path TEXT NOT NULL, sequence INTEGER NOT NULL, random TEXT NOT NULL, PRIMARY KEY (path, sequence)) STRICT, WITHOUT ROWID;
+  INSERT INTO paths SELECT path, sequence, random FROM accepted ORDER BY path, sequence;
+  INSERT INTO meta SELECT 'indexed', coalesce(max(sequence), 0) FROM accepted;
+  DROP INDEX accepted_by_path;
   `,
 ];
 
@@ -68,20 +76,17 @@ const REGISTER = "sequence, configuration, counter, node, random, head";
  */
 export function nodeStatements(database: Database) {
   return {
-    rowsOf: database.prepare<[number, string]>("SELECT sequence, random FROM accepted WHERE path = ?"),
     register: database.prepare<RegisterRow>(`SELECT ${REGISTER} FROM accepted WHERE sequence = ?`),
     current: database.prepare<[...RegisterRow, Buffer | null]>(`SELECT ${REGISTER}, content FROM accepted WHERE sequence = ?`),
-    content: database.prepare<[Buffer | null]>("SELECT content FROM accepted WHERE path = ? AND random = ?"),
+    content: database.prepare<[Buffer | null]>("SELECT content FROM accepted WHERE sequence = ?"),
     insert: database.prepare<[]>("INSERT INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
-    dropVersion: database.prepare<[]>("DELETE FROM accepted WHERE path = ? AND random = ?"),
+    drop: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ?"),
     trim: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ? AND (configuration, counter, node) < (?, ?, ?)"),
     changes: database.prepare<[string, ...RegisterRow]>(
-      `SELECT path, ${REGISTER} FROM accepted AS a WHERE sequence > ? AND sequence <= ?
-         AND sequence = (SELECT max(b.sequence) FROM accepted AS b WHERE b.path = a.path)
-       ORDER BY sequence LIMIT ?`,
+      `SELECT path, ${REGISTER} FROM accepted WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
     ),
+    pathsAfter: database.prepare<[number, Path]>("SELECT sequence, path FROM accepted WHERE sequence > ? ORDER BY sequence"),
     lastSequence: database.prepare<[number | null]>("SELECT max(sequence) FROM accepted"),
-    files: database.prepare<[number]>("SELECT count(DISTINCT path) FROM accepted"),
     chunk: database.prepare<[string, number, string]>("SELECT owner, size, checksum FROM chunks WHERE chunk = ?"),
     putChunk: database.prepare<[]>("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)"),
     dropChunk: database.prepare<[]>("DELETE FROM chunks WHERE chunk = ?"),

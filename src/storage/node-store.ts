@@ -1,15 +1,17 @@
 /** The registers, change log, inline bytes and chunk index of a DataNode in SQLite. The format is in node-schema.ts. */
 import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
+import { YOUNG_ROWS_MAX } from "../limits.ts";
 import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { ChosenMarks } from "./chosen-marks.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
+import { PathIndex } from "./path-index.ts";
 import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
-import { Database, PAGE_BYTES } from "./sqlite.ts";
+import { Database, damaged, LARGE_PAGE_BYTES } from "./sqlite.ts";
 import { isCount, storedBallot, storedCount, storedMap } from "./stored-values.ts";
 
 interface Flushing {
@@ -34,6 +36,7 @@ interface Staged {
 export class SqliteNodeStore implements NodeStore {
   readonly #database: Database;
   readonly #sql: ReturnType<typeof nodeStatements>;
+  readonly #index: PathIndex;
   readonly #cache = new RegisterCache();
   #sequence: number;
   #files: number;
@@ -46,13 +49,13 @@ export class SqliteNodeStore implements NodeStore {
   #flushing: Flushing | undefined;
 
   /**
-   * Opens or creates the database of the disk `diskId`.
+   * Opens or creates the database of the disk `diskId`. `youngMax`: of the path index.
    * @throws QdfsError DATA_DIR_UNUSABLE (also when it is another disk's), DATA_DIR_LOCKED, STORAGE_FULL
    */
-  static open(path: string, diskId: string): SqliteNodeStore {
-    const database = Database.open(path, { synchronous: "NORMAL", migrations: NODE_MIGRATIONS });
+  static open(path: string, diskId: string, youngMax = YOUNG_ROWS_MAX): SqliteNodeStore {
+    const database = Database.open(path, { synchronous: "NORMAL", pageBytes: LARGE_PAGE_BYTES, migrations: NODE_MIGRATIONS });
     try {
-      const store = database.reading(() => new SqliteNodeStore(database, diskId));
+      const store = database.reading(() => new SqliteNodeStore(database, diskId, youngMax));
       database.settleLog(); // before anyone relies on what is read from it
       return store;
     } catch (error) {
@@ -61,19 +64,20 @@ export class SqliteNodeStore implements NodeStore {
     }
   }
 
-  private constructor(database: Database, diskId: string) {
+  private constructor(database: Database, diskId: string, youngMax: number) {
     this.#database = database;
     this.#sql = nodeStatements(database);
     this.#claim(diskId);
     this.#sequence = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
-    this.#files = this.#sql.files.row()?.[0] ?? 0;
+    this.#index = new PathIndex(database, this.#sequence, youngMax);
+    this.#files = this.#index.files();
     this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
     this.#ceiling = storedCount(this.#sql.meta.row("ceiling")?.[0] ?? 0, "ceiling", database.path);
     const map = this.#sql.meta.row("map")?.[0];
     this.#map = map === undefined ? undefined : storedMap(map, database.path);
     const marks = this.#sql.meta.row("chosen")?.[0];
     this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
-      this.#sql.changes.rows(after, this.#sequence, Number.MAX_SAFE_INTEGER).map(([, sequence]) => sequence),
+      this.#sql.pathsAfter.rows(after).flatMap(([sequence, path]) => (this.#index.newest(path) === sequence ? [sequence] : [])),
     );
     this.#recent = new RecentPaths(this.#sequence);
   }
@@ -99,12 +103,13 @@ export class SqliteNodeStore implements NodeStore {
     if (known === null) return undefined;
     if (known !== undefined && hasContent(known)) return known;
     return this.#database.reading(() => {
-      const sequence = known?.sequence ?? this.#newestSequence(path);
-      const row = sequence === undefined ? undefined : this.#sql.current.row(sequence);
-      if (row === undefined) {
+      const sequence = known?.sequence ?? this.#index.newest(path);
+      if (sequence === undefined) {
         this.#cache.keep(path, null);
         return undefined;
       }
+      const row = this.#sql.current.row(sequence);
+      if (row === undefined) throw this.#noRow(path, sequence);
       const [at, configuration, counter, node, random, head, content] = row;
       const found = { ...this.#decoded([at, configuration, counter, node, random, head]), content };
       this.#cache.keep(path, found);
@@ -115,7 +120,7 @@ export class SqliteNodeStore implements NodeStore {
   content(path: Path, random: string): Uint8Array | undefined {
     const known = this.#cache.get(path);
     if (known && known.random === random && known.content !== undefined) return known.content ?? undefined;
-    return this.#database.reading(() => this.#sql.content.row(path, random)?.[0] ?? undefined);
+    return this.#database.reading(() => this.#storedContent(path, random) ?? undefined);
   }
 
   /**
@@ -141,10 +146,19 @@ export class SqliteNodeStore implements NodeStore {
       chunkBytes: this.#chunkBytes,
     };
     const saving = this.#marks.worthSaving;
-    this.#database.transaction(() => {
-      if (saving) this.#sql.putMeta.run("chosen", this.#marks.text());
-      this.#write(writes, staged);
-    }, logBytesOf(writes));
+    try {
+      this.#database.transaction(
+        () => {
+          if (saving) this.#sql.putMeta.run("chosen", this.#marks.text());
+          this.#write(writes, staged);
+        },
+        logBytesOf(writes, this.#database.pageBytes),
+      );
+    } catch (error) {
+      this.#index.rollback();
+      throw error;
+    }
+    this.#index.keep();
     if (saving) this.#marks.saved();
     if (writes.accepts.length <= FLUSH_HERE_ACCEPTS) this.#database.syncNow();
     else await this.#database.sync();
@@ -159,6 +173,17 @@ export class SqliteNodeStore implements NodeStore {
     this.#chunkBytes = staged.chunkBytes;
     if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
     if (writes.map !== undefined) this.#map = writes.map;
+    this.#foldLate();
+  }
+
+  /** The commit is done: that there is no room for the index now is no failure of it. */
+  #foldLate(): void {
+    if (!this.#index.wantsFold(false)) return;
+    try {
+      this.#index.fold(this.#sequence);
+    } catch (error) {
+      if (codeOf(error) !== "STORAGE_FULL") throw error;
+    }
   }
 
   choose(path: Path, ballot: Ballot): boolean {
@@ -177,9 +202,20 @@ export class SqliteNodeStore implements NodeStore {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
     if (sequence >= this.#sequence) return [];
     if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
-    return this.#database.reading(() =>
-      this.#sql.changes.rows(sequence, this.#sequence, limit).map(([path, ...row]) => ({ path, ...this.#decoded(row) })),
-    );
+    return this.#database.reading(() => this.#storedChanges(sequence, limit));
+  }
+
+  #storedChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
+    for (let from = after; changes.length < limit; ) {
+      const rows = this.#sql.changes.rows(from, this.#sequence, limit);
+      for (const [path, ...row] of rows) {
+        from = row[0];
+        if (changes.length < limit && this.#index.newest(path) === from) changes.push({ path, ...this.#decoded(row) });
+      }
+      if (rows.length < limit) break;
+    }
+    return changes;
   }
 
   /** Whoever follows the log closely is answered from memory. */
@@ -218,6 +254,7 @@ export class SqliteNodeStore implements NodeStore {
 
   maintain(): void {
     if (this.#marks.unsaved) this.#saveMarks();
+    if (this.#flushing === undefined && this.#index.wantsFold(true)) this.#index.fold(this.#sequence);
     this.#database.maintain();
   }
 
@@ -232,7 +269,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   #saveMarks(): void {
-    this.#database.transaction(() => this.#sql.putMeta.run("chosen", this.#marks.text()), PAGE_BYTES);
+    this.#database.transaction(() => this.#sql.putMeta.run("chosen", this.#marks.text()), this.#database.pageBytes);
     this.#marks.saved();
   }
 
@@ -240,7 +277,7 @@ export class SqliteNodeStore implements NodeStore {
   #claim(diskId: string): void {
     const owner = this.#sql.meta.row("disk")?.[0];
     if (owner === undefined) {
-      this.#database.transaction(() => this.#sql.putMeta.run("disk", diskId), PAGE_BYTES);
+      this.#database.transaction(() => this.#sql.putMeta.run("disk", diskId), this.#database.pageBytes);
     } else if (owner !== diskId) {
       throw new QdfsError(
         "DATA_DIR_UNUSABLE",
@@ -266,23 +303,38 @@ export class SqliteNodeStore implements NodeStore {
     if (staged_ === undefined) this.#flushing?.before.set(path, before);
     const chosen = accept.chosen || (before?.chosen === true && sameBallot(before.ballot, ballot));
     // A settle that brings no bytes must not lose those that are here.
-    const content = accept.content ?? (before === undefined ? null : (this.#sql.content.row(path, random)?.[0] ?? null));
-    if (before !== undefined) this.#sql.dropVersion.run(path, random);
+    const content = accept.content ?? (before === undefined ? null : this.#storedContent(path, random));
+    if (before !== undefined) this.#dropVersion(path, random);
     const sequence = ++staged.sequence;
     const { configuration, counter, node } = ballot;
     this.#sql.insert.run(sequence, path, configuration, counter, node, random, accept.head, content);
+    this.#index.add(path, { sequence, random });
     if (before === undefined) staged.files += 1;
     staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
     staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
   }
 
   #trim({ path, ballot, keep }: Trim): void {
-    const rows = this.#sql.rowsOf.rows(path);
-    const newest = rows.reduce((highest, [sequence]) => Math.max(highest, sequence), 0);
-    for (const [sequence, random] of rows) {
-      if (sequence !== newest && !keep.includes(random))
-        this.#sql.trim.run(sequence, ballot.configuration, ballot.counter, ballot.node);
+    const rows = this.#index.rows(path);
+    const newest = rows.reduce((highest, { sequence }) => Math.max(highest, sequence), 0);
+    for (const row of rows) {
+      if (row.sequence === newest || keep.includes(row.random)) continue;
+      const { changes } = this.#sql.trim.run(row.sequence, ballot.configuration, ballot.counter, ballot.node);
+      if (changes > 0) this.#index.remove(path, row);
     }
+  }
+
+  #dropVersion(path: Path, random: string): void {
+    for (const row of this.#index.rows(path)) {
+      if (row.random !== random) continue;
+      this.#sql.drop.run(row.sequence);
+      this.#index.remove(path, row);
+    }
+  }
+
+  #storedContent(path: Path, random: string): Uint8Array | null {
+    const row = this.#index.rows(path).find((each) => each.random === random);
+    return row === undefined ? null : (this.#sql.content.row(row.sequence)?.[0] ?? null);
   }
 
   #putChunk({ chunk, owner, sizeBytes, checksum }: ChunkRow, staged: Staged): void {
@@ -295,16 +347,16 @@ export class SqliteNodeStore implements NodeStore {
     this.#sql.dropChunk.run(chunk);
   }
 
-  /** A path has one row per kept version at most, so they are few. */
-  #newestSequence(path: Path): number | undefined {
-    let newest: number | undefined;
-    for (const [sequence] of this.#sql.rowsOf.rows(path)) if (newest === undefined || sequence > newest) newest = sequence;
-    return newest;
+  #newestRow(path: Path): RegisterRow | undefined {
+    const sequence = this.#index.newest(path);
+    if (sequence === undefined) return undefined;
+    const row = this.#sql.register.row(sequence);
+    if (row === undefined) throw this.#noRow(path, sequence);
+    return row;
   }
 
-  #newestRow(path: Path): RegisterRow | undefined {
-    const sequence = this.#newestSequence(path);
-    return sequence === undefined ? undefined : this.#sql.register.row(sequence);
+  #noRow(path: Path, sequence: number): QdfsError {
+    return damaged(this.#database.path, `accept ${sequence} of ${path} is missing`);
   }
 
   #decoded([sequence, configuration, counter, node, random, head]: RegisterRow): CachedRegister {
@@ -317,9 +369,9 @@ function hasContent(register: CachedRegister): register is CachedRegister & { re
   return register.content !== undefined;
 }
 
-/** Roughly what a commit adds to the write-ahead log: a leaf of the index per accept and per trim. */
-function logBytesOf({ accepts, trims, chunks }: NodeWrites): number {
-  let bytes = (2 + accepts.length + trims.length + chunks.length) * PAGE_BYTES;
+/** Roughly what a commit adds to the write-ahead log: what is accepted, in order, and a page per trim and chunk. */
+function logBytesOf({ accepts, trims, chunks }: NodeWrites, pageBytes: number): number {
+  let bytes = (2 + trims.length + chunks.length) * pageBytes;
   for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
   return bytes;
 }

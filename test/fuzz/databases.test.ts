@@ -64,7 +64,7 @@ describe("a database", () => {
     migrations: readonly string[],
     settings: readonly { readonly column: readonly string[]; readonly value: SqlValue }[],
   ): void {
-    const database = Database.open(path, { synchronous: "NORMAL", migrations });
+    const database = Database.open(path, { synchronous: "NORMAL", pageBytes: 4096, migrations });
     for (const {
       column: [table, column, where],
       value,

@@ -36,7 +36,7 @@ async function nodeDatabase(sql: string, ...values: SqlValue[]): Promise<string>
 }
 
 function change(path: string, migrations: readonly string[], sql: string, values: readonly SqlValue[]): void {
-  const database = Database.open(path, { synchronous: "NORMAL", migrations });
+  const database = Database.open(path, { synchronous: "NORMAL", pageBytes: 4096, migrations });
   database.prepare(sql).run(...values);
   database.close();
 }

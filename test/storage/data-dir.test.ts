@@ -20,6 +20,7 @@ import { type DataDir, openDataDir } from "../../src/storage/data-dir.ts";
 import type { Role } from "../../src/storage/identity.ts";
 import { SqliteMapStore } from "../../src/storage/map-store.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
+import { LARGE_PAGE_BYTES } from "../../src/storage/sqlite.ts";
 import { acceptOf, writes } from "../conformance/node-store.ts";
 
 const root = mkdtempSync(join(tmpdir(), "qdfs-data-dir-"));
@@ -217,8 +218,8 @@ describe("a directory that cannot be used is refused with the reason and left as
     const path = await member();
     SqliteNodeStore.open(join(path, "node.db"), "abababababababab").close();
     expect(existsSync(join(path, "node.db-wal"))).toBe(false);
-    damage(join(path, "node.db"), 2 * 4096, 2048);
-    damage(join(path, "node.db"), 3 * 4096, 2048);
+    damage(join(path, "node.db"), 2 * LARGE_PAGE_BYTES, 2048);
+    damage(join(path, "node.db"), 3 * LARGE_PAGE_BYTES, 2048);
     const before = contents(path);
     expect(refusal(path)).toMatchObject({
       code: "DATA_DIR_UNUSABLE",

@@ -4,24 +4,30 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeStore } from "../../src/ports.ts";
 import { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
+import { NODE_MIGRATIONS } from "../../src/storage/node-schema.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
+import { Database } from "../../src/storage/sqlite.ts";
 import { acceptOf, ballotOf, nodeStoreConformance, writes } from "../conformance/node-store.ts";
 
-nodeStoreConformance("SQLite", () => {
+function inFile(youngMax?: number) {
   const directory = mkdtempSync(join(tmpdir(), "qdfs-node-store-"));
   const path = join(directory, "node.db");
-  let open: NodeStore = SqliteNodeStore.open(path, "disk-1");
+  let open: NodeStore = SqliteNodeStore.open(path, "disk-1", youngMax);
   const reopen = () => {
     open.close();
-    open = SqliteNodeStore.open(path, "disk-1");
+    open = SqliteNodeStore.open(path, "disk-1", youngMax);
     return open;
   };
   const dispose = () => {
     open.close();
     rmSync(directory, { recursive: true });
   };
-  return { store: open, reopen, dispose };
-});
+  return { store: open, reopen, dispose, path };
+}
+
+nodeStoreConformance("SQLite", () => inFile());
+nodeStoreConformance("SQLite with a path index that is folded all the time", () => inFile(1));
+nodeStoreConformance("SQLite with a path index that is folded now and then", () => inFile(5));
 
 nodeStoreConformance("memory", () => ({ store: new MemoryNodeStore(), dispose: () => {} }));
 
@@ -101,4 +107,46 @@ test("nothing of a commit shows before it is flushed: not its values, not its ch
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+});
+
+test("what a transaction that failed did to the path index is taken back with it", async () => {
+  for (const youngMax of [1, 100]) {
+    const { store, dispose } = inFile(youngMax);
+    await store.commit(writes({ accepts: [acceptOf("/a", 1), acceptOf("/b", 1)] }));
+    const unwritable = { ...acceptOf("/c", 2), head: JSON.parse("null") };
+    const settled = { ...acceptOf("/a", 1), ballot: ballotOf(2) };
+    await expect(store.commit(writes({ accepts: [settled, acceptOf("/b", 2), unwritable] }))).rejects.toThrow();
+    expect(store.changesAfter(0, 10).map(({ path, ballot }) => [path, ballot])).toEqual([
+      ["/a", ballotOf(1)],
+      ["/b", ballotOf(1)],
+    ]);
+    await store.commit(writes({ accepts: [settled] }));
+    expect(store.changesAfter(0, 10).map(({ path, sequence }) => [path, sequence])).toEqual([
+      ["/b", 2],
+      ["/a", 3],
+    ]);
+    expect(store.usage().files).toBe(2);
+    dispose();
+  }
+});
+
+test("a database of the first format, whose index was one of SQLite's, is taken over", async () => {
+  const { store, dispose, path } = inFile();
+  store.close();
+  rmSync(path);
+  const first = Database.open(path, { synchronous: "NORMAL", pageBytes: 4096, migrations: NODE_MIGRATIONS.slice(0, 1) });
+  const insert = first.prepare<[]>("INSERT INTO accepted VALUES (?, ?, 0, ?, 1, ?, x'', ?)");
+  for (const [sequence, file] of ["/b", "/a", "/b"].entries())
+    insert.run(sequence + 1, file, sequence + 1, `operation-${sequence}`, Buffer.from(`bytes ${sequence}`));
+  first.close();
+
+  const taken = SqliteNodeStore.open(path, "disk-1");
+  expect(taken.changesAfter(0, 10).map((change) => [change.path, change.sequence])).toEqual([
+    ["/a", 2],
+    ["/b", 3],
+  ]);
+  expect(Buffer.from(taken.content("/b", "operation-0") ?? []).toString()).toBe("bytes 0");
+  expect([taken.usage().files, taken.register("/b")?.ballot.counter]).toEqual([2, 3]);
+  taken.close();
+  dispose();
 });
