@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BenchResult } from "../../src/bench/run.ts";
+import type { BenchResult } from "../../src/bench/result.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
 import { PATIENCE_MS, scratch, startCluster } from "./harness.ts";
 
