@@ -23,7 +23,9 @@ export interface Stability {
 export function stabilityOf(counts: readonly number[], intervalSec: number): Stability {
   const windowSec = STABLE_WINDOW_INTERVALS * intervalSec;
   const asked = { windows: STABLE_WINDOWS, windowSec, withinPercent: STABLE_WITHIN_PERCENT };
-  const last = counts.slice(-STABLE_WINDOWS * STABLE_WINDOW_INTERVALS);
+  // Windows begin where they begin: looked at from every second, some view of a slow swing would be level.
+  const whole = counts.slice(0, counts.length - (counts.length % STABLE_WINDOW_INTERVALS));
+  const last = whole.slice(-STABLE_WINDOWS * STABLE_WINDOW_INTERVALS);
   if (last.length < STABLE_WINDOWS * STABLE_WINDOW_INTERVALS)
     return { ...asked, reached: false, spreadPercent: null, perSec: null };
   const rates = Array.from({ length: STABLE_WINDOWS }, (_, window) => {

@@ -19,19 +19,20 @@ export class LineFile {
   /** @throws QdfsError LOCAL_FILE (disk full, …), now or at a later line */
   write(line: string): void {
     this.#buffer += `${line}\n`;
-    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush();
+    if (this.#buffer.length >= BUFFER_CHARACTERS) this.flush();
   }
 
   /** @throws QdfsError LOCAL_FILE */
   close(): void {
     try {
-      this.#flush();
+      this.flush();
     } finally {
       closeSync(this.#descriptor);
     }
   }
 
-  #flush(): void {
+  /** @throws QdfsError LOCAL_FILE */
+  flush(): void {
     const bytes = Buffer.from(this.#buffer);
     this.#buffer = "";
     this.#attempt(() => {

@@ -70,7 +70,7 @@ export async function serveParent(parent: Parent, client: Client, runtime: Runti
     emit: (index, tally, whole) => say({ word: "interval", index, tally: tally.wire(), whole }),
     stopped: () => parent.stopped,
   });
-  recorder?.close();
+  recorder?.flush();
   say({ word: "done", endMs, found: [...operations.found] });
   return Exit.DONE;
 }

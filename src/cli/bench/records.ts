@@ -42,9 +42,9 @@ export class Recorder implements Observer {
     this.#write({ operation });
   }
 
-  /** @throws QdfsError LOCAL_FILE */
-  close(): void {
-    this.#file.close();
+  /** Everything is in the file when it returns. @throws QdfsError LOCAL_FILE */
+  flush(): void {
+    this.#file.flush();
   }
 
   #write(record: Record): void {
