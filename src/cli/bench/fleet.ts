@@ -11,6 +11,8 @@ export interface FleetOptions {
   readonly args: readonly string[];
   readonly clock: Clock;
   readonly say: (text: string) => void;
+  /** For those who ask for it. */
+  readonly explain: (text: string) => void;
 }
 
 /**
@@ -34,6 +36,8 @@ export async function startFleet(job: FleetJob, options: FleetOptions): Promise<
     await inTime(Promise.all(children.map((child) => child.ready)));
     // One after the other, so that they do not keep each other waiting.
     for (const child of children) await child.compareClocks();
+    const widthMs = Math.max(...children.map((child) => child.clock.widthMs));
+    options.explain(`the clocks of ${of} client processes are compared, to within ${widthMs.toFixed(3)} ms`);
   } catch (error) {
     await close();
     throw error;

@@ -95,7 +95,7 @@ function portsOf(
       output.explain(seriesLine(row));
     },
     stopped,
-    startFleet: (job) => startFleet(job, { args, clock: runtime.clock, say }),
+    startFleet: (job) => startFleet(job, { args, clock: runtime.clock, say, explain: (text) => output.explain(text) }),
   };
 }
 
