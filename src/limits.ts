@@ -245,6 +245,17 @@ export const BENCH_FILES_MAX = 10_000_000;
 /** Files of the preload written at a time: enough to fill group commits. */
 export const BENCH_PRELOAD_IN_FLIGHT = 64;
 
+/** Client processes of one run (`--procs`): each takes some 60 MB and a connection to every node. */
+export const BENCH_PROCESSES_MAX = 128;
+/** Rows of a run's series: a second each for up to an hour, longer ones for longer runs. */
+export const BENCH_SERIES_ROWS_MAX = 3_600;
+/** How long client processes may take to start and connect, with all of them starting at once. */
+export const BENCH_PROCESS_START_MS = 60_000;
+/** They are told so far ahead when to begin that all of them begin at the same moment. */
+export const BENCH_START_LEAD_MS = 50;
+/** How often each is asked for its clock: the narrowest of the answers bounds what its times may be off by. */
+export const BENCH_CLOCK_QUESTIONS = 30;
+
 /** Operations that `--check` keeps in memory, some 150 bytes each. */
 export const BENCH_HISTORY_MAX = 2_000_000;
 /** Entries of listings that it keeps, some 100 bytes each. */

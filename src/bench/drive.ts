@@ -5,7 +5,7 @@
  * delayed ("coordinated omission", Tene 2013).
  */
 import type { Clock, Timers } from "../ports.ts";
-import type { BenchPlan } from "./plan.ts";
+import { ALL, type Share } from "./share.ts";
 
 /** Performs one operation for a logical client; resolves with false when it failed. */
 export type Start = (client: number, sinceMs: number) => Promise<boolean>;
@@ -15,7 +15,17 @@ const ERROR_PAUSE_MS = 10;
 /** A free slot that its timer woke this late was held up by the timer, not by the system: not counted. */
 const TIMER_SLACK_MS = 2;
 
-export type LoadPlan = Pick<BenchPlan, "clients" | "inFlight" | "durationMs" | "ratePerSec">;
+export interface LoadPlan {
+  /** Logical clients. */
+  readonly clients: number;
+  /** Concurrent operations of each client. */
+  readonly inFlight: number;
+  readonly durationMs: number;
+  /** Operations per second over all clients of all who share the load; null: closed loop. */
+  readonly ratePerSec: number | null;
+  /** Which of the operations of an open loop are started here. Left out: all of them. */
+  readonly share?: Share;
+}
 
 export interface Pace {
   readonly clock: Clock;
@@ -52,10 +62,12 @@ function openSlot(
   startMs: number,
 ): (client: number) => Promise<void> {
   const operations = Math.floor((plan.durationMs / 1000) * ratePerSec);
-  let taken = 0;
+  const { index, of } = plan.share ?? ALL;
+  let next = index;
   return async (client) => {
-    while (!pace.stopped() && taken < operations) {
-      const dueMs = startMs + (taken++ / ratePerSec) * 1000;
+    while (!pace.stopped() && next < operations) {
+      const dueMs = startMs + (next / ratePerSec) * 1000;
+      next += of;
       const freeMs = pace.clock.monotonicMs();
       if (freeMs < dueMs) await sleep(pace.timers, dueMs - freeMs);
       const nowMs = pace.clock.monotonicMs();

@@ -2,59 +2,68 @@
 import { codeOf, type ErrorCode, isDefinite } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import type { Runtime } from "../ports.ts";
+import { drawerOf } from "./keys.ts";
+import type { Meter } from "./meter.ts";
 import { drawKind, type Kind } from "./mix.ts";
 import type { Observer, Operation } from "./observer.ts";
 import type { BenchPlan } from "./plan.ts";
-import type { Tally } from "./tally.ts";
+import type { Share } from "./share.ts";
 import type { BenchTarget } from "./target.ts";
-import { Values } from "./values.ts";
+import type { Values } from "./values.ts";
 
 /** Where a run keeps its files: a directory of its own, so that runs never meet. Normalised as it stands. */
 export function pathOf(directory: string, index: number): Path {
   return `${directory}/f${String(index).padStart(7, "0")}`;
 }
 
+export interface OperationsOptions {
+  readonly target: BenchTarget;
+  readonly plan: Pick<BenchPlan, "mix" | "files" | "keys">;
+  readonly runtime: Runtime;
+  readonly directory: string;
+  readonly nodes: readonly string[];
+  readonly values: Values;
+  readonly share: Share;
+  /** The moment that an observer's times count from, on this process's clock. */
+  readonly originMs: number;
+  readonly observer?: Observer;
+}
+
 export class Operations {
   readonly #target: BenchTarget;
-  readonly #plan: BenchPlan;
+  readonly #mix: BenchPlan["mix"];
   readonly #runtime: Runtime;
   readonly #directory: string;
   readonly #nodes: readonly string[];
   readonly #observer: Observer | undefined;
   readonly #values: Values;
   readonly #originMs: number;
+  readonly #drawKey: () => number;
   #listings = 0;
   /** Latest counts of files by node; "" for all. */
   readonly found = new Map<string, number>();
 
-  constructor(
-    target: BenchTarget,
-    plan: BenchPlan,
-    runtime: Runtime,
-    directory: string,
-    nodes: readonly string[],
-    observer?: Observer,
-  ) {
+  constructor({ target, plan, runtime, directory, nodes, values, share, originMs, observer }: OperationsOptions) {
     this.#target = target;
-    this.#plan = plan;
+    this.#mix = plan.mix;
     this.#runtime = runtime;
     this.#directory = directory;
     this.#nodes = nodes;
     this.#observer = observer;
-    this.#values = new Values(plan.sizeBytes, runtime.random);
-    this.#originMs = runtime.clock.monotonicMs();
+    this.#values = values;
+    this.#originMs = originMs;
+    this.#drawKey = drawerOf(plan.keys, plan.files, runtime.random, share);
   }
 
   /**
-   * An operation drawn from the mix. `sinceMs` is when it was meant to start: what its latency counts from.
-   * Resolves with false when it failed; rejects on bugs alone.
+   * An operation drawn from the mix. `sinceMs` is when it was meant to start: what its latency counts from. Without a meter it is
+   * observed and not counted. Resolves with false when it failed; rejects on bugs alone.
    */
-  draw(client: number, sinceMs: number, tally: Tally): Promise<boolean> {
-    const { random } = this.#runtime;
-    const kind = drawKind(this.#plan.mix, random);
-    if (kind === "ls") return this.#list(client, sinceMs, tally);
-    const path = pathOf(this.#directory, Math.floor(random.unit() * this.#plan.files));
-    return kind === "put" ? this.#put(client, path, sinceMs, tally) : this.#get(client, path, sinceMs, tally);
+  draw(client: number, sinceMs: number, meter: Meter | undefined): Promise<boolean> {
+    const kind = drawKind(this.#mix, this.#runtime.random);
+    if (kind === "ls") return this.#list(client, sinceMs, meter);
+    const path = pathOf(this.#directory, this.#drawKey());
+    return kind === "put" ? this.#put(client, path, sinceMs, meter) : this.#get(client, path, sinceMs, meter);
   }
 
   /**
@@ -69,37 +78,37 @@ export class Operations {
     this.#observe(client, "put", callMs, this.#runtime.clock.monotonicMs(), { path, node, version, valueId });
   }
 
-  async #put(client: number, path: Path, sinceMs: number, tally: Tally): Promise<boolean> {
+  async #put(client: number, path: Path, sinceMs: number, meter: Meter | undefined): Promise<boolean> {
     const bytes = this.#values.next();
     const valueId = this.#idOf(bytes);
     const callMs = this.#runtime.clock.monotonicMs();
     try {
       const { version, node } = await this.#target.put(path, bytes);
       const returnMs = this.#runtime.clock.monotonicMs();
-      tally.put(returnMs - sinceMs, node);
+      meter?.put(returnMs, returnMs - sinceMs, node, bytes.byteLength);
       this.#observe(client, "put", callMs, returnMs, { path, node, version, valueId });
       return true;
     } catch (error) {
-      return this.#failed(client, "put", callMs, tally, error, { path, valueId });
+      return this.#failed(client, "put", callMs, meter, error, { path, valueId });
     }
   }
 
-  async #get(client: number, path: Path, sinceMs: number, tally: Tally): Promise<boolean> {
+  async #get(client: number, path: Path, sinceMs: number, meter: Meter | undefined): Promise<boolean> {
     const callMs = this.#runtime.clock.monotonicMs();
     try {
       const { version, node, bytes } = await this.#target.get(path);
       const returnMs = this.#runtime.clock.monotonicMs();
-      tally.get(returnMs - sinceMs, node);
+      meter?.get(returnMs, returnMs - sinceMs, node, bytes.byteLength);
       const valueId = this.#idOf(bytes);
       this.#observe(client, "get", callMs, returnMs, { path, node, version, valueId });
       return true;
     } catch (error) {
-      return this.#failed(client, "get", callMs, tally, error, { path });
+      return this.#failed(client, "get", callMs, meter, error, { path });
     }
   }
 
   /** All files, then each node's, in turn. */
-  async #list(client: number, sinceMs: number, tally: Tally): Promise<boolean> {
+  async #list(client: number, sinceMs: number, meter: Meter | undefined): Promise<boolean> {
     const turn = this.#listings++ % (this.#nodes.length + 1);
     const node = turn === 0 ? null : (this.#nodes[turn - 1] ?? null);
     const callMs = this.#runtime.clock.monotonicMs();
@@ -112,22 +121,23 @@ export class Operations {
         if (wanted && path.startsWith(this.#directory)) entries.push({ path, version });
       });
       const returnMs = this.#runtime.clock.monotonicMs();
-      tally.ls(returnMs - sinceMs);
+      meter?.ls(returnMs, returnMs - sinceMs);
       const [callNs, returnNs] = [this.#sinceOriginNs(callMs), this.#sinceOriginNs(returnMs)];
       if (wanted) this.#observer?.listing?.({ client, kind: "ls", path: this.#directory, callNs, returnNs, entries, complete });
       this.found.set(node ?? "", files);
       this.#observe(client, "ls", callMs, returnMs, { node, files });
       return true;
     } catch (error) {
-      return this.#failed(client, "ls", callMs, tally, error, { node });
+      return this.#failed(client, "ls", callMs, meter, error, { node });
     }
   }
 
-  #failed(client: number, kind: Kind, callMs: number, tally: Tally, error: unknown, what: Partial<Operation>): false {
+  #failed(client: number, kind: Kind, callMs: number, meter: Meter | undefined, error: unknown, what: Partial<Operation>): false {
     const code = codeOf(error);
     if (code === undefined) throw error;
-    tally.error(kind, code);
-    this.#observe(client, kind, callMs, this.#runtime.clock.monotonicMs(), { ...what, outcome: outcomeOf(kind, code), code });
+    const returnMs = this.#runtime.clock.monotonicMs();
+    meter?.error(returnMs, kind, code);
+    this.#observe(client, kind, callMs, returnMs, { ...what, outcome: outcomeOf(kind, code), code });
     return false;
   }
 

@@ -1,17 +1,20 @@
-/** The result as a table that can be quoted: figures never stand without the conditions they were taken under. */
+/** The result as tables that can be quoted: every row of figures has its conditions beside it. */
 import { formatCount, formatSize } from "../base/units.ts";
 import { judgementLines } from "../check/words.ts";
+import { conditionLines, rowConditions } from "./conditions.ts";
 import { KINDS, type Kind } from "./mix.ts";
-import { type BenchResult, errorsOf } from "./run.ts";
+import { type BenchResult, errorsOf, kindsOf } from "./result.ts";
+import type { SeriesRow } from "./series.ts";
 import type { KindResult } from "./tally.ts";
 
 type Row = readonly string[];
 
 /** Lines without line ends. */
 export function reportOf(result: BenchResult): readonly string[] {
-  const ran = KINDS.filter((kind) => result.operations[kind].count + result.operations[kind].errors > 0);
-  const rows: Row[] = [["", "ops", "ops/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors"]];
-  for (const kind of ran) rows.push(rowOf(kind, result.operations[kind]));
+  const rows: Row[] = [
+    ["", "ops", "ops/s", "bytes/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms", "errors", "conditions"],
+  ];
+  for (const kind of kindsOf(result)) rows.push(rowOf(kind, result.operations[kind], rowConditions(result, kind)));
   const nodes: Row[] = [["node", "puts coordinated", "gets served", ...(result.found ? ["files held"] : [])]];
   for (const [node, { puts, gets }] of Object.entries(result.perNode)) {
     nodes.push([
@@ -22,34 +25,47 @@ export function reportOf(result: BenchResult): readonly string[] {
     ]);
   }
   return [
-    ...conditions(result),
+    ...conditionLines(result),
     "",
     ...table(rows),
     "",
     ...table(nodes),
+    ...stabilityLines(result),
     ...foundLines(result),
     ...errorLines(result),
     ...checkLines(result),
   ];
 }
 
-function conditions(result: BenchResult): readonly string[] {
-  const { quorum, clients, inFlight, ratePerSec } = result;
-  const load = ratePerSec === null ? "closed loop" : `open loop at ${ratePerSec} ops/s, latency from the intended start`;
-  return [
-    `${result.mix}: ${clients} client${clients === 1 ? "" : "s"} × ${inFlight} in flight, ${load}, ${result.durationSec.toFixed(1)} s`,
-    `N=${quorum.n} W=${quorum.w} R=${quorum.r} (${quorum.name}), fsync before every acknowledgement, ${formatSize(result.sizeBytes)} × ${formatCount(result.files)} files in ${result.directory}`,
-  ];
+/** A row of the series as a line. */
+export function seriesLine(row: SeriesRow): string {
+  const kinds = Object.entries(row.operations).map(
+    ([kind, { perSec, p50Ms, p99Ms }]) => `${kind} ${formatCount(Math.round(perSec))}/s p50 ${ms(p50Ms)} p99 ${ms(p99Ms)} ms`,
+  );
+  const errors = row.errors === 0 ? [] : [`${formatCount(row.errors)} errors`];
+  return `${row.fromSec.toFixed(0).padStart(4)} s  ${[...kinds, ...errors].join("; ") || "nothing ended"}`;
 }
 
-function rowOf(kind: Kind, { count, perSec, p50Ms, p95Ms, p99Ms, maxMs, errors }: KindResult): Row {
+function rowOf(kind: Kind, result: KindResult, conditions: string): Row {
+  const { count, perSec, bytesPerSec, p50Ms, p95Ms, p99Ms, p999Ms, maxMs, errors } = result;
   return [
     kind,
     formatCount(count),
     formatCount(Math.round(perSec)),
-    ...[p50Ms, p95Ms, p99Ms, maxMs].map(ms),
+    kind === "ls" ? "-" : formatSize(bytesPerSec),
+    ...[p50Ms, p95Ms, p99Ms, p999Ms, maxMs].map(ms),
     formatCount(errors),
+    conditions,
   ];
+}
+
+function stabilityLines({ stability }: BenchResult): readonly string[] {
+  if (stability === undefined) return [];
+  const { reached, windows, windowSec, withinPercent, spreadPercent, perSec } = stability;
+  const rule = `the last ${windows} windows of ${windowSec} s within ${withinPercent} % of their mean`;
+  const seen =
+    perSec === null ? "fewer windows than that" : `${formatCount(Math.round(perSec))} ops/s ± ${spreadPercent ?? "?"} %`;
+  return ["", `${reached ? "stable" : "NOT stable when its time was over"} (${rule}): ${seen}`];
 }
 
 function foundLines({ found }: BenchResult): readonly string[] {
@@ -75,12 +91,15 @@ function errorsOfKind(kind: Kind, { errorCodes }: KindResult): readonly string[]
   );
 }
 
-/** First column to the left, figures to the right. */
+const TEXT_COLUMNS: readonly string[] = ["", "node", "conditions"];
+
+/** Words to the left, figures to the right. */
 function table(rows: readonly Row[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "),
-  );
+  const [titles = []] = rows;
+  const widths = titles.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  const pad = (cell: string, column: number) =>
+    TEXT_COLUMNS.includes(titles[column] ?? "") ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+  return rows.map((row) => row.map(pad).join("  ").trimEnd());
 }
 
 function ms(value: number): string {

@@ -1,5 +1,5 @@
 /** What the puts of a chaos run write: contents of many sizes, each of which names the put that wrote it. */
-import { VALUE_ID_BYTES, Values } from "../bench/values.ts";
+import { contentBlock, VALUE_ID_BYTES, Values } from "../bench/values.ts";
 import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX } from "../limits.ts";
 import type { Clock, Random } from "../ports.ts";
 
@@ -31,9 +31,10 @@ export class Contents {
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
     this.#random = random;
-    this.#small = SMALL_BYTES.map((sizeBytes) => new Values(sizeBytes, random));
-    this.#medium = MEDIUM_BYTES.map((sizeBytes) => new Values(sizeBytes, random));
-    this.#large = new Values(LARGE_BYTES, random);
+    const valuesOf = (bytes: number) => new Values({ kind: "fixed", bytes }, contentBlock(random));
+    this.#small = SMALL_BYTES.map(valuesOf);
+    this.#medium = MEDIUM_BYTES.map(valuesOf);
+    this.#large = valuesOf(LARGE_BYTES);
     this.#nextLargeMs = clock.monotonicMs();
   }
 

@@ -4,8 +4,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { isErrorCode, QdfsError } from "../base/errors.ts";
+import { QdfsError } from "../base/errors.ts";
 import { parseAddress } from "../base/units.ts";
+import { parseFailureLine } from "./failure.ts";
 import { ENGINE_ENV, programArguments } from "./long-lived.ts";
 import { PARENT_ENV, type ParentWord, type Ready } from "./serving.ts";
 
@@ -80,8 +81,8 @@ export class ChildServer {
     let failure: QdfsError | undefined;
     const lines = createInterface({ input: child.stderr });
     lines.on("line", (line) => {
-      failure = parseFailure(line) ?? failure;
-      if (parseFailure(line) === undefined) this.#options.say(`${this.name}: ${line}`);
+      failure = parseFailureLine(line) ?? failure;
+      if (parseFailureLine(line) === undefined) this.#options.say(`${this.name}: ${line}`);
     });
     this.#ended = new Promise((resolve) => {
       child.on("close", (code, signal) => {
@@ -148,18 +149,6 @@ async function readyOf(child: ChildProcess): Promise<Ready | undefined> {
 
 function isReady(value: unknown): value is Ready {
   return typeof value === "object" && value !== null && "event" in value && value.event === "ready";
-}
-
-/** The failure in CLI.md's error line; undefined for any other line. */
-function parseFailure(line: string): QdfsError | undefined {
-  if (!line.startsWith('{"error":')) return undefined;
-  const parsed: unknown = parseJson(line);
-  if (typeof parsed !== "object" || parsed === null || !("error" in parsed)) return undefined;
-  const { error } = parsed;
-  if (typeof error !== "object" || error === null || !("code" in error) || !("message" in error)) return undefined;
-  const { code, message } = error;
-  if (typeof code !== "string" || typeof message !== "string" || !isErrorCode(code)) return undefined;
-  return new QdfsError(code, message);
 }
 
 function parseJson(line: string): unknown {

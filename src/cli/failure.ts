@@ -1,5 +1,5 @@
 /** Failures as the user meets them: one line on stderr and an exit code. No stack trace, unless QDFS_DEBUG=1 asks for it. */
-import { ERRORS, type ErrorCode, Exit, messageOf, QdfsError } from "../base/errors.ts";
+import { ERRORS, type ErrorCode, Exit, isErrorCode, messageOf, QdfsError } from "../base/errors.ts";
 
 /** From worst to least: what a command reports when several of its files fail in different ways. */
 const SEVERITY: readonly Exit[] = [
@@ -43,6 +43,25 @@ export function worseOf(a: QdfsError | undefined, b: QdfsError): QdfsError {
 export function failureLine(failure: QdfsError): string {
   const { code, message, retry, details } = failure;
   return JSON.stringify({ error: { code, message, retry, details } });
+}
+
+/** The inverse, for what a child process says; undefined for any other line. */
+export function parseFailureLine(line: string): QdfsError | undefined {
+  if (!line.startsWith('{"error":')) return undefined;
+  const { error } = parsedOr(line, { error: undefined });
+  if (typeof error !== "object" || error === null || !("code" in error) || !("message" in error)) return undefined;
+  const { code, message } = error;
+  if (typeof code !== "string" || typeof message !== "string" || !isErrorCode(code)) return undefined;
+  return new QdfsError(code, message);
+}
+
+function parsedOr(line: string, otherwise: { readonly error: unknown }): { readonly error: unknown } {
+  try {
+    const value: { readonly error: unknown } = JSON.parse(line);
+    return value;
+  } catch {
+    return otherwise;
+  }
 }
 
 /** On one line, and without what could steer a terminal: file names may hold anything. */

@@ -10,28 +10,29 @@ export class LineFile {
   readonly #descriptor: number;
   #buffer = "";
 
-  /** Empties the file, or makes it. @throws QdfsError LOCAL_FILE */
-  constructor(path: string) {
+  /** Empties the file, or makes it; or takes one that is open. @throws QdfsError LOCAL_FILE */
+  constructor(path: string, descriptor?: number) {
     this.#path = path;
-    this.#descriptor = this.#attempt(() => openSync(path, "w"));
+    this.#descriptor = descriptor ?? this.#attempt(() => openSync(path, "w"));
   }
 
   /** @throws QdfsError LOCAL_FILE (disk full, …), now or at a later line */
   write(line: string): void {
     this.#buffer += `${line}\n`;
-    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush();
+    if (this.#buffer.length >= BUFFER_CHARACTERS) this.flush();
   }
 
   /** @throws QdfsError LOCAL_FILE */
   close(): void {
     try {
-      this.#flush();
+      this.flush();
     } finally {
       closeSync(this.#descriptor);
     }
   }
 
-  #flush(): void {
+  /** @throws QdfsError LOCAL_FILE */
+  flush(): void {
     const bytes = Buffer.from(this.#buffer);
     this.#buffer = "";
     this.#attempt(() => {
@@ -48,12 +49,26 @@ export class LineFile {
   }
 }
 
-/** Without their ends; a last line without an end is one, too. @throws QdfsError LOCAL_FILE */
-export async function* readLines(path: string): AsyncGenerator<string> {
+/** Makes the file if it is not there, and leaves it as it is if it is. @throws QdfsError LOCAL_FILE: it cannot be written */
+export function checkWritable(path: string): void {
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    throw new QdfsError("LOCAL_FILE", `cannot write ${path}: ${messageOf(error)}`, { path });
+  }
+}
+
+/**
+ * Without their ends; a last line without an end is one, too. With a descriptor: of that open file, which stays open, from its
+ * beginning.
+ * @throws QdfsError LOCAL_FILE
+ */
+export async function* readLines(path: string, descriptor?: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
+  const which = descriptor === undefined ? {} : { fd: descriptor, start: 0, autoClose: false };
   try {
-    for await (const piece of createReadStream(path, { highWaterMark: BUFFER_CHARACTERS })) {
+    for await (const piece of createReadStream(path, { highWaterMark: BUFFER_CHARACTERS, ...which })) {
       const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       yield* lines;

@@ -4,18 +4,19 @@ import { type BenchCheck, type HistoryBounds, KeptHistory } from "../../src/benc
 import type { Operation } from "../../src/bench/observer.ts";
 import { type PlanFlags, planOf } from "../../src/bench/plan.ts";
 import { reportOf } from "../../src/bench/report.ts";
-import { type BenchResult, runBench } from "../../src/bench/run.ts";
-import { Values } from "../../src/bench/values.ts";
+import type { BenchResult } from "../../src/bench/result.ts";
+import { runBench } from "../../src/bench/run.ts";
+import { contentBlock, Values } from "../../src/bench/values.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { seededRandom } from "../../src/runtime/seeded-random.ts";
-import { FakeTarget } from "./fakes.ts";
+import { FakeTarget, ORIGIN } from "./fakes.ts";
 
 function setUp() {
   const world = new FakeRuntime();
   const target = new FakeTarget(world.timers);
   target.delayMs = () => 1 + world.random.unit();
   const run = (flags: PlanFlags): Promise<BenchResult> =>
-    world.until(runBench(target, planOf({ duration: "300ms", files: "5", ...flags, check: true }), world));
+    world.until(runBench(target, planOf({ duration: "300ms", files: "5", ...flags, check: true }), world, { origin: ORIGIN }));
   return { world, target, run };
 }
 
@@ -187,7 +188,7 @@ describe("a history in memory", () => {
 
 describe("contents", () => {
   test.each([8, 100, 4096, 4097, 4098, 10_000])("of %d bytes name their put, and nothing else passes for one", (sizeBytes) => {
-    const values = new Values(sizeBytes, seededRandom(1));
+    const values = new Values({ kind: "fixed", bytes: sizeBytes }, contentBlock(seededRandom(1)));
     const [first, second] = [values.next(), values.next()];
     expect(values.idOf(first)).toMatch(/^[0-9a-f]{16}$/);
     expect(values.idOf(second)).not.toBe(values.idOf(first));
@@ -202,6 +203,6 @@ describe("contents", () => {
       mixed.set(second.subarray(4096), 4096);
       expect(values.idOf(mixed)).toStartWith("damaged:");
     }
-    expect(new Values(sizeBytes, seededRandom(2)).idOf(first)).toStartWith("damaged:");
+    expect(new Values({ kind: "fixed", bytes: sizeBytes }, contentBlock(seededRandom(2))).idOf(first)).toStartWith("damaged:");
   });
 });

@@ -1,6 +1,13 @@
 import { QdfsError } from "../../src/base/errors.ts";
+import type { Origin } from "../../src/bench/result.ts";
 import type { BenchTarget } from "../../src/bench/target.ts";
 import type { Timers } from "../../src/ports.ts";
+
+export const ORIGIN: Origin = {
+  version: "1.2.3",
+  command: "qdfs bench --of tests",
+  machine: { cores: 2, cpu: "a processor", memoryBytes: 8 * 2 ** 30, os: "an OS" },
+};
 
 /** A file system of one map; `delayMs` and `fault` are asked once per operation. */
 export class FakeTarget implements BenchTarget {

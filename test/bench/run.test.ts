@@ -5,14 +5,14 @@ import { type PlanFlags, planOf } from "../../src/bench/plan.ts";
 import { reportOf } from "../../src/bench/report.ts";
 import { runBench } from "../../src/bench/run.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
-import { FakeTarget } from "./fakes.ts";
+import { FakeTarget, ORIGIN } from "./fakes.ts";
 
 function setUp() {
   const world = new FakeRuntime();
   const target = new FakeTarget(world.timers);
   const operations: Operation[] = [];
   const observer = { operation: (operation: Operation) => void operations.push(operation) };
-  const run = (flags: PlanFlags) => world.until(runBench(target, planOf(flags), world, { observer }));
+  const run = (flags: PlanFlags) => world.until(runBench(target, planOf(flags), world, { origin: ORIGIN, observer }));
   return { world, target, operations, run };
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
-import type { BenchResult } from "../../src/bench/run.ts";
+import type { BenchResult } from "../../src/bench/result.ts";
 import type { RecordedOperation } from "../../src/check/history.ts";
 import type { Judgement } from "../../src/check/judge.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";

@@ -223,11 +223,27 @@ describe("flags of one word", () => {
   });
 
   const some = fc.option(
-    fc.oneof(anyText, fc.nat(100_000).map(String), fc.constantFrom("4KiB", "10s", "1ms", "put", "get", "balanced")),
+    fc.oneof(
+      anyText,
+      fc.nat(100_000).map(String),
+      fc.constantFrom("4KiB", "1KiB-2KiB", "10s", "1ms", "put", "balanced", "zipfian"),
+    ),
     { nil: undefined },
   );
   const flags = fc.record(
-    { mix: some, only: some, clients: some, inFlight: some, duration: some, size: some, files: some, rate: some },
+    {
+      mix: some,
+      only: some,
+      clients: some,
+      inFlight: some,
+      duration: some,
+      size: some,
+      files: some,
+      rate: some,
+      procs: some,
+      warmUp: some,
+      keys: some,
+    },
     { requiredKeys: [] },
   );
 
@@ -237,7 +253,7 @@ describe("flags of one word", () => {
       "BAD_USAGE",
     );
     if (plan === undefined) return;
-    for (const number of [plan.clients, plan.inFlight, plan.durationMs, plan.sizeBytes, plan.files]) {
+    for (const number of [plan.clients, plan.inFlight, plan.durationMs, plan.warmUpMs, plan.procs, plan.files]) {
       expect(Number.isSafeInteger(number) && number >= 0).toBe(true);
     }
   });
