@@ -96,8 +96,10 @@ export const FILES_IN_FLIGHT = 64;
 export const OPERATION_BUDGET_MS = 30_000;
 /** How long a coordinator waits for replicas before it says QUORUM_UNAVAILABLE with its arithmetic. */
 export const QUORUM_PATIENCE_MS = 1_500;
-/** A request unanswered for this long is repeated at another replica (same operation id, next attempt). */
+/** A change unanswered for this long is repeated at another replica (same operation id, next attempt), if the one asked is silent. */
 export const HEDGE_MS = 250;
+/** And after this long though it answers others: there may be that many writers of the file before this one. */
+export const BUSY_PATIENCE_MS = 1_000;
 /** A ballot-only or content read unanswered for this long is repeated at another replica: reads repeat freely. */
 export const READ_HEDGE_MS = 80;
 /** A prepare unanswered for this long goes to one more replica. */
