@@ -120,6 +120,8 @@ export const CONFLICT_BACKOFF_MAX_MS = 200;
 /** Reconnecting to a server that refuses: drawn from half to all of base × 2^tries, at most the maximum. */
 export const RECONNECT_BASE_MS = 50;
 export const RECONNECT_MAX_MS = 1_000;
+/** An address is given up after so many attempts in a row, some 45 s, between which nobody wanted it. */
+export const UNUSED_DIALS_MAX = 60;
 /** How long a connection attempt may take. */
 export const CONNECT_MS = 4_000;
 /** How long a client goes on after definite failures before it reports one: too few replicas is said within about 5 s. */

@@ -13,10 +13,12 @@ export class SessionPool implements SessionDialer {
   }
 
   session(address: string, node?: NodeNumber): Session {
-    return this.#sessions.get(address)?.get(node) ?? this.#begin(address, node);
+    const session = this.#sessions.get(address)?.get(node) ?? this.#begin(address, node);
+    session.used = true;
+    return session;
   }
 
-  #begin(address: string, node: NodeNumber | undefined): Session {
+  #begin(address: string, node: NodeNumber | undefined): BatchedSession {
     const there = this.#sessions.get(address) ?? new Map<NodeNumber | undefined, BatchedSession>();
     this.#sessions.set(address, there);
     const session = new BatchedSession(address, node, this.#options, () => {
