@@ -98,9 +98,9 @@ export const OPERATION_BUDGET_MS = 30_000;
 export const QUORUM_PATIENCE_MS = 1_500;
 /** A request unanswered for this long is repeated at another replica (same operation id, next attempt). */
 export const HEDGE_MS = 250;
-/** A ballot-only or content read unanswered for this long is repeated at another replica: reads repeat freely. */
+/** As HEDGE_MS of reads, which repeat freely, while too few were observed to know better; and how often one still waiting is looked at. */
 export const READ_HEDGE_MS = 80;
-/** A prepare unanswered for this long goes to one more replica. */
+/** A prepare unanswered for this long goes to one more replica, while too few were observed to know better. */
 export const PREPARE_HEDGE_MS = 50;
 /** When a quorum is lost, answers under way are waited for this long, so that the error counts them. */
 export const LAST_ANSWERS_MS = 20;
@@ -233,6 +233,23 @@ export const HEADS_CACHE_BYTES = 4 * MIB;
 /** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
 export const DIRECTORIES_CACHED = 64 * KIB;
 
+// ------------------------------------------------------------------------------------------------------ routing
+/** How fast a peak of a node's latency fades: some answers per node come in this time even to a client that does little. */
+export const PEAK_DECAY_MS = 3_000;
+/** A replica that was not measured for this long is asked beside the next read, which does not wait for it: one small request. */
+export const MEASURE_AGAIN_MS = 1_000;
+/** A request is hedged when it takes longer than this share of those lately observed … */
+export const HEDGE_QUANTILE = 0.98;
+/** … once there are so many of them; halved every so many, so that it follows a change within some thousand answers … */
+export const HEDGE_SAMPLES_MIN = 50;
+export const QUANTILE_WINDOW = 2_000;
+/** … not sooner than timers can tell, nor later than a person would notice. */
+export const HEDGE_MS_MIN = 1;
+export const HEDGE_MS_MAX = 500;
+/** Hedges per request, and how many may be saved up for a burst: they never add more than this to the load of a slow cluster. */
+export const HEDGE_SHARE = 0.05;
+export const HEDGE_RESERVE = 20;
+
 // -------------------------------------------------------------------------------------------------------- bench
 /** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
 export const BENCH_IN_FLIGHT_MAX = 16 * KIB;
@@ -268,6 +285,8 @@ assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the lon
 assert(SESSION_PING_MS < SILENT_MS && SILENT_MS < SESSION_STALL_MS, "a live peer that was asked is never called silent");
 assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page of a listing fits an answer");
 assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
+assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
 assert(

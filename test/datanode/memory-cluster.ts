@@ -3,6 +3,7 @@ import type { Client } from "../../src/client/client.ts";
 import type { DataNode } from "../../src/datanode/datanode.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { type DataHost, SimCluster } from "../../src/sim/cluster.ts";
+import type { Disk } from "../../src/sim/disk.ts";
 import type { Life } from "../../src/sim/life.ts";
 import { Trace } from "../../src/sim/trace.ts";
 import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
@@ -20,6 +21,8 @@ export class MemoryCluster {
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
   readonly fatal: unknown[] = [];
+  /** By node, how many reads it answered. */
+  readonly readsServed = new Map<number, number>();
   readonly #cluster: SimCluster;
 
   constructor(quorum = { n: 3, w: 2, r: 2 }, seed = 1) {
@@ -28,7 +31,9 @@ export class MemoryCluster {
     const trace = new Trace(false, this.runtime.clock.monotonicMs);
     this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {
       durable: () => {},
-      served: () => {},
+      served: ({ index }, { read }) => {
+        if (read) this.readsServed.set(index, (this.readsServed.get(index) ?? 0) + 1);
+      },
       serves: () => {},
       fatal: (_, error) => void this.fatal.push(error),
     });
@@ -59,6 +64,11 @@ export class MemoryCluster {
   restart(number: number): void {
     this.#cluster.startDataNode(this.#host(number));
     this.runtime.advance(10);
+  }
+
+  /** It outlives the processes. */
+  disk(number: number): Disk {
+    return this.#host(number).disk;
   }
 
   async client(name = "client"): Promise<Client> {
