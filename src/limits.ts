@@ -250,6 +250,28 @@ export const HEDGE_MS_MAX = 500;
 export const HEDGE_SHARE = 0.05;
 export const HEDGE_RESERVE = 20;
 
+// ----------------------------------------------------------------------------------------------- adaptive quorums
+/** Copies that stand behind an acknowledged put whatever the load (fewer only where N is less). */
+export const ADAPTIVE_COPIES_MIN = 2;
+/** How often the controller looks; the share of reads and writes that it goes by fades with this half-life. */
+export const ADAPTIVE_REVIEW_MS = 1_000;
+export const ADAPTIVE_MIX_HALF_LIFE_MS = 10_000;
+/** Operations, faded ones in part, below which a mix says nothing. */
+export const ADAPTIVE_OPERATIONS_MIN = 100;
+/** What a move must save, as a share of what an operation costs now, … */
+export const ADAPTIVE_GAIN_MIN = 0.05;
+/** … for so long without a break, … */
+export const ADAPTIVE_CONFIRM_MS = 5_000;
+/** … and so long after the last move or try. A change settles and copies every file: it must have time to pay. */
+export const ADAPTIVE_DWELL_MS = 60_000;
+/** Moves within an hour, and how many of them are kept for what the nodes' health demands. */
+export const ADAPTIVE_MOVES_PER_HOUR_MAX = 12;
+export const ADAPTIVE_MOVES_RESERVED = 4;
+/** Every replica was up for this long: a setting that needs all of them may be entered. */
+export const ADAPTIVE_CALM_MS = 300_000;
+/** Where live changes are not available a decision is repeated, and logged, this often. */
+export const ADAPTIVE_UNAVAILABLE_RETRY_MS = 600_000;
+
 // -------------------------------------------------------------------------------------------------------- bench
 /** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
 export const BENCH_IN_FLIGHT_MAX = 16 * KIB;
@@ -287,6 +309,7 @@ assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page
 assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
 assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
+assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
 assert(

@@ -17,7 +17,7 @@ export class SlowedCluster {
   readonly client: Client;
   #next = 0;
 
-  static async start(quorum: { n: number; w: number; r: number }, seed: number): Promise<SlowedCluster> {
+  static async start(quorum: ConstructorParameters<typeof MemoryCluster>[0], seed: number): Promise<SlowedCluster> {
     const cluster = new MemoryCluster(quorum, seed);
     const slowed = new SlowedCluster(cluster, await cluster.client(CLIENT));
     await cluster.until(Promise.all(Array.from({ length: FILES }, (_, i) => slowed.put(i))));
@@ -78,5 +78,23 @@ export class SlowedCluster {
     tookMs.sort((a, b) => a - b);
     const at = (share: number) => tookMs[Math.min(tookMs.length - 1, Math.floor(tookMs.length * share))] ?? Number.NaN;
     return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+  }
+
+  /** Mean times of a mix of strong reads and puts, `inFlight` at a time; which one comes next is drawn. */
+  async mixed(count: number, inFlight: number, readsShare: number): Promise<{ readMs: number; writeMs: number; allMs: number }> {
+    const { clock, random } = this.cluster.runtime;
+    const took = { read: [] as number[], write: [] as number[] };
+    const slot = async (): Promise<void> => {
+      for (let i = 0; i < count / inFlight; i += 1) {
+        const kind = random.unit() < readsShare ? "read" : "write";
+        const file = Math.floor(random.unit() * FILES);
+        const startedMs = clock.monotonicMs();
+        await (kind === "read" ? this.client.read(`/f${file}`) : this.put(file));
+        took[kind].push(clock.monotonicMs() - startedMs);
+      }
+    };
+    await this.cluster.until(Promise.all(Array.from({ length: inFlight }, slot)));
+    const mean = (times: readonly number[]) => times.reduce((sum, time) => sum + time, 0) / times.length;
+    return { readMs: mean(took.read), writeMs: mean(took.write), allMs: mean([...took.read, ...took.write]) };
   }
 }
