@@ -234,10 +234,15 @@ export const HEADS_CACHE_BYTES = 4 * MIB;
 export const DIRECTORIES_CACHED = 64 * KIB;
 
 // ------------------------------------------------------------------------------------------------------ routing
-/** How fast a peak of a node's latency fades: some answers per node come in this time even to a client that does little. */
-export const PEAK_DECAY_MS = 3_000;
-/** A replica that was not measured for this long is asked beside the next read, which does not wait for it: one small request. */
+/** How fast a peak of a node's latency fades: a pause of some ms must not keep a good node out for seconds. */
+export const PEAK_DECAY_MS = 300;
+/**
+ * A replica that reads pass over is asked beside one of them, which does not wait for it, when it was not measured for so long, or for
+ * so many reads (1 % more requests) and at least as long as that makes sense.
+ */
 export const MEASURE_AGAIN_MS = 1_000;
+export const MEASURE_AGAIN_READS = 100;
+export const MEASURE_AGAIN_MS_MIN = 20;
 /** A request is hedged when it takes longer than this share of those lately observed … */
 export const HEDGE_QUANTILE = 0.98;
 /** … once there are so many of them; halved every so many, so that it follows a change within some thousand answers … */

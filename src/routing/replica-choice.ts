@@ -12,7 +12,15 @@
  * **Looking again.** Who is never asked would be judged for ever by what it once was: `stale` says whom to measure beside the others.
  */
 import type { NodeNumber } from "../base/ids.ts";
-import { HEDGE_MS_MAX, HEDGE_MS_MIN, HEDGE_QUANTILE, HEDGE_SAMPLES_MIN, MEASURE_AGAIN_MS } from "../limits.ts";
+import {
+  HEDGE_MS_MAX,
+  HEDGE_MS_MIN,
+  HEDGE_QUANTILE,
+  HEDGE_SAMPLES_MIN,
+  MEASURE_AGAIN_MS,
+  MEASURE_AGAIN_MS_MIN,
+  MEASURE_AGAIN_READS,
+} from "../limits.ts";
 import type { Clock, Random } from "../ports.ts";
 import { HedgeBudget } from "./hedge-budget.ts";
 import { LatencyQuantile } from "./latency-quantile.ts";
@@ -33,8 +41,9 @@ export interface Candidate {
 
 interface Measured {
   readonly latency: PeakEwma;
-  /** When it was last measured, or about to be. */
+  /** When it was last measured, or about to be, and how many reads had begun by then. */
   askedAtMs: number;
+  askedAtRead: number;
 }
 
 export class ReplicaChoice {
@@ -44,6 +53,7 @@ export class ReplicaChoice {
   readonly #latencies = new LatencyQuantile();
   readonly #budget = new HedgeBudget();
   #untilReview = 0;
+  #reads = 0;
   #hedgeMs: number;
 
   /** `hedgeMs`: when to hedge while too little is known. */
@@ -93,6 +103,7 @@ export class ReplicaChoice {
 
   /** A read begins, or whatever it is that may be hedged. */
   began(): void {
+    this.#reads += 1;
     this.#budget.earn();
   }
 
@@ -112,6 +123,7 @@ export class ReplicaChoice {
     const measured = this.#of(node, nowMs);
     measured.latency.observe(tookMs, nowMs);
     measured.askedAtMs = nowMs;
+    measured.askedAtRead = this.#reads;
   }
 
   /** A node has not answered for so long. */
@@ -124,15 +136,17 @@ export class ReplicaChoice {
   stale(node: NodeNumber): boolean {
     const nowMs = this.#clock.monotonicMs();
     const measured = this.#of(node, nowMs);
-    if (nowMs - measured.askedAtMs < MEASURE_AGAIN_MS) return false;
+    const isBusy = this.#reads - measured.askedAtRead >= MEASURE_AGAIN_READS;
+    if (nowMs - measured.askedAtMs < (isBusy ? MEASURE_AGAIN_MS_MIN : MEASURE_AGAIN_MS)) return false;
     measured.askedAtMs = nowMs;
+    measured.askedAtRead = this.#reads;
     return true;
   }
 
   #of(node: NodeNumber, nowMs: number): Measured {
     let measured = this.#measured.get(node);
     if (measured === undefined) {
-      measured = { latency: new PeakEwma(), askedAtMs: nowMs };
+      measured = { latency: new PeakEwma(), askedAtMs: nowMs, askedAtRead: this.#reads };
       this.#measured.set(node, measured);
     }
     return measured;

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { HEDGE_MS_MAX, HEDGE_SAMPLES_MIN, MEASURE_AGAIN_MS } from "../../src/limits.ts";
+import {
+  HEDGE_MS_MAX,
+  HEDGE_SAMPLES_MIN,
+  MEASURE_AGAIN_MS,
+  MEASURE_AGAIN_MS_MIN,
+  MEASURE_AGAIN_READS,
+} from "../../src/limits.ts";
 import { ReplicaChoice } from "../../src/routing/replica-choice.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 
@@ -79,6 +85,23 @@ describe("the choice of replicas", () => {
     of.measured(1, 4);
     runtime.advance(MEASURE_AGAIN_MS / 2);
     expect(of.stale(1)).toBe(false);
+  });
+
+  test("… sooner when much is read, for one request in a hundred reads", () => {
+    const { choice: of, runtime } = choice();
+    of.measured(1, 4);
+    let asked = 0;
+    for (let i = 0; i < 10 * MEASURE_AGAIN_READS; i += 1) {
+      of.began();
+      runtime.advance((2 * MEASURE_AGAIN_MS_MIN) / MEASURE_AGAIN_READS);
+      if (of.stale(1)) asked += 1;
+    }
+    expect(asked).toBe(10);
+    for (let i = 0; i < 10 * MEASURE_AGAIN_READS; i += 1) {
+      of.began();
+      if (of.stale(1)) asked += 1;
+    }
+    expect(asked).toBe(10); // no time has passed
   });
 });
 
