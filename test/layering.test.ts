@@ -46,7 +46,7 @@ const sources = find("src/**/*.ts")
 
 const ROLES = ["supernode", "datanode", "client", "bench"];
 const ADAPTERS = ["transport", "storage", "runtime"];
-const PURE = ["base", "limits.ts", "ports.ts", "wire", "cluster", "register"];
+const PURE = ["base", "limits.ts", "ports.ts", "wire", "cluster", "routing", "register"];
 
 /** What each part may import besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -55,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "ports.ts": ["base", "wire"],
   wire: ["base", "limits.ts", "ports.ts"],
   cluster: ["base", "limits.ts", "ports.ts", "wire"],
+  routing: ["base", "limits.ts", "ports.ts"],
   register: ["base", "limits.ts", "ports.ts", "wire", "cluster"],
   check: ["base", "limits.ts"],
   runtime: PURE,
