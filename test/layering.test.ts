@@ -120,7 +120,9 @@ describe("imports", () => {
   });
 
   test("one file owns the SQLite driver", () => {
-    const owners = sources.filter(({ packages }) => packages.some((name) => name.startsWith("better-sqlite3")));
+    // Yardsticks share no line with what is measured by them, so that they do not move along.
+    const product = sources.filter(({ file }) => !file.startsWith("src/tools/limits/"));
+    const owners = product.filter(({ packages }) => packages.some((name) => name.startsWith("better-sqlite3")));
     expect(owners.map(({ file }) => file)).toEqual(["src/storage/sqlite.ts"]);
   });
 
