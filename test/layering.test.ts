@@ -141,6 +141,19 @@ describe("imports", () => {
     });
     expect(broken).toEqual([]);
   });
+
+  test("the overview of commands loads next to nothing, so that it is there at once", () => {
+    const loaded = new Set<string>();
+    const load = (file: string): void => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      for (const next of sources.find((source) => source.file === file)?.loads ?? []) load(next);
+    };
+    load("src/main.ts");
+    const few = ["src/base/version.ts", "src/cli/long-lived.ts", "src/cli/overview.ts", "src/cli/verbs.ts", "src/main.ts"];
+    expect([...loaded].filter((file) => file.endsWith(".ts")).sort()).toEqual(few);
+    expect(sources.filter(({ file }) => few.includes(file)).flatMap(({ packages }) => packages)).toEqual(["clipanion"]);
+  });
 });
 
 describe("the world", () => {
