@@ -12,7 +12,8 @@ const SIZE_BYTES = 4096;
 
 export function treeExperiments(lab: Lab): readonly Experiment[] {
   const tree = join(lab.dir, "tree");
-  const copy = join(lab.dir, "tree-back");
+  /** One per round, all removed at the end: a file system that has just lost thousands of files is slow to make new ones. */
+  const copies = lab.directory("copies");
   const command = async (...args: readonly string[]) => {
     const product = await lab.product();
     const beganMs = performance.now();
@@ -45,16 +46,17 @@ export function treeExperiments(lab: Lab): readonly Experiment[] {
         );
         const [getOurs, getReference] = await inTurn(
           index,
-          () => command("get", "-r", `/trees/${index}`, copy),
+          () => command("get", "-r", `/trees/${index}`, join(copies, String(index))),
           () => library("get", `/library/${index}`),
         );
-        rmSync(copy, { recursive: true });
         return [
           { ours: putOurs, reference: putReference },
           { ours: getOurs, reference: getReference },
         ];
       },
-      finish: async () => rmSync(tree, { recursive: true, force: true }),
+      finish: async () => {
+        for (const directory of [tree, copies]) rmSync(directory, { recursive: true, force: true });
+      },
     },
   ];
 }
