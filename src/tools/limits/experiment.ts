@@ -2,7 +2,7 @@
 
 /** A line of the table: one figure of ours beside one of a reference, and what their ratio has to be. */
 export interface Row {
-  /** Unique; `--only` selects by it. */
+  /** Unique, and without a comma: `--only` selects by it. */
   readonly name: string;
   readonly unit: string;
   /** Of ours / reference; null: told for orientation. */

@@ -5,7 +5,10 @@ export interface Outcome {
   readonly row: Row;
   readonly ours: number | null;
   readonly reference: number | null;
-  /** Of the two figures; null where one is missing. */
+  /**
+   * The median of the rounds' own ratios, whose two runs were neighbours: what drifts, as a disk does, hits both alike. Null without
+   * a reference.
+   */
   readonly ratio: number | null;
   /** Of single rounds, least and most. */
   readonly spread: readonly [number, number] | null;
@@ -23,8 +26,8 @@ export function outcomeOf(row: Row, samples: readonly Sample[]): Outcome {
     samples.map((sample) => sample.ours),
   );
   const reference = references.length === 0 ? null : medianOf(references);
-  const ratio = reference === null ? null : ours / reference;
   const ratios = samples.flatMap((sample) => (sample.reference === null ? [] : [sample.ours / sample.reference]));
+  const ratio = ratios.length === 0 ? null : summaryOf(row, ratios);
   const spread = ratios.length === 0 ? null : ([Math.min(...ratios), Math.max(...ratios)] as const);
   return { row, ours, reference, ratio, spread, rounds: samples.length, met: isMet(row, ratio) };
 }

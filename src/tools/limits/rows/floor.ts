@@ -7,8 +7,8 @@ import { runScript } from "../scripts.ts";
 const SMALL = { name: "100 B", sizeBytes: 100 } as const;
 const PAGE = { name: "4 KiB", sizeBytes: 4096 } as const;
 const IN_FLIGHT = [1, 32, 256];
-const PUT_MS = 1500;
-const GET_MS = 1200;
+const PUT_MS = 1300;
+const GET_MS = 1000;
 /** Files that gets choose from; about as many as a run of the floor has put. */
 const FILES = 5000;
 /** With one at a time a put of ours flushes once, the floor's twice. */

@@ -9,8 +9,8 @@ export function memoryExperiments(lab: Lab): readonly Experiment[] {
   return [
     {
       rows: [
-        { name: "memory: idle up, 4 processes, resident", unit: "MiB", target: null, lowerIsBetter: true },
-        { name: "memory: idle up, 4 processes, proportional", unit: "MiB", target: null, lowerIsBetter: true },
+        { name: "memory: idle up resident", unit: "MiB, 4 processes", target: null, lowerIsBetter: true },
+        { name: "memory: idle up proportional", unit: "MiB, 4 processes", target: null, lowerIsBetter: true },
       ],
       rounds: 1,
       ...(process.platform === "linux" ? {} : { notNow: "needs Linux's /proc" }),

@@ -17,15 +17,15 @@ const DIRECTORY = "/filled";
 const COMMAND_ROUNDS = 15;
 
 const COMMANDS: readonly Row[] = [
-  { name: "ls, first page, with 1,000,000 files", unit: "ms, with 1,000", target: 2, lowerIsBetter: true },
-  { name: "stat, with 1,000,000 files", unit: "ms, with 1,000", target: 2, lowerIsBetter: true },
+  { name: "ls first page with a million files", unit: "ms, with 1,000", target: 2, lowerIsBetter: true },
+  { name: "stat with a million files", unit: "ms, with 1,000", target: 2, lowerIsBetter: true },
 ];
 const RATES: readonly Row[] = [
-  { name: "put 1 KiB x 64, with 1,000,000 files", unit: "1/s, with 1,000", target: 0.8, lowerIsBetter: false },
-  { name: "get 1 KiB x 64, with 1,000,000 files", unit: "1/s, with 1,000", target: 0.8, lowerIsBetter: false },
+  { name: "put 1 KiB x 64 with a million files", unit: "1/s, with 1,000", target: 0.8, lowerIsBetter: false },
+  { name: "get 1 KiB x 64 with a million files", unit: "1/s, with 1,000", target: 0.8, lowerIsBetter: false },
 ];
 const MEMORY: readonly Row[] = [
-  { name: "memory: largest DataNode with 1,000,000 files", unit: "MiB, with 1,000", target: null, lowerIsBetter: true },
+  { name: "memory: largest DataNode with a million files", unit: "MiB, with 1,000", target: null, lowerIsBetter: true },
 ];
 
 interface Pair {

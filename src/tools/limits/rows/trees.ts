@@ -31,8 +31,8 @@ export function treeExperiments(lab: Lab): readonly Experiment[] {
   return [
     {
       rows: [
-        { name: "put -r, 10,000 x 4 KiB", unit: "1/s, library", target: 0.5, lowerIsBetter: false },
-        { name: "get -r, 10,000 x 4 KiB", unit: "1/s, library", target: 0.5, lowerIsBetter: false },
+        { name: "put -r 10000 x 4 KiB", unit: "1/s, library", target: 0.5, lowerIsBetter: false },
+        { name: "get -r 10000 x 4 KiB", unit: "1/s, library", target: 0.5, lowerIsBetter: false },
       ],
       prepare: async () => {
         makeTree(tree);
