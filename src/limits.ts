@@ -226,6 +226,8 @@ export const FENCE_ANSWER_MS = 1_000;
 export const FREE_BYTES_MIN = 64 * MIB;
 /** The write-ahead log is checkpointed off the request path when it is longer than this: some 50-100 ms, one file's length. */
 export const WAL_CHECKPOINT_BYTES = 32 * MIB;
+/** That of a DataNode's registers after a commit: some 10 ms, and commits wait for the disk after it. */
+export const NODE_CHECKPOINT_BYTES = 16 * MIB;
 /** No idle moment came: past this length of the log a commit checkpoints by itself, so that the log stays bounded. */
 export const WAL_BYTES_MAX = 128 * MIB;
 /** Pages of a database kept in memory by SQLite, whose commits walk their table: the system's own cache holds the rest. */
