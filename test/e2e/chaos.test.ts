@@ -63,7 +63,7 @@ describe("qdfs chaos", () => {
     "of every kind ends with the verdict ok and leaves nothing behind",
     async () => {
       using dir = scratch();
-      const durationSec = LONG ? 240 : 18;
+      const durationSec = LONG ? 240 : 12;
       const { faults, faultsTotal, operations, check } = await endsWell(dir.path, durationSec);
       expect(faultsTotal).toBeGreaterThan(durationSec / 4);
       expect(Object.keys(faults).length).toBeGreaterThan(2);
@@ -80,7 +80,7 @@ describe("qdfs chaos", () => {
     "of kills alone loses no acknowledged put",
     async () => {
       using dir = scratch();
-      const durationSec = LONG ? 240 : 15;
+      const durationSec = LONG ? 240 : 8;
       const { faults, operations } = await endsWell(
         dir.path,
         durationSec,
@@ -114,7 +114,8 @@ describe("qdfs chaos", () => {
     300_000 + MARGIN_MS,
   );
 
-  test(
+  // Most of its time is spent waiting.
+  test.concurrent(
     "ends early on a signal: with a verdict, and without its processes",
     async () => {
       using dir = scratch();
@@ -130,7 +131,8 @@ describe("qdfs chaos", () => {
     MARGIN_MS,
   );
 
-  test(
+  // Most of its time is spent waiting.
+  test.concurrent(
     "that is killed takes its processes with it",
     async () => {
       using dir = scratch();
@@ -147,7 +149,8 @@ describe("qdfs chaos", () => {
     MARGIN_MS,
   );
 
-  test(
+  // Most of its time is spent waiting.
+  test.concurrent(
     "keeps a history that `qdfs check` judges again; one in which a read went back is a violation",
     async () => {
       using dir = scratch();

@@ -115,7 +115,8 @@ describe("the SuperNode", () => {
     ]);
   });
 
-  test("frozen is said within five seconds, and thawed it answers", async () => {
+  // These two mostly wait.
+  test.concurrent("frozen is said within five seconds, and thawed it answers", async () => {
     await using cluster = await startCluster();
     await putText(cluster, "/a", "x"); // keeps the map, which says who else is there
     cluster.supernode.signal("SIGSTOP");
@@ -128,7 +129,7 @@ describe("the SuperNode", () => {
     await cluster.ok(["ls"]);
   });
 
-  test("and everything else may be killed at once and come back in any order", async () => {
+  test.concurrent("and everything else may be killed at once and come back in any order", async () => {
     await using cluster = await startCluster();
     using dir = scratch();
     makeTree(join(dir.path, "in"), 60);

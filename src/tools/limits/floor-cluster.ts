@@ -9,12 +9,14 @@ export interface FloorRates {
 export interface FloorLoad {
   readonly sizeBytes: number;
   readonly inFlight: number;
+  /** Before the puts, and before the gets. */
+  readonly warmUpMs: number;
   readonly putMs: number;
   readonly getMs: number;
 }
 
 const NODES = 3;
-const WARM_UP: FloorLoad = { sizeBytes: 4096, inFlight: 64, putMs: 3000, getMs: 2000 };
+const WARM_UP: FloorLoad = { sizeBytes: 4096, inFlight: 64, warmUpMs: 0, putMs: 3000, getMs: 2000 };
 
 export class FloorCluster {
   readonly #directory: (name: string) => string;
@@ -33,9 +35,9 @@ export class FloorCluster {
   }
 
   /** Puts of new files, then gets of those. */
-  async measure({ sizeBytes, inFlight, putMs, getMs }: FloorLoad): Promise<FloorRates> {
+  async measure({ sizeBytes, inFlight, warmUpMs, putMs, getMs }: FloorLoad): Promise<FloorRates> {
     const ports = this.#nodes.map(({ ready }) => ready.port).join(",");
-    return await runScript("floor/client.ts", [ports, sizeBytes, inFlight, putMs, getMs]);
+    return await runScript("floor/client.ts", [ports, sizeBytes, inFlight, warmUpMs, putMs, getMs]);
   }
 
   async stop(): Promise<void> {

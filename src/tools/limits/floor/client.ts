@@ -1,15 +1,14 @@
 /**
  * The floor's load: quorum put (prepare, accept; 2 of 3) and quorum get (2 of 3, content from one), closed loop.
- * `bun client.ts PORT,PORT,PORT SIZE_BYTES IN_FLIGHT PUT_MS GET_MS` prints one JSON line: both rates per second.
+ * `bun client.ts PORT,PORT,PORT SIZE_BYTES IN_FLIGHT WARM_UP_MS PUT_MS GET_MS` prints one JSON line: both rates per second.
  */
 import { FloorSession, quorum } from "./session.ts";
 import { Kind } from "./wire.ts";
 
-const WARM_UP_PUTS = 200;
 const HEAD = "|1|4096|0123456789abcdef";
 
 const [ports = "", ...numbers] = process.argv.slice(2);
-const [sizeBytes = 0, inFlight = 1, putMs = 1000, getMs = 1000] = numbers.map(Number);
+const [sizeBytes = 0, inFlight = 1, warmUpMs = 0, putMs = 1000, getMs = 1000] = numbers.map(Number);
 const nodes = ports.split(",").map((port) => new FloorSession(port));
 const content = Buffer.alloc(sizeBytes, 9);
 let ballot = Date.now() * 256;
@@ -41,8 +40,12 @@ async function rateOf(spanMs: number, operation: (key: string) => Promise<void>,
 }
 
 let keys = 0;
-for (let index = 0; index < WARM_UP_PUTS; index++) await put(`f/warm/${process.pid}/${index}`);
-const putsPerSec = await rateOf(putMs, put, () => `f/dir/${process.pid}/${keys++}`);
-const getsPerSec = await rateOf(getMs, get, () => `f/dir/${process.pid}/${Math.floor(Math.random() * keys)}`);
+const newKey = () => `f/dir/${process.pid}/${keys++}`;
+const oldKey = () => `f/dir/${process.pid}/${Math.floor(Math.random() * keys)}`;
+await put(newKey()); // connects
+await rateOf(warmUpMs, put, newKey);
+const putsPerSec = await rateOf(putMs, put, newKey);
+await rateOf(warmUpMs, get, oldKey);
+const getsPerSec = await rateOf(getMs, get, oldKey);
 process.stdout.write(`${JSON.stringify({ putsPerSec, getsPerSec })}\n`);
 process.exit(0);
