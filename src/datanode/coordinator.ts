@@ -331,6 +331,10 @@ export class Coordinator {
         if (result !== undefined) return result;
       } catch (error) {
         const code = codeOf(error);
+        if (code === "CONFIGURATION_STALE") {
+          await this.#maps.seekNewer();
+          if (this.#maps.numberOf(attempt.path) === undefined) throw attempt.truly(error); // others coordinate the file now
+        }
         const mayPass = code === "CONFIGURATION_STALE" || code === "QUORUM_UNAVAILABLE" || code === "CHUNKS_MISSING";
         if (!mayPass) throw attempt.truly(error);
         await attempt.bear(error);

@@ -9,7 +9,7 @@ import type { MapKeeper } from "./map-keeper.ts";
 
 /** This node's own answers to what replicas are asked: no session, no serialisation. */
 export interface OwnReplica {
-  submit(body: RequestBody, reply: (answer: AnswerBody) => void): void;
+  submit(body: RequestBody & { readonly configuration: number }, reply: (answer: AnswerBody) => void): void;
   chosen(hint: Chosen): void;
 }
 
@@ -36,7 +36,7 @@ export class Peers {
   call(node: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody> {
     if (node !== this.self) return this.session(node).call(configuration, body, timeoutMs);
     return new Promise((resolve, reject) => {
-      this.#own.submit(body, (answer) => {
+      this.#own.submit({ ...body, configuration }, (answer) => {
         if (answer.failure) reject(errorOf(answer.failure));
         else resolve(answer);
       });

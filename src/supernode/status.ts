@@ -5,7 +5,7 @@ import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
-import { type ClusterMap, type Node, NodeState, type NodeStatus, type StatusReply } from "../wire/messages.ts";
+import { type ClusterMap, type Node, NodeState, type NodeStatus, type Rebalance, type StatusReply } from "../wire/messages.ts";
 import type { Vitals } from "./membership.ts";
 
 export interface StatusFacts {
@@ -15,6 +15,7 @@ export interface StatusFacts {
   readonly nowMs: number;
   /** What a listing made now may lack, in words. */
   readonly incomplete: string;
+  readonly rebalance: Rebalance | null;
   /** What the SuperNode itself has to say about a node. */
   readonly alarmOf: (number: NodeNumber) => string;
 }
@@ -40,6 +41,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     alarms,
     waitingFor: map.waitingFor,
     incomplete,
+    rebalance: facts.rebalance,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
+import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
   CatalogueStore,
@@ -39,6 +39,7 @@ import { LogFollower } from "./log-follower.ts";
 import { Membership } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
+import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
 
@@ -54,6 +55,8 @@ export interface SuperNodeParts {
   readonly state: SuperNodeState;
   /** DataNodes that must have joined before the partitions are assigned; at least, and by default, the policy's n. */
   readonly expect?: number | undefined;
+  /** As the rebalancer has it by itself, if left out. */
+  readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -67,6 +70,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #settler: Settler;
   readonly #fence: Fence;
   readonly #listing: Listing;
+  readonly #rebalancer: Rebalancer;
   readonly #followers = new Map<NodeNumber, LogFollower>();
   readonly #startedMs: number;
   #cancelSweep: Cancel = () => undefined;
@@ -78,13 +82,20 @@ export class SuperNode implements SuperNodeApi {
     this.#runtime = runtime;
     this.#store = parts.catalogue;
     this.#counter = parts.counter;
-    this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#followAll());
+    this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#mapChanged());
     this.#admission = new Admission(this.#membership, dialer);
     const map = () => this.#membership.map;
     this.#nodes = new DialedNodes(map, dialer);
     this.#catalogue = new Catalogue(runtime, parts.catalogue, map, () => this.#fence.hurried);
     this.#settler = new Settler(runtime, this.#catalogue, this.#nodes);
     this.#fence = new Fence(runtime, this.#catalogue, this.#nodes, () => this.#hurry());
+    this.#rebalancer = new Rebalancer({
+      runtime,
+      nodes: this.#nodes,
+      reconfigure: (changes) => this.#membership.reconfigure(changes),
+      ...parts.rebalance,
+      hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+    });
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
       ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
@@ -103,6 +114,7 @@ export class SuperNode implements SuperNodeApi {
   start(address: string): void {
     this.#membership.start([address]);
     this.#followAll();
+    this.#rebalancer.start();
     this.#armSweep();
     this.#armMaintenance();
   }
@@ -113,6 +125,7 @@ export class SuperNode implements SuperNodeApi {
     this.#stopped = true;
     this.#cancelSweep();
     this.#cancelMaintenance();
+    this.#rebalancer.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -150,6 +163,7 @@ export class SuperNode implements SuperNodeApi {
       vitals: (number) => this.#membership.vitals(number),
       nowMs: this.#runtime.clock.monotonicMs(),
       incomplete,
+      rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
     });
   }
@@ -157,6 +171,11 @@ export class SuperNode implements SuperNodeApi {
   /** The text of /metrics. */
   metrics(): string {
     return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles);
+  }
+
+  #mapChanged(): void {
+    this.#followAll();
+    this.#rebalancer.poke();
   }
 
   /** One follower per member. A change of the map may mean that one is back, so nobody pauses. */

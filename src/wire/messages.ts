@@ -122,6 +122,8 @@ export interface Confirm {
   readonly path: Path;
   readonly upload: string;
   readonly indexes: readonly number[];
+  /** By index, the number of the configuration of the chunk's partition that the sender goes by. */
+  readonly configurations: readonly number[];
 }
 export interface Changes {
   readonly after: number;
@@ -130,6 +132,37 @@ export interface Changes {
   readonly heads: boolean;
 }
 export type Sequence = Readonly<Record<never, never>>;
+/** A partition in one of its configurations, by number. */
+export interface Moving {
+  readonly partition: number;
+  readonly number: number;
+}
+export interface ChunkAt {
+  readonly chunk: string;
+  readonly owner: Path;
+  readonly checksum: string;
+}
+export interface Scan {
+  readonly of: readonly Moving[];
+  readonly chunks: boolean;
+  readonly after: string;
+  readonly limit: number;
+}
+export interface Complete {
+  readonly path: Path;
+  readonly ballot: Ballot;
+}
+export interface Take {
+  readonly of: Moving;
+  readonly chunks: readonly ChunkAt[];
+}
+export interface MapAsk {
+  readonly generation: number;
+  readonly version: number;
+}
+export interface Rescan {
+  readonly of: readonly Moving[];
+}
 
 /** Exactly one field is set. */
 export interface RequestBody {
@@ -142,6 +175,11 @@ export interface RequestBody {
   readonly confirm?: Confirm | null;
   readonly changes?: Changes | null;
   readonly sequence?: Sequence | null;
+  readonly scan?: Scan | null;
+  readonly complete?: Complete | null;
+  readonly take?: Take | null;
+  readonly map?: MapAsk | null;
+  readonly rescan?: Rescan | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -211,6 +249,42 @@ export interface SequenceAt {
   readonly diskId: string;
   readonly current: number;
 }
+export interface Scanned {
+  readonly paths: readonly Path[];
+  readonly chunks: readonly ChunkAt[];
+  /** The `after` of the next page; empty: this was the last one. */
+  readonly next: string;
+}
+export interface Completed {
+  /** Inline bytes that had to be fetched. */
+  readonly sizeBytes: number;
+  /** Versions whose bytes no replica holds any more. */
+  readonly lost: number;
+}
+export interface Taken {
+  /** Not held yet: some replica that may have it did not answer. */
+  readonly missing: readonly string[];
+  /** Every other replica answered, and none has an intact copy. */
+  readonly lost: readonly string[];
+  readonly sizeBytes: number;
+}
+export interface MapAt {
+  readonly generation: number;
+  readonly version: number;
+  /** A ClusterMap message if it is newer than the asker's, else empty. */
+  readonly map: Uint8Array;
+}
+export interface Carried {
+  readonly of: Moving;
+  readonly done: boolean;
+  readonly files: number;
+  readonly chunks: number;
+  readonly sizeBytes: number;
+  readonly waitsFor: string;
+}
+export interface Rescanned {
+  readonly carried: readonly Carried[];
+}
 
 /** Exactly one field is set. */
 export interface AnswerBody {
@@ -225,6 +299,11 @@ export interface AnswerBody {
   readonly confirmed?: Confirmed | null;
   readonly changes?: ChangeBatch | null;
   readonly sequence?: SequenceAt | null;
+  readonly scanned?: Scanned | null;
+  readonly completed?: Completed | null;
+  readonly taken?: Taken | null;
+  readonly map?: MapAt | null;
+  readonly rescanned?: Rescanned | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -275,6 +354,8 @@ export interface ReplicaSet {
   readonly nodes: readonly NodeNumber[];
   readonly w: number;
   readonly r: number;
+  /** By position, the configuration with which the node joined the partition, empty (P15). None: all were there from the first. */
+  readonly since?: readonly number[];
 }
 export interface Configuration {
   readonly number: number;
@@ -394,4 +475,19 @@ export interface StatusReply {
   readonly alarms: readonly string[];
   readonly waitingFor: string;
   readonly incomplete: string;
+  /** Null: every partition is where it belongs. */
+  readonly rebalance: Rebalance | null;
+}
+/** Partitions on their way to other replicas or quorums. */
+export interface Rebalance {
+  /** Partitions that are joint now, those to come, those done. */
+  readonly moving: number;
+  readonly waiting: number;
+  readonly moved: number;
+  /** Carried over, and bytes copied for that. */
+  readonly files: number;
+  readonly chunks: number;
+  readonly sizeBytes: number;
+  /** What holds it up, in words. */
+  readonly waitsFor: readonly string[];
 }

@@ -39,7 +39,7 @@ export function testNode(number: NodeNumber, state: Node["state"] = 0): Node {
 }
 
 export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Configuration): ClusterMap {
-  const sets = [{ nodes: [1, 2, 3], w: 2, r: 2 }];
+  const sets = [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }];
   const everywhere = configuration ?? { number: 1, sets };
   return {
     clusterId: "c1",

@@ -26,7 +26,7 @@ function codeFrom(keeper: MapKeeper, number: number): string | undefined {
 }
 
 test("a node that has not heard of the partitions yet is behind a caller that has, and says so", async () => {
-  const keeper = new MapKeeper(1, FORMING, async () => undefined);
+  const keeper = new MapKeeper(1, FORMING, async (_map, _joined, inForce) => inForce());
   expect(codeFrom(keeper, 1)).toBe("CONFIGURATION_STALE");
   expect(codeFrom(keeper, 0)).toBe("CLUSTER_WAITING"); // nobody knows of any
   await keeper.adopt({ ...FORMING, version: 3, partitions });

@@ -30,9 +30,15 @@ class Bench {
         ...options,
       });
     this.counter = new BallotCounter(this.store.ceiling());
-    this.replica = new Replica(this.runtime, this.store, this.counter, (error) => {
-      throw error;
-    });
+    this.replica = new Replica(
+      this.runtime,
+      this.store,
+      this.counter,
+      (error) => {
+        throw error;
+      },
+      () => 1,
+    );
     void this.replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling) });
     this.runtime.runUntilIdle();
     this.commits = 0;
@@ -164,13 +170,13 @@ describe("replica", () => {
     bench.now(prepare("/a", ballot(50)));
     const { accept: missed } = accept("/a", ballot(5));
     if (!missed) throw new Error("an accept");
-    const learned = bench.replica.learn({ ...missed, content: missed.content });
+    const learned = bench.replica.learn({ ...missed, content: missed.content, configuration: 1 });
     bench.runtime.runUntilIdle();
     await learned;
     const held = bench.now(read("/a")).held;
     expect(held && sameBallot(held.ballot, ballot(5)) && held.chosen).toBe(true);
     expect(bench.now(accept("/a", ballot(50))).accepted).toBeTruthy();
-    const late = bench.replica.learn({ ...missed, content: missed.content });
+    const late = bench.replica.learn({ ...missed, content: missed.content, configuration: 1 });
     bench.runtime.runUntilIdle();
     await late;
     expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(50));
