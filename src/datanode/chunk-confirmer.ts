@@ -9,7 +9,7 @@ import { messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { chunkPartitionOf, configurationOf, replicasOf } from "../cluster/map.ts";
 import { isOvertaken } from "../cluster/stale.ts";
-import { QUORUM_PATIENCE_MS, TAKE_MS } from "../limits.ts";
+import { QUORUM_PATIENCE_MS } from "../limits.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import type { ChunkList, Version } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
@@ -90,7 +90,7 @@ export class ChunkConfirmer {
     const checksum = formatChecksum(sums.getBigUint64(index * CHECKSUM_BYTES));
     try {
       const take = { of: { partition, number }, chunks: [{ chunk, owner, checksum }] };
-      const { taken } = await this.#peers.call(node, 0, { take }, TAKE_MS);
+      const { taken } = await this.#peers.call(node, 0, { take }, QUORUM_PATIENCE_MS);
       if (taken && taken.missing.length + taken.lost.length === 0) tally.yes(node);
     } catch (error) {
       this.#failed(error);

@@ -10,7 +10,7 @@ import { LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
-import { disagreement, leftovers, listingDifference, unfinished } from "./invariants/convergence.ts";
+import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -157,6 +157,8 @@ class Run {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
       apart = difference() ?? leftovers(this.#view, paths);
     }
+    const thin = apart === undefined ? thinHistory(this.#view, paths) : undefined;
+    if (thin !== undefined) this.#violations.found("I5", thin);
     if (apart !== undefined) {
       this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault the replicas differ: ${apart}`);
       return;

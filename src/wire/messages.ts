@@ -222,6 +222,8 @@ export interface Mutated {
   readonly version: Version | null;
   /** Replicas known to hold it durably when this was answered. */
   readonly acks: number;
+  /** The outcome stands for good. Not so what was answered before W of every set had it. */
+  readonly chosen: boolean;
 }
 export interface Settled {
   readonly ballot: Ballot;

@@ -3,7 +3,8 @@ import { nodeName, type Path } from "../../base/ids.ts";
 import { configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
 import { joiningIn, movesOf } from "../../cluster/moves.ts";
 import { formatBallot, sameBallot } from "../../register/ballot.ts";
-import { isLive } from "../../register/head.ts";
+import { isInline, isLive } from "../../register/head.ts";
+import { reaches, writeNeed } from "../../register/quorum.ts";
 import { headCodec } from "../../wire/codec.ts";
 import type { Head, ListEntry } from "../../wire/messages.ts";
 import type { DiskView } from "./registers.ts";
@@ -52,6 +53,24 @@ export function leftovers(view: DiskView, paths: readonly Path[]): string | unde
     for (const { number } of map.nodes) {
       const held = view.diskOfNode(number)?.store.register(path);
       if (held !== undefined && !isReplica(configuration, number)) return `${nodeName(number)} still holds ${path}`;
+    }
+  }
+  return undefined;
+}
+
+/** A kept version of which fewer than W replicas hold the inline bytes (I5), in words. A disk that was wiped had its share. */
+export function thinHistory(view: DiskView, paths: readonly Path[]): string | undefined {
+  for (const path of paths) {
+    const configuration = configurationOf(view.map, partitionOf(view.map, path));
+    const head = agreedHead(view, path);
+    for (const version of head === undefined ? [] : [head.current, ...head.history]) {
+      if (!isInline(version)) continue;
+      const holders = replicasOf(configuration).filter((node) => {
+        const disk = view.diskOfNode(node);
+        return disk === undefined || disk.store.content(path, version.operation.random) !== undefined;
+      });
+      if (!reaches(configuration, writeNeed, new Set(holders)))
+        return `version ${version.version} of ${path} has bytes at ${holders.map(nodeName).join(", ") || "no node"} only`;
     }
   }
   return undefined;

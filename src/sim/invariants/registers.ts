@@ -219,11 +219,11 @@ export class RegisterInvariants {
   }
 
   /** An answered change, or a recorded refusal (P13), stands on as many disks as the answer says. */
-  #mutated(path: Path, attempt: number, { outcome, acks }: Mutated): void {
+  #mutated(path: Path, attempt: number, { outcome, acks, chosen }: Mutated): void {
     const need = this.#writeNeed(path);
     const claimed = outcome.refusal === "" ? acks : attempt > 1 ? need : 0;
-    // What fewer than W hold is provisional (P9): another value may take its place at any moment.
-    if (claimed < need || need === Number.POSITIVE_INFINITY) return;
+    // What is not chosen is provisional (P9): another value may take its place at any moment.
+    if (!chosen || claimed < need || need === Number.POSITIVE_INFINITY) return;
     let held = 0;
     for (const { number } of this.#view.map.nodes) if (this.#holds(number, path, outcome.operation)) held += 1;
     const words = (): string =>
