@@ -5,7 +5,14 @@
 import { assert, codeOf, ERRORS, type ErrorCode, isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { nodeOf, replicasOf } from "../cluster/map.ts";
-import { HEDGE_MS, QUORUM_PATIENCE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
+import {
+  BUSY_PATIENCE_MS,
+  HEDGE_MS,
+  QUORUM_PATIENCE_MS,
+  RETRY_BASE_MS,
+  RETRY_MAX_MS,
+  UNAVAILABLE_PATIENCE_MS,
+} from "../limits.ts";
 import type { LamportCounter, Runtime } from "../ports.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import type { Configuration, Mutate, Mutated, OperationId, Outcome, Precondition } from "../wire/messages.ts";
@@ -69,6 +76,8 @@ class Mutating {
   readonly #pendingAt = new Set<NodeNumber>();
   readonly #tries = new Map<NodeNumber, number>();
   readonly #causes = new Map<NodeNumber, string>();
+  /** When the latest attempt was sent. */
+  #sentMs = 0;
   #operation: OperationId;
   #configuration: Configuration | undefined;
   /** Somebody said, or everybody showed, that too few replicas are there. */
@@ -106,6 +115,10 @@ class Mutating {
       const event = await this.#inbox.next(Math.min(waitMs, leftMs));
       if (event === undefined) {
         if (this.#lacking && this.#elapsedMs() >= GIVE_UP_MS) throw this.#ended("NODE_SILENT", "too few replicas answer");
+        if (this.#isBusy()) {
+          waitMs = HEDGE_MS;
+          continue;
+        }
         // Silence: the next replica. With every replica asked already, wait longer.
         if (this.#leftMs() > 0) waitMs = this.#outOfPatience() ? this.#untilGivingUp() : Math.max(await this.#send(), waitMs * 2);
         continue;
@@ -120,6 +133,16 @@ class Mutating {
       if (done !== undefined) return done;
       waitMs = this.#attempts.pending > 0 ? HEDGE_MS : await this.#send();
     }
+  }
+
+  /**
+   * Whoever was asked answers others: the operation waits its turn there, behind other writers of its file. A second coordinator
+   * would duel with the first one and slow all of them down, until the head's window (P12) has forgotten what became of this one.
+   */
+  #isBusy(): boolean {
+    const { peers, runtime } = this.#ports;
+    if (runtime.clock.monotonicMs() - this.#sentMs >= BUSY_PATIENCE_MS) return false;
+    return this.#pendingAt.size > 0 && [...this.#pendingAt].every((node) => peers.session(node).state === "ready");
   }
 
   #leftMs(): number {
@@ -162,6 +185,7 @@ class Mutating {
     const attempt = this.#attempts.begin();
     this.#tries.set(node, tries(node) + 1);
     this.#pendingAt.add(node);
+    this.#sentMs = this.#ports.runtime.clock.monotonicMs();
     const leftMs = Math.max(1, Math.ceil(this.#leftMs()));
     peers.call(node, configuration, { mutate: this.#message(attempt, leftMs) }, leftMs).then(
       ({ mutated }) =>

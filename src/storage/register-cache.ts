@@ -1,6 +1,7 @@
 /**
  * The accepted values last read or written, decoded: a look-up in memory costs about 1 µs, through SQLite 10 to 20 µs. It holds
- * committed values only, and absence (null) too. Bounded by bytes; the least recently used goes first.
+ * committed values only, and absence (null) too. Bounded by bytes, in two generations: what is used while it is in the older one is
+ * young again, and when the younger is half of all that is allowed the older goes. A look-up of what is young changes nothing.
  */
 import type { Path } from "../base/ids.ts";
 import { REGISTER_CACHE_BYTES } from "../limits.ts";
@@ -18,10 +19,10 @@ export interface CachedRegister extends StoredRegister {
 const ENTRY_BYTES = 400;
 
 export class RegisterCache {
-  /** A Map keeps the order of insertion: the first key is the one used least recently. */
-  readonly #entries = new Map<Path, CachedRegister | null>();
   readonly #bytesMax: number;
-  #bytes = 0;
+  #young = new Map<Path, CachedRegister | null>();
+  #youngBytes = 0;
+  #old: ReadonlyMap<Path, CachedRegister | null> = new Map();
 
   constructor(bytesMax = REGISTER_CACHE_BYTES) {
     this.#bytesMax = bytesMax;
@@ -29,33 +30,29 @@ export class RegisterCache {
 
   /** Null: known to be absent. Undefined: not known. */
   get(path: Path): CachedRegister | null | undefined {
-    const entry = this.#entries.get(path);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(path);
-    this.#entries.set(path, entry);
-    return entry;
+    const young = this.#young.get(path);
+    if (young !== undefined) return young;
+    const old = this.#old.get(path);
+    if (old !== undefined) this.#add(path, old);
+    return old;
   }
 
   /** Takes over a committed value; returns it. The head is copied: it may be a view into a message many times its size. */
   keep(path: Path, register: CachedRegister | null): CachedRegister | null {
-    const before = this.#entries.get(path);
-    if (before !== undefined) {
-      this.#entries.delete(path);
-      this.#bytes -= sizeOf(path, before);
-    }
     const entry = register && { ...register, head: new Uint8Array(register.head) };
-    this.#entries.set(path, entry);
-    this.#bytes += sizeOf(path, entry);
-    if (this.#bytes > this.#bytesMax) this.#evict();
+    this.#add(path, entry);
     return entry;
   }
 
-  #evict(): void {
-    for (const [path, entry] of this.#entries) {
-      if (this.#bytes <= this.#bytesMax) return;
-      this.#entries.delete(path);
-      this.#bytes -= sizeOf(path, entry);
-    }
+  #add(path: Path, entry: CachedRegister | null): void {
+    const before = this.#young.get(path);
+    if (before !== undefined) this.#youngBytes -= sizeOf(path, before);
+    this.#young.set(path, entry);
+    this.#youngBytes += sizeOf(path, entry);
+    if (this.#youngBytes * 2 < this.#bytesMax) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngBytes = 0;
   }
 }
 

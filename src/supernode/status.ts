@@ -5,7 +5,15 @@ import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
-import { type ClusterMap, type Node, NodeState, type NodeStatus, type Rebalance, type StatusReply } from "../wire/messages.ts";
+import {
+  type AdaptiveStatus,
+  type ClusterMap,
+  type Node,
+  NodeState,
+  type NodeStatus,
+  type Rebalance,
+  type StatusReply,
+} from "../wire/messages.ts";
 import type { Vitals } from "./membership.ts";
 
 export interface StatusFacts {
@@ -18,6 +26,7 @@ export interface StatusFacts {
   readonly rebalance: Rebalance | null;
   /** What the SuperNode itself has to say about a node. */
   readonly alarmOf: (number: NodeNumber) => string;
+  readonly adaptive: AdaptiveStatus | null;
 }
 
 export function statusReply(facts: StatusFacts): StatusReply {
@@ -42,6 +51,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     waitingFor: map.waitingFor,
     incomplete,
     rebalance: facts.rebalance,
+    adaptive: facts.adaptive,
   };
 }
 

@@ -4,12 +4,14 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
   CatalogueStore,
   LamportCounter,
   MapStore,
+  QuorumChanger,
   Runtime,
   SessionDialer,
   SuperNodeApi,
@@ -39,6 +41,7 @@ import { LogFollower } from "./log-follower.ts";
 import { Membership } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
+import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
@@ -57,6 +60,8 @@ export interface SuperNodeParts {
   readonly expect?: number | undefined;
   /** As the rebalancer has it by itself, if left out. */
   readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
+  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  readonly quorumChanger?: QuorumChanger | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -72,6 +77,8 @@ export class SuperNode implements SuperNodeApi {
   readonly #listing: Listing;
   readonly #rebalancer: Rebalancer;
   readonly #followers = new Map<NodeNumber, LogFollower>();
+  /** Undefined: the quorum is fixed. */
+  readonly #quorums: QuorumController | undefined;
   readonly #startedMs: number;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
@@ -96,6 +103,10 @@ export class SuperNode implements SuperNodeApi {
       ...parts.rebalance,
       hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
     });
+    if (parts.state.map.policy.name === ADAPTIVE) {
+      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
+    }
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
       ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
@@ -117,6 +128,7 @@ export class SuperNode implements SuperNodeApi {
     this.#rebalancer.start();
     this.#armSweep();
     this.#armMaintenance();
+    this.#quorums?.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -126,6 +138,7 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelSweep();
     this.#cancelMaintenance();
     this.#rebalancer.stop();
+    this.#quorums?.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -165,12 +178,13 @@ export class SuperNode implements SuperNodeApi {
       incomplete,
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
+      adaptive: this.#quorums?.status() ?? null,
     });
   }
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles);
+    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
   }
 
   #mapChanged(): void {

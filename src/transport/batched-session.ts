@@ -15,6 +15,7 @@ import {
   SESSION_BUFFER_BYTES_MAX,
   SESSION_IN_FLIGHT_MAX,
   SILENT_MS,
+  UNUSED_DIALS_MAX,
 } from "../limits.ts";
 import type { Cancel, LamportCounter, Runtime, Session, SessionState } from "../ports.ts";
 import { batchCodec } from "../wire/codec.ts";
@@ -39,6 +40,8 @@ export interface SessionOptions {
 export class BatchedSession implements Session {
   readonly address: string;
   latencyMs = 0;
+  /** Set whenever somebody wants it. One that cannot connect and that nobody wants any more closes itself. */
+  used = true;
   readonly #node: NodeNumber | undefined;
   readonly #options: SessionOptions;
   readonly #onClose: () => void;
@@ -51,6 +54,7 @@ export class BatchedSession implements Session {
   /** Why the last attempt failed; undefined: not tried yet, or going well. */
   #failure: QdfsError | undefined;
   #failures = 0;
+  #unusedDials = 0;
   #cancelTimer: Cancel = () => {};
   #outbox: PendingCall[] = [];
   #outboxBytes = 0;
@@ -163,13 +167,14 @@ export class BatchedSession implements Session {
       }
       const chosen = this.#hints;
       if (chosen.length > 0) this.#hints = [];
-      if (requests.length > 0 || chosen.length > 0) this.#write({ counter: this.#options.counter.current(), requests, chosen });
+      if (requests.length > 0 || chosen.length > 0)
+        this.#write({ counter: this.#options.counter.current(), requests, chosen }, bytes);
     }
     this.#outbox = next === this.#outbox.length ? [] : this.#outbox.slice(next);
   }
 
-  #write(batch: Batch): void {
-    if (this.#wire?.write(batchCodec.encode(batch)) === false) this.#full = true;
+  #write(batch: Batch, sizeBytes?: number): void {
+    if (this.#wire?.write(batchCodec.encode(batch, sizeBytes)) === false) this.#full = true;
   }
 
   #ping(): void {
@@ -294,6 +299,13 @@ export class BatchedSession implements Session {
     this.#outboxBytes = 0;
     const delayMs = reconnectDelayMs(this.#failures, this.#options.runtime.random);
     this.#failures += 1;
-    this.#cancelTimer = this.#options.runtime.timers.after(delayMs, () => this.#dial());
+    this.#cancelTimer = this.#options.runtime.timers.after(delayMs, () => this.#redialIfWanted());
+  }
+
+  #redialIfWanted(): void {
+    this.#unusedDials = this.used ? 0 : this.#unusedDials + 1;
+    this.used = false;
+    if (this.#unusedDials < UNUSED_DIALS_MAX) this.#dial();
+    else this.close();
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { baseName, comparePaths, joinPath, parseDirectoryPath, parseFilePath, parseVersionedPath } from "../../src/base/path.ts";
 import { refusalOf } from "../refusal.ts";
 
@@ -35,6 +36,19 @@ describe("a path", () => {
     `/${"\u00e9".repeat(512)}`,
   ])("%p is refused", (text) => {
     expect(refusalOf(() => parseFilePath(text))).toBe("BAD_PATH");
+  });
+
+  test("takes the short way or the long one with the same end", () => {
+    const character = fc.constantFrom("/", ".", "a", " ", "~", "-", "\u0000", "\u00e9", "e\u0301");
+    const text = fc.array(character, { maxLength: 8 }).map((characters) => characters.join(""));
+    fc.assert(
+      fc.property(text, (drawn) => {
+        const long = refusalOf(() => parseDirectoryPath(drawn)) ?? parseDirectoryPath(drawn);
+        fc.pre(long !== "/");
+        expect(refusalOf(() => parseFilePath(drawn)) ?? parseFilePath(drawn)).toBe(long);
+      }),
+      { numRuns: 3_000 },
+    );
   });
 
   test("may be a directory's, and then the root's", () => {

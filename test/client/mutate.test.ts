@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
-import { HEDGE_MS } from "../../src/limits.ts";
+import { BUSY_PATIENCE_MS, HEDGE_MS } from "../../src/limits.ts";
 import { mutated, refused, silence, testCluster, testMap } from "./fakes.ts";
 
 const bytes = new TextEncoder().encode("hello");
@@ -46,7 +46,10 @@ test("a node that cannot be reached costs nothing: the next one gets the same fi
 
 test("past a silent node the same operation goes to the next replica as a later attempt", async () => {
   const c = testCluster();
-  c.sessions.scripts.set(1, silence);
+  c.sessions.scripts.set(1, () => {
+    c.sessions.states.set(1, "silent");
+    return silence();
+  });
   c.sessions.scripts.set(2, applies(3));
   const client = await c.client();
   const result = await c.run(client.put("/f", bytes));
@@ -55,6 +58,25 @@ test("past a silent node the same operation goes to the next replica as a later 
   const [first, second] = c.sessions.mutations;
   expect(second?.attempt).toBe(2);
   expect(second?.operation).toEqual(first?.operation as never);
+});
+
+test("behind other writers of its file at a node that answers others an operation waits its turn, and not for ever", async () => {
+  const c = testCluster();
+  let turnMs = 3 * HEDGE_MS;
+  c.sessions.scripts.set(1, async ({ mutate }) => {
+    await new Promise<void>((resolve) => void c.runtime.timers.after(turnMs, resolve));
+    if (!mutate) throw new Error("?");
+    return mutated(mutate, 9);
+  });
+  c.sessions.scripts.set(2, applies(3));
+  const client = await c.client();
+  expect(await c.run(client.put("/f", bytes))).toMatchObject({ node: "dn-1", version: 9 });
+  expect(c.sessions.mutations).toHaveLength(1);
+  turnMs = 60_000;
+  const result = await c.run(client.put("/f", bytes));
+  expect(result).toMatchObject({ node: "dn-2", version: 3 });
+  expect(result.elapsedMs).toBeGreaterThanOrEqual(BUSY_PATIENCE_MS);
+  expect(result.elapsedMs).toBeLessThan(BUSY_PATIENCE_MS + 2 * HEDGE_MS);
 });
 
 test("a lost connection is followed at once by a later attempt elsewhere", async () => {
@@ -94,6 +116,7 @@ test("a refusal is the answer and is not tried elsewhere", async () => {
 test("a first attempt's refusal is not the last word while another attempt may still apply the operation", async () => {
   const c = testCluster();
   c.sessions.scripts.set(1, async ({ mutate }) => {
+    c.sessions.states.set(1, "silent");
     await new Promise<void>((resolve) => void c.runtime.timers.after(HEDGE_MS + 100, resolve));
     if (!mutate) throw new Error("?");
     return refused(mutate, "ALREADY_EXISTS", 4);

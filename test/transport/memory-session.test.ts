@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
-import { codeOf } from "../../src/base/errors.ts";
+import { codeOf, QdfsError } from "../../src/base/errors.ts";
 import { SESSION_STALL_MS, SILENT_MS } from "../../src/limits.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryNetwork } from "../../src/transport/memory-network.ts";
 import { MemorySessionDialer } from "../../src/transport/memory-session.ts";
+import { SessionPool } from "../../src/transport/session-pool.ts";
 import { readOf, type SessionWorld, serviceOf, sessionConformance, TestCounter } from "../conformance/session.ts";
 
 async function memoryWorld(): Promise<SessionWorld> {
@@ -100,4 +101,33 @@ test("lost, doubled and reordered batches leave every call either answered right
   expect(outcomes.filter((outcome) => outcome.startsWith("/")).length).toBeGreaterThan(20);
   expect(await outcomesOf(3)).toEqual(outcomes);
   expect(await outcomesOf(4)).not.toEqual(outcomes);
+});
+
+test("an address where nobody answers is dialled while somebody wants it, then left alone, then dialled again", () => {
+  const runtime = new FakeRuntime(3);
+  let dials = 0;
+  const pool = new SessionPool({
+    runtime,
+    counter: new TestCounter(1),
+    hello: () => ({ clusterId: "here", node: 0, version: "" }),
+    dial: (_, { ended }) => {
+      dials += 1;
+      runtime.timers.soon(() => ended(new QdfsError("NODE_UNREACHABLE", "connection refused")));
+      return { write: () => true, close: () => undefined };
+    },
+  });
+  const dialsWithin = (spanMs: number, each: () => unknown) => {
+    const before = dials;
+    for (let passedMs = 0; passedMs < spanMs; passedMs += 1_000) {
+      each();
+      runtime.advance(1_000);
+    }
+    return dials - before;
+  };
+  void pool.session("gone", 7).call(1, readOf("/a"), 1000).catch(codeOf);
+  expect(dialsWithin(600_000, () => pool.session("gone", 7).state)).toBeGreaterThan(500);
+  dialsWithin(70_000, () => undefined);
+  expect(dialsWithin(600_000, () => undefined)).toBe(0);
+  void pool.session("gone", 7).call(1, readOf("/a"), 1000).catch(codeOf);
+  expect(dialsWithin(10_000, () => undefined)).toBeGreaterThan(5);
 });
