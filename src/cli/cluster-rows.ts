@@ -1,7 +1,8 @@
 /** A cluster's state as rows: `status` and `nodes` show the same nodes. */
 import { nodeName } from "../base/ids.ts";
 import { formatCount, formatFiles, formatSize } from "../base/units.ts";
-import { NodeState, type NodeStatus, type Rebalance } from "../wire/messages.ts";
+import type { Rebalance } from "../wire/change-messages.ts";
+import { NodeState, type NodeStatus } from "../wire/messages.ts";
 import { table } from "./output.ts";
 
 const STATE_NAMES: Readonly<Record<NodeState, string>> = {

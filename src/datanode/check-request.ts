@@ -4,9 +4,10 @@ import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
 import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, METADATA_BYTES_MAX, TAKE_CHUNKS_MAX } from "../limits.ts";
+import type { Take } from "../wire/change-messages.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { operationsNamed } from "../wire/head-summary.ts";
-import type { Accept, Confirm, Mutate, Policy, Put, Take } from "../wire/messages.ts";
+import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
 
 const CHECKSUM = /^xxh3:[0-9a-f]{16}$/;
 

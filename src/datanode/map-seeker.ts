@@ -8,8 +8,8 @@ import { checkedMap } from "../cluster/check-map.ts";
 import { isNewerMap } from "../cluster/map.ts";
 import { PROBE_MS, SEEK_PAUSE_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
+import type { MapAsk, MapAt } from "../wire/change-messages.ts";
 import { mapCodec } from "../wire/codec.ts";
-import type { MapAsk, MapAt } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Peers } from "./peers.ts";
 

@@ -29,7 +29,8 @@ import {
 import type { Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import { reachesIn, writeNeed } from "../register/quorum.ts";
-import type { AnswerBody, Carried, ChunkAt, Moving, Rescanned } from "../wire/messages.ts";
+import type { Carried, ChunkAt, Moving, Rescanned } from "../wire/change-messages.ts";
+import type { AnswerBody } from "../wire/messages.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import { Pace } from "./pace.ts";

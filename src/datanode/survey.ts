@@ -11,7 +11,8 @@ import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CONTROL_CALL_MS, QUORUM_PATIENCE_MS, SCAN_PAGE_MAX } from "../limits.ts";
 import { barrierNeed, reachesIn, scanNeed } from "../register/quorum.ts";
-import type { ChunkAt, ClusterMap, Configuration, Moving, ReplicaSet, Scan, Scanned } from "../wire/messages.ts";
+import type { ChunkAt, Moving, Scan, Scanned } from "../wire/change-messages.ts";
+import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Peers } from "./peers.ts";
 

@@ -20,14 +20,8 @@ import {
 } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
 import { barrierNeed, reachesIn, readNeed, writeNeed } from "../register/quorum.ts";
-import {
-  type Carried,
-  type ClusterMap,
-  type Configuration,
-  NodeState,
-  type Rebalance,
-  type ReplicaSet,
-} from "../wire/messages.ts";
+import type { Carried, Rebalance } from "../wire/change-messages.ts";
+import { type ClusterMap, type Configuration, NodeState, type ReplicaSet } from "../wire/messages.ts";
 import type { Nodes } from "./nodes.ts";
 
 export interface RebalancerParts {

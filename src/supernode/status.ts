@@ -5,13 +5,13 @@ import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
+import type { Rebalance } from "../wire/change-messages.ts";
 import {
   type AdaptiveStatus,
   type ClusterMap,
   type Node,
   NodeState,
   type NodeStatus,
-  type Rebalance,
   type StatusReply,
 } from "../wire/messages.ts";
 import type { Vitals } from "./membership.ts";

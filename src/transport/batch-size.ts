@@ -1,6 +1,7 @@
 /** Upper bounds of encoded sizes, cheap enough for every operation: they decide where a batch is closed. */
 import { BATCH_BYTES_MAX, INLINE_BYTES_MAX } from "../limits.ts";
-import { type AnswerBody, type ChunkAt, type Request, type RequestBody, type Version, Want } from "../wire/messages.ts";
+import type { ChunkAt } from "../wire/change-messages.ts";
+import { type AnswerBody, type Request, type RequestBody, type Version, Want } from "../wire/messages.ts";
 
 /** Tags, lengths, ids, ballots, configurations and the like. */
 const OVERHEAD_BYTES = 96;

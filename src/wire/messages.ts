@@ -4,6 +4,19 @@
  * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
+import type {
+  Complete,
+  Completed,
+  MapAsk,
+  MapAt,
+  Rebalance,
+  Rescan,
+  Rescanned,
+  Scan,
+  Scanned,
+  Take,
+  Taken,
+} from "./change-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -132,37 +145,6 @@ export interface Changes {
   readonly heads: boolean;
 }
 export type Sequence = Readonly<Record<never, never>>;
-/** A partition in one of its configurations, by number. */
-export interface Moving {
-  readonly partition: number;
-  readonly number: number;
-}
-export interface ChunkAt {
-  readonly chunk: string;
-  readonly owner: Path;
-  readonly checksum: string;
-}
-export interface Scan {
-  readonly of: readonly Moving[];
-  readonly chunks: boolean;
-  readonly after: string;
-  readonly limit: number;
-}
-export interface Complete {
-  readonly path: Path;
-  readonly ballot: Ballot;
-}
-export interface Take {
-  readonly of: Moving;
-  readonly chunks: readonly ChunkAt[];
-}
-export interface MapAsk {
-  readonly generation: number;
-  readonly version: number;
-}
-export interface Rescan {
-  readonly of: readonly Moving[];
-}
 
 /** Exactly one field is set. */
 export interface RequestBody {
@@ -250,42 +232,6 @@ export interface ChangeBatch {
 export interface SequenceAt {
   readonly diskId: string;
   readonly current: number;
-}
-export interface Scanned {
-  readonly paths: readonly Path[];
-  readonly chunks: readonly ChunkAt[];
-  /** The `after` of the next page; empty: this was the last one. */
-  readonly next: string;
-}
-export interface Completed {
-  /** Inline bytes that had to be fetched. */
-  readonly sizeBytes: number;
-  /** Versions whose bytes no replica holds any more. */
-  readonly lost: number;
-}
-export interface Taken {
-  /** Not held yet: some replica that may have it did not answer. */
-  readonly missing: readonly string[];
-  /** Every other replica answered, and none has an intact copy. */
-  readonly lost: readonly string[];
-  readonly sizeBytes: number;
-}
-export interface MapAt {
-  readonly generation: number;
-  readonly version: number;
-  /** A ClusterMap message if it is newer than the asker's, else empty. */
-  readonly map: Uint8Array;
-}
-export interface Carried {
-  readonly of: Moving;
-  readonly done: boolean;
-  readonly files: number;
-  readonly chunks: number;
-  readonly sizeBytes: number;
-  readonly waitsFor: string;
-}
-export interface Rescanned {
-  readonly carried: readonly Carried[];
 }
 
 /** Exactly one field is set. */
@@ -508,17 +454,4 @@ export interface AdaptiveStatus {
   readonly moves: number;
   readonly unavailable: number;
   readonly failed: number;
-}
-/** Partitions on their way to other replicas or quorums. */
-export interface Rebalance {
-  /** Partitions that are joint now, those to come, those done. */
-  readonly moving: number;
-  readonly waiting: number;
-  readonly moved: number;
-  /** Carried over, and bytes copied for that. */
-  readonly files: number;
-  readonly chunks: number;
-  readonly sizeBytes: number;
-  /** What holds it up, in words. */
-  readonly waitsFor: readonly string[];
 }
