@@ -161,7 +161,8 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
     head = holders.size === 1 ? promised.head : intactOf(head, promised.head);
     knownChosen ||= promised.chosen;
   }
-  knownChosen ||= reaches(configuration, writeNeed, holders);
+  // Of another configuration's ballot W of this one's sets say nothing: it may have been accepted by W of one of two.
+  knownChosen ||= accepted.configuration === configuration.number && reaches(configuration, writeNeed, holders);
   return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
 }
 

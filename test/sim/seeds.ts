@@ -31,4 +31,9 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "grow",
     why: "an answer that W of one of two sets had given was called for good, by a client that knew one set",
   },
+  {
+    seed: 20_284,
+    recipe: "grow",
+    why: "what W of one of two sets had accepted was taken for chosen when that set stood alone, and never settled",
+  },
 ];
