@@ -362,8 +362,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     seed: 210,
   },
   {
-    name: "one-old-replica-scanned",
-    wrong: "what one old replica holds is taken for all there is (P16)",
+    name: "one-word-for-all",
+    wrong: "one replica is asked where N-W+1 have to be, by those who scan and those who list (P16, P20)",
     edits: [
       {
         file: "src/register/quorum.ts",
@@ -372,7 +372,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow",
-    seed: 40,
+    seed: 100,
   },
   {
     name: "chunks-left-behind",
