@@ -12,7 +12,6 @@
 
 import { assert, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
-import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
 import type { Cancel, Clock, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -63,7 +62,7 @@ export interface RegisterReadRequest {
   readonly budgetMs: number;
 }
 
-/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica that goes by a newer map */
+/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica */
 export function readRegister(request: RegisterReadRequest): Promise<RegisterRead> {
   return new Promise((resolve, reject) => new Reading(request, resolve, reject).begin());
 }
@@ -171,7 +170,8 @@ class Reading {
 
   #failed(node: NodeNumber, error: unknown): void {
     if (this.#done) return;
-    if (isOvertaken(error) || !(error instanceof QdfsError)) {
+    const stale = error instanceof QdfsError && error.code === "CONFIGURATION_STALE";
+    if (stale || !(error instanceof QdfsError)) {
       this.#finish();
       this.#reject(error);
       return;
