@@ -31,6 +31,8 @@ export interface RegisterRead {
   readonly asked: readonly NodeNumber[];
   /** The read had to have the file settled. */
   readonly settled: boolean;
+  /** Who answered with an older value, or none, where there is a newer one. */
+  readonly behind: readonly NodeNumber[];
 }
 
 export interface RegisterReadRequest {
@@ -199,7 +201,7 @@ class Reading {
       const [node] = holders;
       assert(node !== undefined, "an absent file has a holder of the absent ballot");
       this.#finish();
-      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false });
+      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false, behind: [] });
       return;
     }
     let best: { node: NodeNumber; held: Held; head: Head } | undefined;
@@ -215,7 +217,8 @@ class Reading {
     this.#finish();
     const { node, held, head } = best;
     const content = held.contentHeld ? held.content : undefined;
-    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false });
+    const behind = [...this.#answers.keys()].filter((each) => !holders.has(each));
+    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false, behind });
   }
 
   /**
@@ -258,6 +261,7 @@ class Reading {
           node: ballot.node,
           asked: this.#asked,
           settled: true,
+          behind: [],
         }),
       )
       .catch(this.#reject);
