@@ -272,6 +272,8 @@ export const SCRUB_ROWS = 32;
 export const SCRUB_STEP_BYTES = 4 * MIB;
 /** Chunk index rows read in one go; their files are read one by one. */
 export const SCRUB_CHUNKS = 64;
+/** Chunks looked up in the index in one go, some 10 µs each: a huge file names tens of thousands. */
+export const CHUNK_LOOKUPS = 256;
 /** Where the scrub stands is written down this often: what is lost in a crash is read twice. */
 export const SCRUB_SAVE_MS = 10_000;
 /** How long it waits when it stands aside for load. */

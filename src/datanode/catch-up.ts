@@ -33,7 +33,7 @@ export class CatchUp {
   readonly #chunks: ChunkStore;
   readonly #freshness: Freshness;
   /** Told of each file whose current value was taken over: earlier versions of it may be missing here. */
-  readonly #taken: (path: Path) => void;
+  readonly #taken: (path: Path) => Promise<void>;
   readonly #running = new Map<NodeNumber, Promise<void>>();
   readonly #behind = new Map<NodeNumber, number>();
   /** Peers that broke off the last run. */
@@ -51,7 +51,7 @@ export class CatchUp {
     coordinator: Coordinator;
     chunks: ChunkStore;
     freshness: Freshness;
-    taken: (path: Path) => void;
+    taken: (path: Path) => Promise<void>;
   }) {
     this.#runtime = parts.runtime;
     this.#store = parts.store;
@@ -189,7 +189,7 @@ export class CatchUp {
     if (!held.chosen || !intact) await this.#takeSettled(path);
     else await this.#learn(path, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
-    this.#taken(path);
+    await this.#taken(path);
   }
 
   /** A settle finds a value chosen without our help, too: then nothing was written here, and what it found is learned. */

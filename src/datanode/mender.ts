@@ -13,6 +13,7 @@ import type { NodeNumber, Path } from "../base/ids.ts";
 import { chunkPartitionOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import {
   CATCH_UP_GRACE_MS,
+  CHUNK_LOOKUPS,
   CONTROL_CALL_MS,
   FILE_MENDS_IN_FLIGHT,
   OPERATION_BUDGET_MS,
@@ -77,20 +78,24 @@ export class Mender {
   }
 
   /** The file was taken over as it is now: its earlier versions may be missing. */
-  tookOver(path: Path): void {
+  async tookOver(path: Path): Promise<void> {
     const { replica, store } = this.#parts;
     const newest = replica.isWriting(path) ? undefined : store.rowsOf(path).find(({ held }) => held !== undefined);
     const head = newest && decoded(newest.head);
-    if (head === undefined || !this.holdsAll(head, path, newest?.held ?? [])) this.suspect(path);
+    if (head === undefined || !(await this.holdsAll(head, path, newest?.held ?? []))) this.suspect(path);
   }
 
   /** Everything is here that the head names, as far as the indexes tell. `held`: the operations of the file's rows. */
-  holdsAll(head: Head, path: Path, held: readonly string[]): boolean {
-    return versionsOf(head).every((version) => {
-      if (isInline(version)) return held.includes(version.operation.random) || version.sizeBytes === 0;
-      const named = chunksNamed(version).filter(({ chunk }) => this.#belongsHere(chunk));
-      return named.every((chunk) => this.#parts.chunks.holds({ ...chunk, owner: path }));
-    });
+  async holdsAll(head: Head, path: Path, held: readonly string[]): Promise<boolean> {
+    const { chunks, runtime } = this.#parts;
+    for (const version of versionsOf(head)) {
+      if (isInline(version) && version.sizeBytes > 0 && !held.includes(version.operation.random)) return false;
+      for (const [index, named] of chunksNamed(version).entries()) {
+        if (index % CHUNK_LOOKUPS === CHUNK_LOOKUPS - 1) await sleep(runtime, 1);
+        if (this.#belongsHere(named.chunk) && !chunks.holds({ ...named, owner: path })) return false;
+      }
+    }
+    return true;
   }
 
   /** Room for more suspicions. */
@@ -170,7 +175,8 @@ export class Mender {
     const head = mine ? this.#ownHead(path) : await this.#headOf(path);
     if (head === undefined) return found;
     for (const version of versionsOf(head)) {
-      for (const named of chunksNamed(version)) {
+      for (const [index, named] of chunksNamed(version).entries()) {
+        if (index % CHUNK_LOOKUPS === CHUNK_LOOKUPS - 1) await sleep(this.#parts.runtime, 1);
         if (this.#belongsHere(named.chunk)) await chunks.check({ ...named, owner: path }, deep);
       }
     }

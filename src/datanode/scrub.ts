@@ -228,13 +228,13 @@ export class Scrub {
     for (const row of rows) {
       state.afterRow = row.sequence;
       state.bytes += row.head.length + (row.content?.length ?? 0);
-      if (!this.#isWhole(row, state)) this.#parts.mender.suspect(row.path);
+      if (!(await this.#isWhole(row, state))) this.#parts.mender.suspect(row.path);
     }
     for (const { path, head, held } of rows) if (held !== undefined) await this.#askStores(path, head);
     return rows.length === 0;
   }
 
-  #isWhole(row: StoredRow, state: ScrubState): boolean {
+  async #isWhole(row: StoredRow, state: ScrubState): Promise<boolean> {
     if (row.held !== undefined) state.files += 1;
     if (headFlaw(row) !== undefined) return false;
     const head = headCodec.decode(row.head);
@@ -242,7 +242,7 @@ export class Scrub {
       state.contents += 1;
       if (contentFlaw(row.content, head.current) !== undefined) return false;
     }
-    return row.held === undefined || this.#parts.mender.holdsAll(head, row.path, row.held);
+    return row.held === undefined || (await this.#parts.mender.holdsAll(head, row.path, row.held));
   }
 
   #storesOf(chunk: string): readonly NodeNumber[] {
