@@ -5,6 +5,7 @@
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
+import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import {
   CATCH_UP_EVERY_MS,
   CEILING_STEP,
@@ -30,16 +31,17 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
-import type {
-  Chosen,
-  ClusterMap,
-  Hello,
-  MapReply,
-  RepairReply,
-  RepairRequest,
-  Request,
-  ScrubReport,
-  ScrubRequest,
+import {
+  type Chosen,
+  type ClusterMap,
+  type Hello,
+  type MapReply,
+  type RepairReply,
+  type RepairRequest,
+  type Request,
+  type ScrubReport,
+  type ScrubRequest,
+  Want,
 } from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -102,6 +104,8 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
   #freeBytes = 0;
+  #reads = 0;
+  #writes = 0;
   #stopping = false;
 
   constructor(parts: DataNodeParts) {
@@ -117,6 +121,8 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       this.#maps,
       { submit: this.#local.bind(this), chosen: (hint) => this.#replica.chosen(hint) },
       this.#dialer,
+      runtime,
+      (node) => this.#heartbeats.waitingAt(node),
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
     this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, self);
@@ -271,6 +277,7 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       this.#load.count();
     }
     if (mutate) {
+      this.#writes += 1;
       checkMutate(mutate, this.#maps.map.policy, this.counter.current());
       this.#check(mutate.path, configuration);
       this.#answerLater(this.#coordinator.mutate(mutate), (mutated) => answer({ mutated }), answer);
@@ -284,7 +291,11 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       if (about) {
         this.#check(about.path, configuration);
         if (accept) checkAccept(accept);
-        if (read) this.#load.count();
+        if (read) {
+          this.#load.count();
+          // One of the R requests of a strong read is for more than the ballot.
+          if (read.want !== Want.BALLOT && !read.age) this.#reads += 1;
+        }
       }
       if (confirm) checkConfirm(confirm);
       this.#local(request, read?.age ? this.#withAge(read.path, answer) : answer);
@@ -366,11 +377,13 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
   #watchPeers(stalled: boolean, now: number): void {
     const quiet = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC && now - this.#lastCatchUpMs > CATCH_UP_EVERY_MS;
     if (stalled || quiet) this.#beginCatchUp();
+    const isAdaptive = this.#maps.map.policy.name === ADAPTIVE;
     for (const { number } of this.#maps.map.nodes) {
       if (number === this.#maps.self) continue;
       const session: Session = this.#peers.session(number);
       const before = this.#peerStates.get(number);
-      if (session.state !== "ready" && session.state !== "silent") void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects
+      const connects = session.state !== "ready" && session.state !== "silent";
+      if (connects || isAdaptive) void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects, and measures
       const isBack = before !== undefined && before !== "ready";
       if (session.state === "ready" && isBack) {
         this.chunks.hurry();
@@ -394,6 +407,9 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       freeBytes: this.#freeBytes,
       alarms: [...this.#alarms.list(), ...(this.#scrub.alarm === undefined ? [] : [this.#scrub.alarm])],
       catchingUp: this.#catchUp.behind,
+      reads: this.#reads,
+      writes: this.#writes,
+      peers: this.#peers.times(),
     };
   }
 }

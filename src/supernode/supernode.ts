@@ -4,12 +4,14 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
   CatalogueStore,
   LamportCounter,
   MapStore,
+  QuorumChanger,
   Runtime,
   SessionDialer,
   SuperNodeApi,
@@ -39,6 +41,7 @@ import { LogFollower } from "./log-follower.ts";
 import { Membership } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
+import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
 
@@ -54,6 +57,8 @@ export interface SuperNodeParts {
   readonly state: SuperNodeState;
   /** DataNodes that must have joined before the partitions are assigned; at least, and by default, the policy's n. */
   readonly expect?: number | undefined;
+  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  readonly quorumChanger?: QuorumChanger | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -68,6 +73,8 @@ export class SuperNode implements SuperNodeApi {
   readonly #fence: Fence;
   readonly #listing: Listing;
   readonly #followers = new Map<NodeNumber, LogFollower>();
+  /** Undefined: the quorum is fixed. */
+  readonly #quorums: QuorumController | undefined;
   readonly #startedMs: number;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
@@ -85,6 +92,10 @@ export class SuperNode implements SuperNodeApi {
     this.#catalogue = new Catalogue(runtime, parts.catalogue, map, () => this.#fence.hurried);
     this.#settler = new Settler(runtime, this.#catalogue, this.#nodes);
     this.#fence = new Fence(runtime, this.#catalogue, this.#nodes, () => this.#hurry());
+    if (parts.state.map.policy.name === ADAPTIVE) {
+      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
+    }
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
       ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
@@ -105,6 +116,7 @@ export class SuperNode implements SuperNodeApi {
     this.#followAll();
     this.#armSweep();
     this.#armMaintenance();
+    this.#quorums?.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -113,6 +125,7 @@ export class SuperNode implements SuperNodeApi {
     this.#stopped = true;
     this.#cancelSweep();
     this.#cancelMaintenance();
+    this.#quorums?.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -151,12 +164,13 @@ export class SuperNode implements SuperNodeApi {
       nowMs: this.#runtime.clock.monotonicMs(),
       incomplete,
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
+      adaptive: this.#quorums?.status() ?? null,
     });
   }
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles);
+    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
   }
 
   /** One follower per member. A change of the map may mean that one is back, so nobody pauses. */
