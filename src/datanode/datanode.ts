@@ -4,7 +4,6 @@
  */
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
-import { parseFilePath } from "../base/path.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import {
   CATCH_UP_EVERY_MS,
@@ -21,7 +20,6 @@ import type {
   ChunkFiles,
   ClusterApi,
   LamportCounter,
-  MaintenanceApi,
   NodeStore,
   Runtime,
   Session,
@@ -31,18 +29,7 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
-import {
-  type Chosen,
-  type ClusterMap,
-  type Hello,
-  type MapReply,
-  type RepairReply,
-  type RepairRequest,
-  type Request,
-  type ScrubReport,
-  type ScrubRequest,
-  Want,
-} from "../wire/messages.ts";
+import { type Chosen, type ClusterMap, type Hello, type MapReply, type Request, Want } from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
@@ -51,14 +38,10 @@ import { ChunkStore } from "./chunk-store.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Freshness } from "./freshness.ts";
 import { LoadMeter } from "./load-meter.ts";
-import { Maintenance } from "./maintenance.ts";
 import { MapKeeper } from "./map-keeper.ts";
 import { Heartbeats, type NodeReport, type SuperNodes } from "./membership.ts";
-import { Mender } from "./mender.ts";
 import { Peers } from "./peers.ts";
-import { Replica } from "./replica.ts";
-import { Scrub } from "./scrub.ts";
-import type { Reply } from "./turn.ts";
+import { Replica, type Reply } from "./replica.ts";
 
 export interface DataNodeParts {
   readonly runtime: Runtime;
@@ -73,13 +56,11 @@ export interface DataNodeParts {
   readonly map: ClusterMap;
   readonly version: string;
   readonly capacityBytes: number;
-  /** Every stored byte is read again within this long. */
-  readonly scrubPeriodMs: number;
   /** A broken invariant or an unusable disk: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
 
-export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
+export class DataNode implements SessionHandler, ClusterApi {
   readonly #parts: DataNodeParts;
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
@@ -97,9 +78,6 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
   readonly #dialer: SessionDialer;
   readonly #peerStates = new Map<NodeNumber, SessionState>();
   readonly chunks: ChunkStore;
-  readonly #mender: Mender;
-  readonly #scrub: Scrub;
-  readonly #maintenance: Maintenance;
   #cancelHousekeeping: Cancel | undefined;
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
@@ -134,11 +112,8 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       files: parts.files,
       bulk: parts.bulk,
       maps: this.#maps,
-      peers: this.#peers,
       alarms: this.#alarms,
       diskId,
-      isNamed: (owner, chunk) => this.#mender.names(owner, chunk),
-      onFatal: parts.onFatal,
     });
     this.#freshness = new Freshness(runtime.clock, this.#maps);
     this.#catchUp = new CatchUp({
@@ -150,27 +125,8 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       coordinator: this.#coordinator,
       chunks: this.chunks,
       freshness: this.#freshness,
-      taken: (path) => this.#mender.tookOver(path),
     });
     this.#load = new LoadMeter(runtime.clock);
-    const mending = {
-      runtime,
-      store,
-      maps: this.#maps,
-      peers: this.#peers,
-      replica: this.#replica,
-      chunks: this.chunks,
-      alarms: this.#alarms,
-      onFatal: parts.onFatal,
-    };
-    this.#mender = new Mender({ ...mending, coordinator: this.#coordinator, catchUp: this.#catchUp });
-    this.#scrub = new Scrub({
-      ...mending,
-      mender: this.#mender,
-      periodMs: parts.scrubPeriodMs,
-      isBusy: () => this.#load.perSec() > QUIET_OPERATIONS_PER_SEC,
-    });
-    this.#maintenance = new Maintenance({ ...mending, mender: this.#mender, scrub: this.#scrub });
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
   }
 
@@ -184,7 +140,6 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
   /** Begins heartbeats, housekeeping and catching up. */
   start(): void {
     this.#lastHousekeepingMs = this.#runtime.clock.monotonicMs();
-    this.chunks.start();
     this.#housekeeping();
     this.#heartbeats.start();
     this.#beginCatchUp();
@@ -214,18 +169,9 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    const background = [this.#catchUp.idle(), this.chunks.stop(), this.#mender.stop(), this.#scrub.stop()];
-    await Promise.race([Promise.all(background), patience]);
+    await Promise.race([Promise.all([this.#catchUp.idle(), this.chunks.stop()]), patience]);
     await this.#replica.flush();
     this.#store.close();
-  }
-
-  scrub(request: ScrubRequest): Promise<ScrubReport> {
-    return this.#maintenance.scrub(request);
-  }
-
-  repair(request: RepairRequest): Promise<RepairReply> {
-    return this.#maintenance.repair(request);
   }
 
   metrics(): string {
@@ -239,11 +185,7 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       ["qdfs_change_sequence", "Sequence of the last committed accept.", this.#store.sequence],
       ["qdfs_catch_up_behind", "Changes at peers not looked at yet.", this.#catchUp.behind],
       ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
-      ["qdfs_corrupt_copies_total", "Copies found bad or missing.", this.#alarms.foundCount],
-      ["qdfs_mended_copies_total", "Of those, mended.", this.#alarms.mendedCount],
-      ["qdfs_unmended_copies", "Bad or missing copies now.", this.#alarms.openCount],
-      ["qdfs_scrub_pass", "Passes begun of this disk.", this.#scrub.state?.pass ?? 0],
-      ["qdfs_scrub_bytes", "Bytes read in the last pass.", this.#scrub.state?.bytes ?? 0],
+      ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.corruptCount],
       ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
     ];
     return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
@@ -323,10 +265,7 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
     else if (confirm) reply({ confirmed: { missing: this.chunks.missing(confirm.path, confirm.upload, confirm.indexes) } });
     else if (body.changes) this.#changes.answer(body.changes, reply);
     else if (body.sequence) reply(this.#changes.sequence());
-    else if (body.suspect) {
-      this.#mender.suspect(parseFilePath(body.suspect.path));
-      reply({ noted: {} });
-    } else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
+    else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
   }
 
   /** P5: only ballots and requests of the adopted configuration. One that is ahead of us makes us look for the newer map. */
@@ -364,7 +303,6 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       this.#replica.full = false; // with room in sight the next commit tells
       this.#store.maintain();
       this.#watchPeers(stalled, now);
-      this.#scrub.tick();
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") {
         this.#parts.onFatal(error);
@@ -385,10 +323,6 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       const connects = session.state !== "ready" && session.state !== "silent";
       if (connects || isAdaptive) void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects, and measures
       const isBack = before !== undefined && before !== "ready";
-      if (session.state === "ready" && isBack) {
-        this.chunks.hurry();
-        this.#mender.hurry();
-      }
       if (session.state === "ready" && (isBack || this.#catchUp.hasFailed(number))) void this.#catchUp.with(number);
       this.#peerStates.set(number, session.state);
     }
@@ -405,7 +339,7 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
       usedBytes: this.#store.usage().bytes,
       capacityBytes: this.#parts.capacityBytes,
       freeBytes: this.#freeBytes,
-      alarms: [...this.#alarms.list(), ...(this.#scrub.alarm === undefined ? [] : [this.#scrub.alarm])],
+      alarms: this.#alarms.list(),
       catchingUp: this.#catchUp.behind,
       reads: this.#reads,
       writes: this.#writes,

@@ -11,9 +11,9 @@
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX, SUPERSEDED_MAX } from "../limits.ts";
-import type { AcceptWrite, ContentWrite, NodeStore, NodeWrites, Runtime, Trim } from "../ports.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime, Trim } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
-import { ABSENT, compareBallots, isAbsent, sameBallot } from "../register/ballot.ts";
+import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { keptVersion } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -24,16 +24,45 @@ import {
   type AnswerBody,
   type Ballot,
   type Chosen,
+  type ClusterMap,
   type Fetch,
   type Prepare,
   type Read,
   type RequestBody,
   Want,
 } from "../wire/messages.ts";
-import { type Accepted, type Entry, type Learned, type Reply, Turn } from "./turn.ts";
+
+export type Reply = (answer: AnswerBody) => void;
+
+/** A value that is known chosen, taken over from a peer. */
+export type Learned = Omit<AcceptWrite, "chosen">;
+
+interface Entry {
+  readonly body: RequestBody;
+  readonly learned?: Learned;
+  readonly writes?: Partial<NodeWrites>;
+  readonly reply: Reply;
+}
+
+/** What a replica has accepted for a file. */
+export interface Accepted {
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+  /** Known chosen, on disk or by a hint. */
+  readonly chosen: boolean;
+}
 
 const NO_BYTES = new Uint8Array(0);
 const NOTHING: Accepted = { ballot: ABSENT, head: NO_BYTES, chosen: true };
+
+/** What one turn has staged and whom it owes an answer once that is durable. */
+class Turn {
+  readonly accepts: AcceptWrite[] = [];
+  readonly extra: Partial<NodeWrites>[] = [];
+  readonly staged = new Map<Path, Accepted>();
+  readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
+  ceiling: number | undefined;
+}
 
 /** The turn of what only looks: it never stages anything. */
 const LOOK = new Turn();
@@ -83,11 +112,6 @@ export class Replica {
   /** Makes node-level writes (chunk rows, the map, cursors) durable in the next commit. */
   write(writes: Partial<NodeWrites>): Promise<void> {
     return this.#durable({ body: {}, writes });
-  }
-
-  /** Puts good inline bytes in the place of bad or missing ones; resolves when they are durable, or the version is not named any more. */
-  restore(content: ContentWrite): Promise<void> {
-    return this.write({ contents: [content] });
   }
 
   /** A hint that `ballot` is chosen for the file. */
@@ -282,9 +306,21 @@ export class Replica {
   }
 
   #writes(turn: Turn): NodeWrites | undefined {
-    if (turn.isEmpty) return undefined;
+    const extra = turn.extra;
+    const empty = turn.accepts.length === 0 && extra.length === 0 && turn.ceiling === undefined;
+    if (empty) return undefined;
     if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
-    return turn.writes(this.#takeTrims());
+    const ceilings = [turn.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
+    const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
+    return {
+      accepts: turn.accepts,
+      trims: this.#takeTrims(),
+      chunks: extra.flatMap((writes): readonly ChunkRow[] => writes.chunks ?? []),
+      droppedChunks: extra.flatMap((writes): readonly ChunkId[] => writes.droppedChunks ?? []),
+      cursors: extra.flatMap((writes) => writes.cursors ?? []),
+      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
+      ...(map === undefined ? {} : { map }),
+    };
   }
 
   /** The inline bytes that chosen heads no longer name (P23). */
@@ -340,8 +376,7 @@ export class Replica {
     else if (body.fetch) this.#fetch(entry, body.fetch, turn);
     else if (entry.learned) this.#learn(entry, entry.learned, turn);
     else if (entry.writes) {
-      const contents = entry.writes.contents?.filter((content) => this.#names(content, turn));
-      turn.extra.push(contents === undefined ? entry.writes : { ...entry.writes, contents });
+      turn.extra.push(entry.writes);
       turn.waiting.push({ entry, answer: {} });
     } else assert(false, "a replica executes prepare, accept, read, fetch, learned values and node writes");
   }
@@ -378,15 +413,8 @@ export class Replica {
 
   #learn(entry: Entry, learned: Learned, turn: Turn): void {
     const accepted = this.#view(learned.path, turn);
-    const mends = learned.mends === true && sameBallot(learned.ballot, accepted.ballot);
-    if (mends || this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
+    if (this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
     turn.waiting.push({ entry, answer: {} });
-  }
-
-  /** Bytes of a version that was dropped meanwhile would stay for ever. */
-  #names({ path, random }: ContentWrite, turn: Turn): boolean {
-    const { ballot, head } = this.#view(path, turn);
-    return !isAbsent(ballot) && (this.#kept(path, head)?.includes(random) ?? false);
   }
 
   #stage(write: AcceptWrite, before: Accepted, turn: Turn): void {

@@ -31,8 +31,6 @@ export const SUPER_HOST = "super";
 const SUPERNODE = `${SUPER_HOST}:1`;
 const VERSION = "sim";
 const CAPACITY_BYTES = 1e9;
-/** So that every run has a few passes, and one more within the time that replicas have to agree. */
-export const SCRUB_PERIOD_MS = 20_000;
 
 export interface ClusterShape {
   readonly n: number;
@@ -209,7 +207,6 @@ export class SimCluster {
       map,
       version: VERSION,
       capacityBytes: CAPACITY_BYTES,
-      scrubPeriodMs: SCRUB_PERIOD_MS,
       onFatal,
     });
     await node.open();

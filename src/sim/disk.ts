@@ -68,10 +68,6 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     map: () => store.map(),
     cursor: (diskId) => store.cursor(diskId),
     chunk: (chunk) => store.chunk(chunk),
-    rowsAfter: (after, through, limit) => store.rowsAfter(after, through, limit),
-    rowsOf: (path) => store.rowsOf(path),
-    chunksAfter: (after, limit) => store.chunksAfter(after, limit),
-    scrub: () => store.scrub(),
     usage: () => store.usage(),
     maintain: () => {
       if (!life.over) store.maintain();
@@ -91,7 +87,6 @@ export function filesOf({ files }: Disk, life: Life): ChunkFiles {
     read: (chunk) => alive(() => files.read(chunk)),
     blob: (chunk) => files.blob(chunk),
     quarantine: (chunk) => alive(() => files.quarantine(chunk)),
-    quarantined: () => files.quarantined(),
     remove: (chunk) => alive(() => files.remove(chunk)),
     freeBytes: () => files.freeBytes(),
   };

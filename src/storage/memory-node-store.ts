@@ -6,19 +6,8 @@
  */
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import type {
-  AcceptWrite,
-  ChunkId,
-  ChunkRow,
-  ContentWrite,
-  NodeStore,
-  NodeWrites,
-  StoredRegister,
-  StoredRow,
-  Timers,
-  Trim,
-} from "../ports.ts";
-import { ABSENT, compareBallots, sameBallot } from "../register/ballot.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Timers, Trim } from "../ports.ts";
+import { compareBallots, sameBallot } from "../register/ballot.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 
 interface Row {
@@ -58,8 +47,6 @@ export class MemoryNodeStore implements NodeStore {
   readonly #chunks = new Map<ChunkId, ChunkRow>();
   readonly #cursors = new Map<string, number>();
   #sequence = 0;
-  #oldest = 0;
-  #scrub: string | undefined;
   #ceiling = 0;
   #map: ClusterMap | undefined;
   #flushing: Flushing | undefined;
@@ -155,7 +142,6 @@ export class MemoryNodeStore implements NodeStore {
   #durable(writes: NodeWrites): void {
     this.#ceiling = writes.ceiling ?? this.#ceiling;
     this.#map = writes.map ?? this.#map;
-    this.#scrub = writes.scrub ?? this.#scrub;
     this.#options.onDurable?.(writes);
   }
 
@@ -204,34 +190,6 @@ export class MemoryNodeStore implements NodeStore {
     return this.#flushing?.chunks.has(chunk) ? undefined : this.#chunks.get(chunk);
   }
 
-  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
-    const rows = [...this.#rows.values()].flat().filter(({ sequence }) => sequence > after && sequence <= through);
-    return rows
-      .sort((a, b) => a.sequence - b.sequence)
-      .slice(0, limit)
-      .map((row) => this.#stored(row));
-  }
-
-  rowsOf(path: Path): readonly StoredRow[] {
-    assert(!this.#flushing?.before.has(path), "rows of a file are not asked for while an accept of it is being flushed (P1)");
-    return (this.#rows.get(path) ?? []).map((row) => this.#stored(row));
-  }
-
-  #stored({ sequence, path, random, head, content }: Row): StoredRow {
-    const rows = this.#rows.get(path) ?? [];
-    const held = rows.at(-1)?.sequence === sequence ? rows.map((row) => row.random) : undefined;
-    return { sequence, path, random, head, content, held };
-  }
-
-  chunksAfter(after: ChunkId, limit: number): readonly ChunkRow[] {
-    const later = [...this.#chunks.values()].filter(({ chunk }) => chunk > after);
-    return later.sort((a, b) => (a.chunk < b.chunk ? -1 : 1)).slice(0, limit);
-  }
-
-  scrub(): string | undefined {
-    return this.#scrub;
-  }
-
   usage(): { readonly files: number; readonly bytes: number } {
     let bytes = 0;
     for (const rows of this.#rows.values()) for (const row of rows) bytes += bytesOf(row);
@@ -262,7 +220,6 @@ export class MemoryNodeStore implements NodeStore {
     const before = new Map<Path, Row | undefined>();
     for (const { path } of writes.accepts) before.set(path, this.#rows.get(path)?.at(-1));
     for (const accept of writes.accepts) this.#put(this.#rows, accept.path, this.#accepted(accept), undo);
-    for (const content of writes.contents ?? []) this.#put(this.#rows, content.path, this.#mended(content), undo);
     for (const trim of writes.trims) {
       const rows = this.#rows.get(trim.path);
       if (rows !== undefined) this.#put(this.#rows, trim.path, trimmed(rows, trim), undo);
@@ -283,18 +240,6 @@ export class MemoryNodeStore implements NodeStore {
     undo.push(() => void (old === undefined ? map.delete(key) : map.set(key, old)));
     if (value === undefined) map.delete(key);
     else map.set(key, value);
-  }
-
-  #mended({ path, random, head, content }: ContentWrite): readonly Row[] {
-    const rows = this.#rows.get(path) ?? [];
-    const old = rows.find((row) => row.random === random);
-    this.#oldest -= 1;
-    const added = { path, sequence: this.#oldest, ballot: ABSENT, head, random, content, chosen: false };
-    if (old === undefined) return [added, ...rows];
-    return rows.map((row, at) => {
-      if (row !== old) return row;
-      return at === rows.length - 1 ? { ...row, content } : { ...row, head, content };
-    });
   }
 
   #accepted({ path, ballot, head, random, content, chosen }: AcceptWrite): readonly Row[] {

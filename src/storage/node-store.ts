@@ -2,17 +2,7 @@
 import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
-import type {
-  AcceptWrite,
-  ChunkId,
-  ChunkRow,
-  ContentWrite,
-  NodeStore,
-  NodeWrites,
-  StoredRegister,
-  StoredRow,
-  Trim,
-} from "../ports.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
@@ -39,8 +29,6 @@ interface Staged {
   /** `before`: the sequence of the value that it takes the place of. */
   readonly accepted: { path: Path; sequence: number; chosen: boolean; before: number | undefined }[];
   sequence: number;
-  /** The lowest of a row, at most 0. */
-  oldest: number;
   files: number;
   chunkBytes: number;
 }
@@ -51,7 +39,6 @@ export class SqliteNodeStore implements NodeStore {
   readonly #index: PathIndex;
   readonly #cache = new RegisterCache();
   #sequence: number;
-  #oldest: number;
   #files: number;
   #chunkBytes: number;
   #ceiling: number;
@@ -84,7 +71,6 @@ export class SqliteNodeStore implements NodeStore {
     this.#sql = nodeStatements(database);
     this.#claim(diskId);
     this.#sequence = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
-    this.#oldest = Math.min(0, this.#sql.firstSequence.row()?.[0] ?? 0);
     this.#index = new PathIndex(database, this.#sequence, youngMax);
     this.#files = this.#index.files();
     this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
@@ -159,7 +145,6 @@ export class SqliteNodeStore implements NodeStore {
       registers: new Map(),
       accepted: [],
       sequence: this.#sequence,
-      oldest: this.#oldest,
       files: this.#files,
       chunkBytes: this.#chunkBytes,
     };
@@ -186,10 +171,8 @@ export class SqliteNodeStore implements NodeStore {
       this.#marks.accepted(sequence, chosen, before);
       this.#recent.push(path);
     }
-    for (const { path } of writes.contents ?? []) this.#forgetContent(path);
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
     this.#sequence = staged.sequence;
-    this.#oldest = staged.oldest;
     this.#files = staged.files;
     this.#chunkBytes = staged.chunkBytes;
     if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
@@ -208,12 +191,6 @@ export class SqliteNodeStore implements NodeStore {
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") throw error; // what is durable is so in the log
     }
-  }
-
-  /** What memory holds of a file's bytes may be what was replaced. */
-  #forgetContent(path: Path): void {
-    const known = this.#cache.get(path);
-    if (known) this.#cache.keep(path, { ...known, content: undefined });
   }
 
   /** The commit is done: that there is no room for the index now is no failure of it. */
@@ -288,39 +265,6 @@ export class SqliteNodeStore implements NodeStore {
     return row && { chunk, owner: row[0], sizeBytes: row[1], checksum: row[2] };
   }
 
-  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
-    const rows = this.#database.reading(() => this.#sql.rowsAfter.rows(after, Math.min(through, this.#sequence), limit));
-    return rows.map(([sequence, path, random, head, content]) => {
-      const newest = this.#index.newest(path) === sequence;
-      const held = newest ? this.#index.rows(path).map((row) => row.random) : undefined;
-      return { sequence, path, random, head, content, held };
-    });
-  }
-
-  rowsOf(path: Path): readonly StoredRow[] {
-    assert(!this.#flushing?.before.has(path), "rows of a file are not asked for while an accept of it is being flushed (P1)");
-    return this.#database.reading(() => {
-      const rows = this.#index.rows(path);
-      const newest = this.#index.newest(path);
-      const held = rows.map(({ random }) => random);
-      return rows.flatMap(({ sequence }): StoredRow[] => {
-        const row = this.#sql.row.row(sequence);
-        if (row === undefined) throw this.#noRow(path, sequence);
-        return [{ sequence, path, random: row[0], head: row[1], content: row[2], held: sequence === newest ? held : undefined }];
-      });
-    });
-  }
-
-  chunksAfter(after: ChunkId, limit: number): readonly ChunkRow[] {
-    const rows = this.#database.reading(() => this.#sql.chunksAfter.rows(after, limit));
-    return rows.map(([chunk, owner, sizeBytes, checksum]) => ({ chunk, owner, sizeBytes, checksum }));
-  }
-
-  scrub(): string | undefined {
-    const text = this.#database.reading(() => this.#sql.meta.row("scrub")?.[0]);
-    return typeof text === "string" ? text : undefined;
-  }
-
   usage(): { readonly files: number; readonly bytes: number } {
     return { files: this.#files, bytes: this.#database.usedBytes() + this.#chunkBytes };
   }
@@ -364,14 +308,12 @@ export class SqliteNodeStore implements NodeStore {
 
   #write(writes: NodeWrites, staged: Staged): void {
     for (const accept of writes.accepts) this.#accept(accept, staged);
-    for (const content of writes.contents ?? []) this.#putContent(content, staged);
     for (const trim of writes.trims) this.#trim(trim);
     for (const chunk of writes.chunks) this.#putChunk(chunk, staged);
     for (const chunk of writes.droppedChunks) this.#dropChunk(chunk, staged);
     if (writes.ceiling !== undefined) this.#sql.putMeta.run("ceiling", writes.ceiling);
     if (writes.map !== undefined) this.#sql.putMeta.run("map", mapCodec.encode(writes.map));
     for (const { diskId, sequence } of writes.cursors ?? []) this.#sql.putCursor.run(diskId, sequence);
-    if (writes.scrub !== undefined) this.#sql.putMeta.run("scrub", writes.scrub);
   }
 
   #accept(accept: AcceptWrite, staged: Staged): void {
@@ -390,17 +332,6 @@ export class SqliteNodeStore implements NodeStore {
     if (before === undefined) staged.files += 1;
     staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
     staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
-  }
-
-  /** The head of the accepted value is not touched: it is the register. */
-  #putContent({ path, random, head, content }: ContentWrite, staged: Staged): void {
-    const row = this.#index.rows(path).find((each) => each.random === random);
-    if (row === undefined) {
-      staged.oldest -= 1;
-      this.#sql.insert.run(staged.oldest, path, 0, 0, 0, random, head, content);
-      this.#index.addOld(path, { sequence: staged.oldest, random });
-    } else if (row.sequence === this.#index.newest(path)) this.#sql.putContent.run(content, row.sequence);
-    else this.#sql.putOldRow.run(random, head, content, row.sequence);
   }
 
   #trim({ path, ballot, keep }: Trim): void {
@@ -459,9 +390,8 @@ function hasContent(register: CachedRegister): register is CachedRegister & { re
 }
 
 /** Roughly what a commit adds to the write-ahead log: what is accepted, in order, and a page per trim and chunk. */
-function logBytesOf({ accepts, trims, chunks, contents = [] }: NodeWrites, pageBytes: number): number {
-  let bytes = (2 + trims.length + chunks.length + 2 * contents.length) * pageBytes;
-  for (const { head, content } of contents) bytes += head.length + content.length;
+function logBytesOf({ accepts, trims, chunks }: NodeWrites, pageBytes: number): number {
+  let bytes = (2 + trims.length + chunks.length) * pageBytes;
   for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
   return bytes;
 }

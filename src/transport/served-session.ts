@@ -19,7 +19,7 @@ const KIND_MISSING = new QdfsError("BAD_REQUEST", "a request that asks for nothi
 
 function asksForSomething(request: Request): boolean {
   const hot = request.read ?? request.mutate ?? request.accept ?? request.prepare ?? request.changes;
-  return (hot ?? request.fetch ?? request.settle ?? request.confirm ?? request.sequence ?? request.suspect ?? null) !== null;
+  return (hot ?? request.fetch ?? request.settle ?? request.confirm ?? request.sequence ?? null) !== null;
 }
 
 export class ServedSession {

@@ -130,10 +130,6 @@ export interface Changes {
   readonly heads: boolean;
 }
 export type Sequence = Readonly<Record<never, never>>;
-/** Somebody met the file missing, older or damaged at the node that is told. */
-export interface Suspect {
-  readonly path: Path;
-}
 
 /** Exactly one field is set. */
 export interface RequestBody {
@@ -146,7 +142,6 @@ export interface RequestBody {
   readonly confirm?: Confirm | null;
   readonly changes?: Changes | null;
   readonly sequence?: Sequence | null;
-  readonly suspect?: Suspect | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -230,7 +225,6 @@ export interface AnswerBody {
   readonly confirmed?: Confirmed | null;
   readonly changes?: ChangeBatch | null;
   readonly sequence?: SequenceAt | null;
-  readonly noted?: Readonly<Record<never, never>> | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -429,46 +423,4 @@ export interface AdaptiveStatus {
   readonly moves: number;
   readonly unavailable: number;
   readonly failed: number;
-}
-
-// --------------------------------------------------------------------------------------------- maintenance.proto
-
-export interface Finding {
-  readonly what: string;
-  readonly path: Path;
-  readonly name: string;
-  readonly why: string;
-  readonly mended: boolean;
-}
-export interface ScrubRequest {
-  readonly start: boolean;
-}
-export interface ScrubReport {
-  readonly pass: number;
-  readonly running: boolean;
-  readonly forced: boolean;
-  readonly aside: boolean;
-  readonly startedAtMs: number;
-  readonly finishedAtMs: number;
-  readonly periodMs: number;
-  readonly bytes: number;
-  readonly bytesTotal: number;
-  readonly files: number;
-  readonly contents: number;
-  readonly chunks: number;
-  readonly found: number;
-  readonly mended: number;
-  readonly unmended: number;
-  readonly untried: number;
-  readonly findings: readonly Finding[];
-}
-export interface RepairRequest {
-  readonly paths: readonly string[];
-  readonly since: number;
-}
-export interface RepairReply {
-  readonly findings: readonly Finding[];
-  readonly pending: readonly Path[];
-  readonly unmended: readonly Path[];
-  readonly since: number;
 }
