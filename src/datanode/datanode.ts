@@ -51,7 +51,7 @@ export interface DataNodeParts {
   readonly supernodes: SuperNodes;
   readonly self: NodeNumber;
   readonly diskId: string;
-  /** The map to begin with: the adopted one on disk, or the one that came with the admission. */
+  /** The map of a newcomer's admission. A member begins with the adopted one on its disk; what is newer is for `adopt`. */
   readonly map: ClusterMap;
   readonly version: string;
   readonly capacityBytes: number;
@@ -90,7 +90,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#store = store;
     this.counter = new BallotCounter(store.ceiling());
     this.#replica = new Replica(runtime, store, this.counter, parts.onFatal);
-    this.#maps = new MapKeeper(self, parts.map, (map) => this.#replica.write({ map }));
+    this.#maps = new MapKeeper(self, store.map() ?? parts.map, (map) => this.#replica.write({ map }));
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
     this.#peers = new Peers(
       this.#maps,
