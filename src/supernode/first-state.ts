@@ -39,6 +39,7 @@ function newCluster(quorum: QuorumSpec, random: Random): SuperNodeState {
       partitions: [],
       supernodes: [],
       waitingFor: "",
+      nextNode: 1,
     },
   };
 }

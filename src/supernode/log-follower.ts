@@ -25,6 +25,7 @@ export class LogFollower {
   readonly #catalogue: Catalogue;
   /** True while a listing waits for what the logs hold. */
   readonly #hurried: () => boolean;
+  readonly #heard: (generation: number) => void;
   #stopped = false;
   #failures = 0;
   /** An answer was taken in since this follower began, or since it last failed. */
@@ -35,12 +36,21 @@ export class LogFollower {
   #untaken = "";
   #endPause: (() => void) | undefined;
 
-  constructor(number: NodeNumber, runtime: Runtime, nodes: Nodes, catalogue: Catalogue, hurried: () => boolean) {
+  /** `heard`: told which generation the node follows. */
+  constructor(
+    number: NodeNumber,
+    runtime: Runtime,
+    nodes: Nodes,
+    catalogue: Catalogue,
+    hurried: () => boolean,
+    heard: (generation: number) => void,
+  ) {
     this.#number = number;
     this.#runtime = runtime;
     this.#nodes = nodes;
     this.#catalogue = catalogue;
     this.#hurried = hurried;
+    this.#heard = heard;
   }
 
   /** What a person should know about this log; empty: nothing. */
@@ -86,6 +96,8 @@ export class LogFollower {
     if (this.#stopped) return "later";
     if (!changes) throw new QdfsError("BAD_REQUEST", `${nodeName(this.#number)} answered with something else than changes`);
     this.#checkDisk(node, changes.diskId);
+    this.#heard(changes.generation);
+    if (this.#stopped) return "later";
     if (changes.current < after) {
       this.#rolledBack(node, changes.current, after);
       return "now";

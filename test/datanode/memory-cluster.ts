@@ -30,6 +30,9 @@ export class MemoryCluster {
       durable: () => {},
       served: () => {},
       serves: () => {},
+      issued: () => {},
+      joined: () => {},
+      superNodeEnded: () => {},
       fatal: (_, error) => void this.fatal.push(error),
     });
     this.network = this.#cluster.network;
