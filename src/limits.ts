@@ -84,8 +84,10 @@ export const LIST_PAGE_MAX = 5000;
 export const CHUNKS_IN_FLIGHT = 4;
 /** Buffers of one transfer, at most this many bytes in all, the one being filled included: a copy has two of them. */
 export const TRANSFER_BUFFER_BYTES_MAX = 16 * MIB;
-/** A client asks for a collection of garbage each time it has moved so many bytes of chunks. */
-export const COLLECT_EVERY_BYTES = 24 * MIB;
+/** Bodies of chunks that a DataNode takes whole at a time; what is beyond comes in small pieces. */
+export const BODIES_WHOLE_BYTES_MAX = 64 * MIB;
+/** A client or DataNode asks for a collection of garbage each time it has moved so many bytes of chunks: at 24 MiB that was a third of its CPU. */
+export const COLLECT_EVERY_BYTES = 64 * MIB;
 /** A read of the current version that is overtaken and dropped under its eyes begins again this often. */
 export const OVERTAKEN_TRIES_MAX = 5;
 /** Files that a recursive command moves at a time. */
@@ -100,9 +102,9 @@ export const QUORUM_PATIENCE_MS = 1_500;
 export const HEDGE_MS = 250;
 /** And after this long though it answers others: there may be that many writers of the file before this one. */
 export const BUSY_PATIENCE_MS = 1_000;
-/** A ballot-only or content read unanswered for this long is repeated at another replica: reads repeat freely. */
+/** As HEDGE_MS of reads, which repeat freely, while too few were observed to know better; and how often one still waiting is looked at. */
 export const READ_HEDGE_MS = 80;
-/** A prepare unanswered for this long goes to one more replica. */
+/** A prepare unanswered for this long goes to one more replica, while too few were observed to know better. */
 export const PREPARE_HEDGE_MS = 50;
 /** When a quorum is lost, answers under way are waited for this long, so that the error counts them. */
 export const LAST_ANSWERS_MS = 20;
@@ -235,6 +237,8 @@ export const FENCE_ANSWER_MS = 1_000;
 export const FREE_BYTES_MIN = 64 * MIB;
 /** The write-ahead log is checkpointed off the request path when it is longer than this: some 50-100 ms, one file's length. */
 export const WAL_CHECKPOINT_BYTES = 32 * MIB;
+/** That of a DataNode's registers after a commit: some 10 ms, and commits wait for the disk after it. */
+export const NODE_CHECKPOINT_BYTES = 16 * MIB;
 /** No idle moment came: past this length of the log a commit checkpoints by itself, so that the log stays bounded. */
 export const WAL_BYTES_MAX = 128 * MIB;
 /** Pages of a database kept in memory by SQLite, whose commits walk their table: the system's own cache holds the rest. */
@@ -249,6 +253,50 @@ export const QUICK_CHECK_BYTES_MAX = 256 * MIB;
 export const HEADS_CACHE_BYTES = 4 * MIB;
 /** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
 export const DIRECTORIES_CACHED = 64 * KIB;
+
+// ------------------------------------------------------------------------------------------------------ routing
+/** How fast a peak of a node's latency fades: a pause of some ms must not keep a good node out for seconds. */
+export const PEAK_DECAY_MS = 300;
+/**
+ * A replica that reads pass over is asked beside one of them, which does not wait for it, when it was not measured for so long, or for
+ * so many reads (1 % more requests) and at least as long as that makes sense.
+ */
+export const MEASURE_AGAIN_MS = 1_000;
+export const MEASURE_AGAIN_READS = 100;
+export const MEASURE_AGAIN_MS_MIN = 20;
+/** A request is hedged when it takes longer than this share of those lately observed … */
+export const HEDGE_QUANTILE = 0.98;
+/** … once there are so many of them; halved every so many, so that it follows a change within some thousand answers … */
+export const HEDGE_SAMPLES_MIN = 50;
+export const QUANTILE_WINDOW = 2_000;
+/** … not sooner than timers can tell, nor later than a person would notice. */
+export const HEDGE_MS_MIN = 1;
+export const HEDGE_MS_MAX = 500;
+/** Hedges per request, and how many may be saved up for a burst: they never add more than this to the load of a slow cluster. */
+export const HEDGE_SHARE = 0.05;
+export const HEDGE_RESERVE = 20;
+
+// ----------------------------------------------------------------------------------------------- adaptive quorums
+/** Copies that stand behind an acknowledged put whatever the load (fewer only where N is less). */
+export const ADAPTIVE_COPIES_MIN = 2;
+/** How often the controller looks; the share of reads and writes that it goes by fades with this half-life. */
+export const ADAPTIVE_REVIEW_MS = 1_000;
+export const ADAPTIVE_MIX_HALF_LIFE_MS = 10_000;
+/** Operations, faded ones in part, below which a mix says nothing. */
+export const ADAPTIVE_OPERATIONS_MIN = 100;
+/** What a move must save, as a share of what an operation costs now, … */
+export const ADAPTIVE_GAIN_MIN = 0.05;
+/** … for so long without a break, … */
+export const ADAPTIVE_CONFIRM_MS = 5_000;
+/** … and so long after the last move or try. A change settles and copies every file: it must have time to pay. */
+export const ADAPTIVE_DWELL_MS = 60_000;
+/** Moves within an hour, and how many of them are kept for what the nodes' health demands. */
+export const ADAPTIVE_MOVES_PER_HOUR_MAX = 12;
+export const ADAPTIVE_MOVES_RESERVED = 4;
+/** Every replica was up for this long: a setting that needs all of them may be entered. */
+export const ADAPTIVE_CALM_MS = 300_000;
+/** Where live changes are not available a decision is repeated, and logged, this often. */
+export const ADAPTIVE_UNAVAILABLE_RETRY_MS = 600_000;
 
 // -------------------------------------------------------------------------------------------------------- bench
 /** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
@@ -296,6 +344,9 @@ assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the lon
 assert(SESSION_PING_MS < SILENT_MS && SILENT_MS < SESSION_STALL_MS, "a live peer that was asked is never called silent");
 assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page of a listing fits an answer");
 assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
+assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
+assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
 assert(

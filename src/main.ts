@@ -1,24 +1,20 @@
-/** The executable: argv → command → exit code. */
-import "./cli/long-lived.ts"; // first: it may replace this process
-import { AssertionFailed, QdfsError } from "./base/errors.ts";
-import { reportFailure } from "./cli/failure.ts";
-import { runCommandLine } from "./cli/run.ts";
-
-const argv = process.argv.slice(2);
-
 /**
- * What nobody awaited and nobody caught: a bug, a broken invariant, or why a server cannot go on (its disk fails, it is refused),
- * which has its own exit code. The process ends; a server's peers go on without it.
+ * The executable. Its overview is printed at once, without the program: loading commands and the runtime's streams takes longer
+ * than the rest of such a process. Everything else is the program's (cli/program.ts).
  */
-function stop(error: unknown): void {
-  const broken = error instanceof AssertionFailed ? new QdfsError("BUG", `broken invariant: ${error.message}`) : error;
-  process.exit(reportFailure(broken, argv.includes("--json")));
+import "./cli/long-lived.ts"; // first: it may replace this process
+import { overview } from "./cli/overview.ts";
+
+const OVERVIEW: readonly string[] = ["--help", "-h", "help"];
+const [first, ...rest] = process.argv.slice(2);
+
+function runProgram(): void {
+  void import("./cli/program.ts");
 }
 
-// What grpc-js would print on stderr of its own accord, every failure says better.
-process.env.GRPC_VERBOSITY ??= "NONE";
-process.on("uncaughtException", stop);
-process.on("unhandledRejection", stop);
-process.stderr.on("error", () => {});
-
-runCommandLine(argv).then((exit) => process.exit(exit), stop);
+if (first !== undefined && rest.length === 0 && OVERVIEW.includes(first)) {
+  // Where that fails the program tries, and says why not.
+  Bun.write(Bun.stdout, `${overview()}\n`).then(() => process.exit(0), runProgram);
+} else {
+  runProgram();
+}

@@ -350,6 +350,22 @@ export interface MapStore {
   close(): void;
 }
 
+// ------------------------------------------------------------------------------------- SuperNode: live changes
+
+export type QuorumChangeEnd =
+  /** The cluster goes by it, and the map says so. */
+  | { readonly kind: "done" }
+  /** Nothing was begun: this cluster cannot change while it runs. */
+  | { readonly kind: "unavailable"; readonly why: string }
+  /** The cluster goes by what it went by before. */
+  | { readonly kind: "failed"; readonly why: string };
+
+/** Changes the quorums of all partitions of a running cluster, safely (P16). */
+export interface QuorumChanger {
+  /** Begins a change, one at a time, and resolves when it has ended; it may take as long as copying takes. */
+  change(to: { readonly w: number; readonly r: number }): Promise<QuorumChangeEnd>;
+}
+
 /** What the catalogue knows of a file: its current version as of `ballot`. */
 export interface CatalogueFile {
   readonly path: Path;

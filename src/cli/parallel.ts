@@ -21,10 +21,13 @@ export async function inParallel<Item>(
   let weight = 0;
   let failed = false;
   let failure: unknown;
+  let oneEnded = (): void => {};
   for await (const item of items) {
     const own = Math.min(Math.max(weigh(item), 0), bounds.weight);
     while (!failed && (running.size >= bounds.count || (running.size > 0 && weight + own > bounds.weight)))
-      await Promise.race(running);
+      await new Promise<void>((resolve) => {
+        oneEnded = resolve;
+      });
     if (failed) break;
     weight += own;
     const run: Promise<void> = work(item)
@@ -35,6 +38,7 @@ export async function inParallel<Item>(
       .finally(() => {
         weight -= own;
         running.delete(run);
+        oneEnded();
       });
     running.add(run);
   }

@@ -5,8 +5,9 @@ import { VERSION } from "../base/version.ts";
 import { arrange, valueFlagsOf } from "./arguments.ts";
 import { QdfsCommand } from "./base-command.ts";
 import { reportFailure } from "./failure.ts";
-import { commandHelp, overview } from "./help.ts";
+import { commandHelp } from "./help.ts";
 import { StdoutClosed } from "./output.ts";
+import { overview } from "./overview.ts";
 import { watchSignals } from "./signals.ts";
 import { findVerb, nearestVerb, type Verb } from "./verbs.ts";
 

@@ -1,13 +1,15 @@
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
+import { READ_HEDGE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
+import type { ReadPace } from "../register/reader.ts";
 import { Inbox } from "./inbox.ts";
 
 export interface Asking<Answer> {
   /** Whom, best first. */
   readonly order: readonly NodeNumber[];
-  /** One that has not answered after this long is joined by the next. */
-  readonly hedgeMs: number;
+  /** One that has not answered after so many ms is joined by the next; or when a read's pace says so, which is told what is observed. */
+  readonly hedge: number | ReadPace;
   readonly budgetMs: number;
   readonly runtime: Runtime;
   /** Rejects when this node's answer is of no use. */
@@ -26,28 +28,47 @@ type Event<Answer> = { readonly node: NodeNumber } & ({ readonly answer: Answer 
  * not been heard: then, and when they disagree, QUORUM_UNAVAILABLE with every cause
  */
 export async function askInTurn<Answer>(asking: Asking<Answer>): Promise<{ readonly node: NodeNumber; readonly answer: Answer }> {
-  const { order, hedgeMs, budgetMs, runtime } = asking;
+  const { order, hedge, budgetMs, runtime } = asking;
+  const { clock } = runtime;
+  const pace = typeof hedge === "number" ? undefined : hedge;
+  const hedgeMs = typeof hedge === "number" ? hedge : hedge.hedgeMs;
   const inbox = new Inbox<Event<Answer>>(runtime.timers);
-  const deadlineMs = runtime.clock.monotonicMs() + budgetMs;
+  const deadlineMs = clock.monotonicMs() + budgetMs;
+  const askedAtMs = new Map<NodeNumber, number>();
+  const waitedMs = (node: NodeNumber) => clock.monotonicMs() - (askedAtMs.get(node) ?? deadlineMs);
   const causes = new Map<NodeNumber, unknown>();
   let next = 0;
+  let waitMs = hedgeMs;
   const askNext = () => {
     const node = order[next];
     if (node === undefined) return;
     next += 1;
-    const timeoutMs = Math.max(1, Math.ceil(deadlineMs - runtime.clock.monotonicMs()));
+    askedAtMs.set(node, clock.monotonicMs());
+    const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.monotonicMs()));
     asking.ask(node, timeoutMs).then(
-      (answer) => inbox.push({ node, answer }),
+      (answer) => {
+        pace?.answered(node, waitedMs(node));
+        inbox.push({ node, answer });
+      },
       (error: unknown) => inbox.push({ node, error }),
     );
   };
+  /** Of those that have not answered one is given up for gone, or there is something left to spend on impatience. */
+  const mayGoOn = (): boolean => {
+    if (pace === undefined) return true;
+    const late = order.slice(0, next).filter((node) => !causes.has(node));
+    for (const node of late) pace.overdue(node, waitedMs(node));
+    return late.some((node) => pace.silent(node)) || pace.mayHedge();
+  };
   askNext();
   while (causes.size < order.length) {
-    const leftMs = deadlineMs - runtime.clock.monotonicMs();
+    const leftMs = deadlineMs - clock.monotonicMs();
     if (leftMs <= 0) break;
-    const event = await inbox.next(next < order.length ? Math.min(hedgeMs, leftMs) : leftMs);
-    if (event === undefined) askNext();
-    else if ("answer" in event) return event;
+    const event = await inbox.next(next < order.length ? Math.min(waitMs, leftMs) : leftMs);
+    if (event === undefined) {
+      waitMs = Math.max(hedgeMs, READ_HEDGE_MS);
+      if (next < order.length && mayGoOn()) askNext();
+    } else if ("answer" in event) return event;
     else {
       if (codeOf(event.error) === undefined) throw event.error;
       causes.set(event.node, event.error);

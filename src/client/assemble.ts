@@ -25,7 +25,7 @@ export async function assemble({ addresses, cache, runtime, timeoutMs, control, 
   const holder = new MapHolder(control, addresses, cache, counter, runtime);
   const dialer = sessions(counter, () => holder.clusterId);
   const peers = new Peers(dialer, holder);
-  const router = new Router(peers, holder, runtime.random);
+  const router = new Router(peers, holder, runtime);
   const stores = new ChunkStores(bulk, peers, holder, runtime);
   const superNodes = new SuperNodes(holder, runtime);
   const close = () => {

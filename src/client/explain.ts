@@ -2,7 +2,7 @@
 import { codeOf, messageOf } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
-import { HEDGE_MS, OPERATION_BUDGET_MS, READ_HEDGE_MS } from "../limits.ts";
+import { HEDGE_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import { ABSENT } from "../register/ballot.ts";
 import { type Configuration, NodeState } from "../wire/messages.ts";
 import { type HeadRead, type ReadPorts, readStrong, versionIn } from "./read.ts";
@@ -97,7 +97,7 @@ async function explainedReplica(
   };
 }
 
-function readSteps({ holder }: ReadPorts, configuration: Configuration, order: readonly NodeNumber[]): readonly string[] {
+function readSteps({ holder, router }: ReadPorts, configuration: Configuration, order: readonly NodeNumber[]): readonly string[] {
   const { inlineLimitBytes, chunkSizeBytes } = holder.map.policy;
   const [first] = order;
   const counts = configuration.sets.map(({ nodes, r }) => `${r} of ${nodes.length}`).join(" and ");
@@ -105,7 +105,7 @@ function readSteps({ holder }: ReadPorts, configuration: Configuration, order: r
   return [
     `Ask ${counts} replicas at once: ${nodeName(first ?? 0)} for head and content, the others for their ballots.`,
     `Done when a holder of the highest ballot knows it chosen, or ${decisive} hold exactly it; else more replicas, then a settle.`,
-    `Who has not answered after ${READ_HEDGE_MS} ms is joined by the next replica.`,
+    `Who has not answered after ${router.hedgeMs.toFixed(1)} ms may be joined by the next replica: this client's reads have hardly ever taken longer.`,
     `Content up to ${inlineLimitBytes} bytes comes with the head; larger content in chunks of ${chunkSizeBytes} bytes from the replicas of each chunk, every one verified.`,
   ];
 }

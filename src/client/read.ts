@@ -3,10 +3,11 @@ import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { nodeOf, replicasOf } from "../cluster/map.ts";
-import { READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
+import { QUORUM_PATIENCE_MS, READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import { ABSENT, isAbsent } from "../register/ballot.ts";
 import { keptVersion } from "../register/head.ts";
+import { readNeed } from "../register/quorum.ts";
 import { decodeHeld, readRegister } from "../register/reader.ts";
 import {
   type AnswerBody,
@@ -72,13 +73,17 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
         throw error;
       }
     };
+    router.began();
+    const order = router.readOrder(replicasOf(configuration));
+    measureBeside(ports, request, configuration, order);
     try {
       const read = await readRegister({
         path: request.path,
         configuration,
         want: request.want,
         version: request.version,
-        order: router.readOrder(replicasOf(configuration)),
+        order,
+        pace: router,
         call,
         settle: (budget) => settle(ports, request.path, configuration, budget),
         timers,
@@ -109,13 +114,14 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
   const body = { read: { path: request.path, want, version: request.version, age: true } };
   let absentAt: NodeNumber | undefined;
+  router.began();
   try {
     const {
       node,
       answer: { held, head },
     } = await askInTurn({
       order: router.readOrder(replicasOf(configuration)),
-      hedgeMs: READ_HEDGE_MS,
+      hedge: router,
       budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
       runtime,
       ask: async (replica, timeoutMs) => {
@@ -150,10 +156,11 @@ export async function inlineContent(
   if (read.content !== undefined && valid(read.content)) return read.content;
   const { holder, peers, router, runtime } = ports;
   const configuration = await holder.configurationOf(request.path);
+  router.began();
   const body = { fetch: { path: request.path, random: version.operation.random } };
   const { answer } = await askInTurn({
     order: router.readOrder(replicasOf(configuration)),
-    hedgeMs: READ_HEDGE_MS,
+    hedge: router,
     budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
     runtime,
     ask: async (replica, timeoutMs) => {
@@ -165,6 +172,27 @@ export async function inlineContent(
     what: `content of ${request.path}`,
   });
   return answer;
+}
+
+/** A replica that reads have passed over for long is asked too, and nobody waits for it: it may have become the better one. */
+function measureBeside(
+  ports: ReadPorts,
+  { path }: ReadRequest,
+  configuration: Configuration,
+  order: readonly NodeNumber[],
+): void {
+  const { peers, router, runtime } = ports;
+  const node = router.toMeasure(order.slice(Math.max(...configuration.sets.map(readNeed))));
+  if (node === undefined) return;
+  const { clock } = runtime;
+  const startedMs = clock.monotonicMs();
+  const measured = () => router.measured(node, clock.monotonicMs() - startedMs);
+  const body = { read: { path, want: Want.BALLOT, version: 0 } };
+  peers.call(node, configuration, body, QUORUM_PATIENCE_MS).then(measured, (error: unknown) => {
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    if (code === "NODE_SILENT") measured();
+  });
 }
 
 /** What a result says of its read. */
@@ -197,7 +225,7 @@ async function settle(ports: ReadPorts, path: Path, configuration: Configuration
   const { peers, router, runtime } = ports;
   const { answer } = await askInTurn({
     order: router.writeOrder(replicasOf(configuration)),
-    hedgeMs: 4 * READ_HEDGE_MS,
+    hedge: 4 * READ_HEDGE_MS,
     budgetMs,
     runtime,
     ask: async (node, timeoutMs) => {

@@ -1,50 +1,80 @@
 /**
- * Whom to ask. Reads go where they are answered soonest: the power of two choices over measured latency times requests in
- * flight, so that one fast replica does not draw every client. Writes go to the home, so that writers of one file queue in
- * one place instead of duelling. Who is silent, suspect or unreachable comes last in both, and is never left out.
+ * Whom to ask. Reads go where they are answered soonest, as far as this client's own reads and the load hints that come with the map
+ * tell (routing/replica-choice.ts). Writes go to the home, so that writers of one file queue in one place instead of duelling. Who is
+ * silent, suspect or unreachable comes last in both, and is never left out.
  */
 import type { NodeNumber } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
-import type { Random } from "../ports.ts";
+import { READ_HEDGE_MS } from "../limits.ts";
+import type { Runtime } from "../ports.ts";
+import type { ReadPace } from "../register/reader.ts";
+import { ReplicaChoice } from "../routing/replica-choice.ts";
 import { NodeState } from "../wire/messages.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
 
-/** Stands for the latency of a node that has not answered yet: as good as a near one, so that it gets its chance. */
-const UNMEASURED_MS = 0.5;
-
-export class Router {
+export class Router implements ReadPace {
   readonly #peers: Peers;
   readonly #holder: MapHolder;
-  readonly #random: Random;
+  readonly #choice: ReplicaChoice;
 
-  constructor(peers: Peers, holder: MapHolder, random: Random) {
+  constructor(peers: Peers, holder: MapHolder, { clock, random }: Pick<Runtime, "clock" | "random">) {
     this.#peers = peers;
     this.#holder = holder;
-    this.#random = random;
+    this.#choice = new ReplicaChoice(clock, random, READ_HEDGE_MS);
   }
 
   /** All of `replicas`, the one to ask for content first. */
   readOrder(replicas: readonly NodeNumber[]): readonly NodeNumber[] {
-    const scored = replicas.map((node) => ({ node, rank: this.#rank(node), score: this.#score(node) }));
-    scored.sort((a, b) => a.rank - b.rank || a.score - b.score);
-    const best = scored[0]?.rank;
-    const healthy = scored.filter(({ rank }) => rank === best).length;
-    if (healthy > 2) {
-      const first = Math.floor(this.#random.unit() * healthy);
-      let second = Math.floor(this.#random.unit() * (healthy - 1));
-      if (second >= first) second += 1;
-      const better = (scored[second]?.score ?? 0) < (scored[first]?.score ?? 0) ? second : first;
-      const [winner] = scored.splice(better, 1);
-      if (winner !== undefined) scored.unshift(winner);
-    }
-    return scored.map(({ node }) => node);
+    return this.#choice.order(replicas.map((node) => ({ node, rank: this.#rank(node), waiting: this.#waiting(node) })));
   }
 
   /** All of `replicas`, the home first unless it is not up. */
   writeOrder(replicas: readonly NodeNumber[]): readonly NodeNumber[] {
     const ranked = replicas.map((node, index) => ({ node, index, rank: this.#rank(node) }));
     return ranked.sort((a, b) => a.rank - b.rank || a.index - b.index).map(({ node }) => node);
+  }
+
+  /** Of nodes that a read passes over: one, at most, that should be asked beside it to see how it does now. */
+  toMeasure(passedOver: readonly NodeNumber[]): NodeNumber | undefined {
+    return passedOver.find((node) => this.#peers.session(node).state === "ready" && this.#choice.stale(node));
+  }
+
+  // -------------------------------------------------------------------------------------------------------- ReadPace
+
+  get hedgeMs(): number {
+    return this.#choice.hedgeMs;
+  }
+
+  /** To be called as each read begins. */
+  began(): void {
+    this.#choice.began();
+  }
+
+  mayHedge(): boolean {
+    return this.#choice.mayHedge();
+  }
+
+  silent(node: NodeNumber): boolean {
+    return this.#peers.session(node).state === "silent";
+  }
+
+  answered(node: NodeNumber, tookMs: number): void {
+    this.#choice.answered(node, tookMs);
+  }
+
+  /** Nobody waited for this answer. */
+  measured(node: NodeNumber, tookMs: number): void {
+    this.#choice.measured(node, tookMs);
+  }
+
+  overdue(node: NodeNumber, tookMs: number): void {
+    this.#choice.overdue(node, tookMs);
+  }
+
+  /** Reads that were sent to one more replica because one took long. */
+  get hedges(): number {
+    return this.#choice.hedges;
   }
 
   /** 0: nothing speaks against it; higher is worse. What our own session shows outweighs what the map says. */
@@ -67,8 +97,8 @@ export class Router {
     return state === NodeState.SUSPECT ? 1 : 0;
   }
 
-  #score(node: NodeNumber): number {
-    const { latencyMs, inFlight } = this.#peers.session(node);
-    return (latencyMs || UNMEASURED_MS) * (1 + inFlight + this.#holder.inFlightHint(node));
+  /** What the node told the SuperNode includes what we had sent it. */
+  #waiting(node: NodeNumber): number {
+    return Math.max(this.#peers.session(node).inFlight, this.#holder.inFlightHint(node));
   }
 }

@@ -18,8 +18,12 @@ const REPLICAS_DEFAULT = 3;
 
 const majorityOf = (n: number): number => Math.floor(n / 2) + 1;
 
-/** What a name means for n replicas. */
+/** The quorum moves with the load (adaptive-quorum.ts). */
+export const ADAPTIVE = "adaptive";
+
+/** What a name means for n replicas, to begin with. */
 const NAMED: ReadonlyMap<string, (n: number) => { w: number; r: number }> = new Map([
+  [ADAPTIVE, (n: number) => ({ w: majorityOf(n), r: majorityOf(n) })],
   ["majority", (n: number) => ({ w: majorityOf(n), r: majorityOf(n) })],
   ["read-optimized", (n: number) => ({ w: n, r: 1 })],
   ["write-optimized", (n: number) => ({ w: 1, r: n })],
@@ -38,7 +42,6 @@ function bad(spec: string, why: string): QdfsError {
 export function parseQuorumSpec(spec: string): QuorumSpec {
   const fields = spec.trim().split(",");
   const first = fields[0] ?? "";
-  if (first === "adaptive") throw bad(spec, `adaptive quorums are not available yet; use ${FORMS}`);
   const named = NAMED.get(first);
   const values = readValues(spec, named === undefined ? fields : fields.slice(1), named === undefined ? ["n", "w", "r"] : ["n"]);
   const n = values.get("n") ?? (named === undefined ? undefined : REPLICAS_DEFAULT);

@@ -4,6 +4,7 @@
  */
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import {
   CATCH_UP_EVERY_MS,
   CEILING_STEP,
@@ -28,7 +29,16 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
-import type { Chosen, ClusterMap, FollowReply, FollowRequest, Hello, MapReply, Request } from "../wire/messages.ts";
+import {
+  type Chosen,
+  type ClusterMap,
+  type FollowReply,
+  type FollowRequest,
+  type Hello,
+  type MapReply,
+  type Request,
+  Want,
+} from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
@@ -81,6 +91,8 @@ export class DataNode implements SessionHandler, MemberApi {
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
   #freeBytes = 0;
+  #reads = 0;
+  #writes = 0;
   #stopping = false;
 
   constructor(parts: DataNodeParts) {
@@ -97,6 +109,8 @@ export class DataNode implements SessionHandler, MemberApi {
       this.#maps,
       { submit: this.#local.bind(this), chosen: (hint) => this.#replica.chosen(hint) },
       this.#dialer,
+      runtime,
+      (node) => this.#heartbeats.waitingAt(node),
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
     this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, this.#maps);
@@ -236,6 +250,7 @@ export class DataNode implements SessionHandler, MemberApi {
       this.#load.count();
     }
     if (mutate) {
+      this.#writes += 1;
       checkMutate(mutate, this.#maps.map.policy, this.counter.current());
       this.#check(mutate.path, configuration);
       this.#answerLater(this.#coordinator.mutate(mutate), (mutated) => answer({ mutated }), answer);
@@ -249,7 +264,11 @@ export class DataNode implements SessionHandler, MemberApi {
       if (about) {
         this.#check(about.path, configuration);
         if (accept) checkAccept(accept);
-        if (read) this.#load.count();
+        if (read) {
+          this.#load.count();
+          // One of the R requests of a strong read is for more than the ballot.
+          if (read.want !== Want.BALLOT && !read.age) this.#reads += 1;
+        }
       }
       if (confirm) checkConfirm(confirm);
       this.#local(request, read?.age ? this.#withAge(read.path, answer) : answer);
@@ -327,11 +346,13 @@ export class DataNode implements SessionHandler, MemberApi {
   #watchPeers(stalled: boolean, now: number): void {
     const quiet = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC && now - this.#lastCatchUpMs > CATCH_UP_EVERY_MS;
     if (stalled || quiet) this.#beginCatchUp();
+    const isAdaptive = this.#maps.map.policy.name === ADAPTIVE;
     for (const { number } of this.#maps.map.nodes) {
       if (number === this.#maps.self) continue;
       const session: Session = this.#peers.session(number);
       const before = this.#peerStates.get(number);
-      if (session.state !== "ready" && session.state !== "silent") void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects
+      const connects = session.state !== "ready" && session.state !== "silent";
+      if (connects || isAdaptive) void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects, and measures
       const isBack = before !== undefined && before !== "ready";
       if (session.state === "ready" && (isBack || this.#catchUp.hasFailed(number))) void this.#catchUp.with(number);
       this.#peerStates.set(number, session.state);
@@ -351,6 +372,9 @@ export class DataNode implements SessionHandler, MemberApi {
       freeBytes: this.#freeBytes,
       alarms: this.#alarms.list(),
       catchingUp: this.#catchUp.behind,
+      reads: this.#reads,
+      writes: this.#writes,
+      peers: this.#peers.times(),
     };
   }
 }

@@ -3,7 +3,7 @@
  * others' loads in. None of it is on the path of a put or get: a member serves while every SuperNode is away.
  */
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
-import { nodeName } from "../base/ids.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { HEARTBEAT_MS, RECONNECT_BASE_MS, RECONNECT_MAX_MS } from "../limits.ts";
 import type { Cancel, ControlConnection, ControlDialer, NodeStore, Runtime, SuperNodeApi } from "../ports.ts";
 import type { ClusterMap, HeartbeatRequest, JoinReply, JoinRequest, NodeLoad } from "../wire/messages.ts";
@@ -159,6 +159,11 @@ export class Heartbeats {
 
   start(): void {
     void this.#beat();
+  }
+
+  /** Operations that another node has in hand, as of the last heartbeat; 0 when it said nothing. */
+  waitingAt(number: NodeNumber): number {
+    return this.loads.find((load) => load.number === number)?.inFlight ?? 0;
   }
 
   async #beat(): Promise<void> {

@@ -16,6 +16,15 @@ export interface Replicas {
   call(node: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
   /** Best first; the proposer's own replica before all others. */
   inOrder(nodes: readonly NodeNumber[]): NodeNumber[];
+  /** For one prepare. */
+  hedging(): Hedging;
+}
+
+export interface Hedging {
+  /** A replica that has not promised after so long may be joined by one more … */
+  readonly afterMs: number;
+  /** … if this says so, of those that have not answered for `waitedMs`. */
+  mayReplace(late: readonly NodeNumber[], waitedMs: number): boolean;
 }
 
 export type Prepared =
@@ -49,7 +58,7 @@ interface Round {
 }
 
 /**
- * Phase 1: R promises of every set for `ballot`. Asks R replicas, one more when one fails or is silent for PREPARE_HEDGE_MS.
+ * Phase 1: R promises of every set for `ballot`. Asks R replicas, one more when one fails, or is late and may be replaced.
  * @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; nothing was proposed
  */
 export function prepare(round: Round, replicas: Replicas, timers: Timers): Promise<Prepared> {
@@ -109,8 +118,16 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
         reject(tally.unavailable("write"));
       });
     };
-    const hedge = (): void => {
-      if (next < order.length) cancelHedge = timers.after(PREPARE_HEDGE_MS, () => askNext() && hedge());
+    const { afterMs, mayReplace } = replicas.hedging();
+    let waitedMs = 0;
+    const hedge = (delayMs: number): void => {
+      if (next >= order.length) return;
+      cancelHedge = timers.after(delayMs, () => {
+        waitedMs += delayMs;
+        const late = order.slice(0, next).filter((node) => !promises.has(node) && !tally.failed(node));
+        if (mayReplace(late, waitedMs)) askNext();
+        hedge(PREPARE_HEDGE_MS);
+      });
     };
     const asked = new Set<NodeNumber>();
     for (const node of order) {
@@ -118,7 +135,7 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
       asked.add(node);
     }
     for (let i = 0; i < asked.size; i += 1) askNext();
-    hedge();
+    hedge(afterMs);
   });
 }
 

@@ -33,6 +33,18 @@ export interface RegisterRead {
   readonly settled: boolean;
 }
 
+/** What a read learns from those before it and tells those after it (routing/replica-choice.ts). */
+export interface ReadPace {
+  /** A replica that has not answered after so long may be joined by one more … */
+  readonly hedgeMs: number;
+  /** … if this says so, which counts it, … */
+  mayHedge(): boolean;
+  /** … or if this says of one that it gives no sign of life. */
+  silent(node: NodeNumber): boolean;
+  answered(node: NodeNumber, tookMs: number): void;
+  overdue(node: NodeNumber, tookMs: number): void;
+}
+
 export interface RegisterReadRequest {
   readonly path: Path;
   readonly configuration: Configuration;
@@ -41,6 +53,7 @@ export interface RegisterReadRequest {
   readonly version: number;
   /** Every replica of the configuration, best first. */
   readonly order: readonly NodeNumber[];
+  readonly pace: ReadPace;
   call(node: NodeNumber, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
   /** Has a coordinator settle the file; the answer's head is known chosen. */
   settle(budgetMs: number): Promise<Settled>;
@@ -66,6 +79,7 @@ class Reading {
   readonly #reject: (error: unknown) => void;
   readonly #answers = new Map<NodeNumber, Answered>();
   readonly #asked: NodeNumber[] = [];
+  readonly #askedAtMs = new Map<NodeNumber, number>();
   readonly #answered: Tally;
   readonly #startedMs: number;
   #next = 0;
@@ -94,7 +108,7 @@ class Reading {
       this.#ask(node, first ? wanted : Want.BALLOT);
       first = false;
     }
-    this.#armHedge();
+    this.#armHedge(this.#request.pace.hedgeMs);
   }
 
   #leftMs(): number {
@@ -104,10 +118,20 @@ class Reading {
   #ask(node: NodeNumber, want: Want): void {
     const { path, version } = this.#request;
     this.#asked.push(node);
+    this.#askedAtMs.set(node, this.#request.clock.monotonicMs());
     this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS)).then(
-      (answer) => this.#answer(node, want, answer),
+      (answer) => {
+        this.#request.pace.answered(node, this.#waitedMs(node)); // also when it comes too late to be of use
+        this.#answer(node, want, answer);
+      },
       (error) => this.#failed(node, error),
     );
+  }
+
+  /** Since the node was asked. */
+  #waitedMs(node: NodeNumber): number {
+    const nowMs = this.#request.clock.monotonicMs();
+    return nowMs - (this.#askedAtMs.get(node) ?? nowMs);
   }
 
   /** One more replica, with content this time: the first one may be the slow one. False when all were asked. */
@@ -119,11 +143,24 @@ class Reading {
     return true;
   }
 
-  #armHedge(): void {
-    if (this.#next >= this.#request.order.length) return;
-    this.#cancelHedge = this.#request.timers.after(READ_HEDGE_MS, () => {
-      if (!this.#done && this.#askNext()) this.#armHedge();
-    });
+  #armHedge(delayMs: number): void {
+    this.#cancelHedge = this.#request.timers.after(delayMs, () => this.#hedge());
+  }
+
+  /** Whoever has not answered yet takes longer than nearly all do: one more replica; when all were asked and R answered, a settle. */
+  #hedge(): void {
+    if (this.#done) return;
+    const { pace, order } = this.#request;
+    const late = this.#asked.filter((node) => !this.#answers.has(node) && !this.#answered.failed(node));
+    for (const node of late) pace.overdue(node, this.#waitedMs(node));
+    const undecided = this.#answered.vote() === "won" && !this.#fetching;
+    const canGoOn = this.#next < order.length || undecided;
+    if (canGoOn && (late.some((node) => pace.silent(node)) || pace.mayHedge()) && !this.#askNext()) {
+      this.#finish();
+      this.#settle();
+      return;
+    }
+    this.#armHedge(READ_HEDGE_MS);
   }
 
   #finish(): void {

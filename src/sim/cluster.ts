@@ -36,6 +36,8 @@ export interface ClusterShape {
   readonly n: number;
   readonly w: number;
   readonly r: number;
+  /** Of the policy; "custom" if it is not said. */
+  readonly quorumName?: string;
   /** DataNodes; at least n. */
   readonly nodes: number;
   readonly partitions: number;
@@ -419,7 +421,17 @@ export class SimCluster {
   }
 
   #firstMap(): ClusterMap {
-    const { n, w, r, nodes: count, partitions, inlineLimitBytes, chunkSizeBytes, keepVersions } = this.shape;
+    const {
+      n,
+      w,
+      r,
+      quorumName = "custom",
+      nodes: count,
+      partitions,
+      inlineLimitBytes,
+      chunkSizeBytes,
+      keepVersions,
+    } = this.shape;
     const nodes: Node[] = Array.from({ length: count }, (_, i) => ({
       number: i + 1,
       grpc: `${nodeName(i + 1)}:1`,
@@ -433,7 +445,7 @@ export class SimCluster {
       clusterId: "simulated",
       generation: 1,
       version: 1,
-      policy: { n, w, r, name: "custom", chunkSizeBytes, inlineLimitBytes, keepVersions },
+      policy: { n, w, r, name: quorumName, chunkSizeBytes, inlineLimitBytes, keepVersions },
       nodes,
       partitions: firstAssignment(nodes, { n, w, r }, partitions),
       supernodes: [SUPERNODE],

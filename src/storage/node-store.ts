@@ -1,7 +1,7 @@
 /** The registers, change log, inline bytes and chunk index of a DataNode in SQLite. The format is in node-schema.ts. */
 import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { YOUNG_ROWS_MAX } from "../limits.ts";
+import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
 import type { AcceptWrite, ChunkId, ChunkRow, Followed, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
@@ -46,6 +46,8 @@ export class SqliteNodeStore implements NodeStore {
   #followed: Followed | undefined;
   readonly #marks: ChosenMarks;
   readonly #recent: RecentPaths;
+  /** A checkpoint that is not on stable storage yet. */
+  #checkpointing: Promise<void> | undefined;
   /** What a commit whose flush is under way would show too early: everything here looks past it. */
   #flushing: Flushing | undefined;
 
@@ -140,6 +142,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   async #commit(writes: NodeWrites, flushing: Flushing): Promise<void> {
+    if (this.#checkpointing !== undefined) await this.#checkpointing;
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
@@ -162,8 +165,9 @@ export class SqliteNodeStore implements NodeStore {
     }
     this.#index.keep();
     if (saving) this.#marks.saved();
-    if (writes.accepts.length <= FLUSH_HERE_ACCEPTS) this.#database.syncNow();
+    if (writes.accepts.length <= FLUSH_HERE_ACCEPTS && writes.chunks.length === 0) this.#database.syncNow();
     else await this.#database.sync();
+    this.#checkpointIfDue();
     flushing.before.clear();
     for (const { path, sequence, chosen, before } of staged.accepted) {
       this.#marks.accepted(sequence, chosen, before);
@@ -176,7 +180,20 @@ export class SqliteNodeStore implements NodeStore {
     if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
     if (writes.map !== undefined) this.#map = writes.map;
     if (writes.followed !== undefined) this.#followed = writes.followed;
-    this.#foldLate();
+    if (this.#checkpointing === undefined) this.#foldLate();
+  }
+
+  /** To be called when every transaction is durable. Until it has ended there is no other. */
+  #checkpointIfDue(): void {
+    if (!this.#database.logIsLonger(NODE_CHECKPOINT_BYTES)) return;
+    try {
+      this.#checkpointing = this.#database.checkpoint().then(() => {
+        this.#checkpointing = undefined;
+      });
+      this.#checkpointing.catch(() => undefined); // it is the next commit's failure
+    } catch (error) {
+      if (codeOf(error) !== "STORAGE_FULL") throw error; // what is durable is so in the log
+    }
   }
 
   /** The commit is done: that there is no room for the index now is no failure of it. */
@@ -260,9 +277,12 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   maintain(): void {
+    if (this.#flushing !== undefined || this.#checkpointing !== undefined) return; // commits see to it themselves
     if (this.#marks.unsaved) this.#saveMarks();
-    if (this.#flushing === undefined && this.#index.wantsFold(true)) this.#index.fold(this.#sequence);
-    this.#database.maintain();
+    if (this.#index.wantsFold(true)) this.#index.fold(this.#sequence);
+    if (!this.#database.logIsLonger(NODE_CHECKPOINT_BYTES)) return;
+    this.#database.syncNow();
+    this.#checkpointIfDue();
   }
 
   close(): void {

@@ -110,6 +110,9 @@ export class Database {
   readonly #rollback: Statement<[]>;
   #logBytes = 0;
   #log: number | undefined;
+  #file: number | undefined;
+  /** A checkpoint's copies may not be on stable storage. */
+  #unflushed = false;
 
   private constructor(path: string, driver: BetterSqlite3.Database) {
     this.path = path;
@@ -176,9 +179,12 @@ export class Database {
    * @throws QdfsError DATA_DIR_UNUSABLE: after a flush that failed nothing is known of the writes before it
    */
   async sync(): Promise<void> {
-    const log = this.#openLog();
-    await new Promise<void>((resolve, reject) => {
-      fdatasync(log, (error) => {
+    await this.#flush(this.#openLog());
+  }
+
+  #flush(file: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(file, (error) => {
         if (error === null || error === undefined) resolve();
         else reject(new QdfsError("DATA_DIR_UNUSABLE", `the disk fails under the database: ${this.path} (${messageOf(error)})`));
       });
@@ -213,8 +219,7 @@ export class Database {
   }
 
   /**
-   * The log's descriptor, kept open: SQLite keeps using the one file until it closes the database. (Its locks are on the
-   * database file, which is never opened here.) The directory is flushed once, as SQLite does with its first flush of a log.
+   * The log's descriptor, kept open: SQLite keeps using the one file until it closes the database. The directory is flushed once, as SQLite does with its first flush of a log.
    */
   #openLog(): number {
     if (this.#log === undefined) {
@@ -222,6 +227,12 @@ export class Database {
       syncDirectoryNow(dirname(this.path));
     }
     return this.#log;
+  }
+
+  /** The database's own. Closing it would end SQLite's locks, which are the process' on that file: it stays open as long as SQLite's. */
+  #openFile(): number {
+    this.#file ??= openSync(this.path, "r");
+    return this.#file;
   }
 
   /** Reading through this maps the driver's failures. */
@@ -233,9 +244,14 @@ export class Database {
     }
   }
 
+  /** What was written to the write-ahead log since it was last copied into the database is more than so many bytes. */
+  logIsLonger(bytes: number): boolean {
+    return this.#logBytes >= bytes;
+  }
+
   /** Copies the write-ahead log into the database if it has grown; the next commit then starts the log over in place. */
   maintain(): void {
-    if (this.#logBytes < WAL_CHECKPOINT_BYTES) return;
+    if (!this.logIsLonger(WAL_CHECKPOINT_BYTES)) return;
     this.reading(() => this.#driver.pragma("wal_checkpoint(PASSIVE)"));
     this.#logBytes = 0;
   }
@@ -254,6 +270,31 @@ export class Database {
     this.#driver.pragma(`application_id = ${kind}`);
   }
 
+  /**
+   * As `maintain`, with the database's flush, most of the time that it takes, beside this thread. For a database opened with NORMAL.
+   *
+   * What SQLite's own flushes are for holds all the same. The log's frames are on stable storage before any is copied over a page of the
+   * database: every transaction must be durable by now (`sync`). And the log is not started over before what was copied is on stable storage:
+   * until the promise resolves there must be no further transaction.
+   * @throws QdfsError STORAGE_FULL: it is to be tried again; DATA_DIR_UNUSABLE, also as a rejection
+   */
+  checkpoint(): Promise<void> {
+    const file = this.#openFile();
+    this.reading(() => {
+      this.#driver.pragma("synchronous = OFF");
+      try {
+        this.#driver.pragma("wal_checkpoint(PASSIVE)");
+      } finally {
+        this.#driver.pragma("synchronous = NORMAL");
+      }
+    });
+    this.#logBytes = 0;
+    this.#unflushed = true;
+    return this.#flush(file).then(() => {
+      this.#unflushed = false;
+    });
+  }
+
   /** The space that the database takes, free pages left out. */
   usedBytes(): number {
     const pages = Number(this.#driver.pragma("page_count", { simple: true }));
@@ -263,9 +304,12 @@ export class Database {
 
   /** Further calls throw. Calling it twice does nothing. */
   close(): void {
+    if (this.#unflushed && this.#file !== undefined) fdatasyncSync(this.#file); // SQLite removes the log
+    this.#unflushed = false;
     if (this.#driver.open) closeDriver(this.#driver, this.path);
-    if (this.#log !== undefined) closeSync(this.#log);
+    for (const file of [this.#log, this.#file]) if (file !== undefined) closeSync(file);
     this.#log = undefined;
+    this.#file = undefined;
   }
 
   #migrate(from: number, migrations: readonly string[]): void {

@@ -1,6 +1,6 @@
 /** What a SuperNode begins its life with: the stored state, or that of a new cluster. */
 import { QdfsError } from "../base/errors.ts";
-import { formatQuorum, parseQuorumSpec, QUORUM_DEFAULT, type QuorumSpec } from "../cluster/quorum-spec.ts";
+import { ADAPTIVE, formatQuorum, parseQuorumSpec, QUORUM_DEFAULT, type QuorumSpec } from "../cluster/quorum-spec.ts";
 import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX, KEEP_VERSIONS_DEFAULT } from "../limits.ts";
 import type { MapStore, Random, SuperNodeState } from "../ports.ts";
 
@@ -12,7 +12,7 @@ export function firstState(store: MapStore, quorum: QuorumSpec | undefined, rand
   const state = store.load();
   if (state === undefined) return newCluster(quorum ?? parseQuorumSpec(QUORUM_DEFAULT), random);
   const has = state.map.policy;
-  if (quorum !== undefined && (quorum.n !== has.n || quorum.w !== has.w || quorum.r !== has.r)) {
+  if (quorum !== undefined && !isSame(quorum, has)) {
     throw new QdfsError(
       "BAD_QUORUM",
       `this cluster's quorum is ${formatQuorum(has)}, not ${formatQuorum(quorum)}: it was set when the cluster was made and cannot be changed yet; start without --quorum`,
@@ -20,6 +20,12 @@ export function firstState(store: MapStore, quorum: QuorumSpec | undefined, rand
     );
   }
   return state;
+}
+
+/** An adaptive quorum is the same wherever it has moved to. */
+function isSame(a: QuorumSpec, b: QuorumSpec): boolean {
+  if (a.name === ADAPTIVE || b.name === ADAPTIVE) return a.name === b.name && a.n === b.n;
+  return a.n === b.n && a.w === b.w && a.r === b.r;
 }
 
 function newCluster(quorum: QuorumSpec, random: Random): SuperNodeState {

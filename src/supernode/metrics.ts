@@ -1,10 +1,15 @@
 /** The SuperNode's /metrics, in the Prometheus exposition format. */
 import { nodeName } from "../base/ids.ts";
 import type { CatalogueTotals } from "../ports.ts";
-import { type ClusterMap, NodeState } from "../wire/messages.ts";
+import { type AdaptiveStatus, type ClusterMap, NodeState } from "../wire/messages.ts";
 import { stateOf } from "./status.ts";
 
-export function gauges(map: ClusterMap, totals: ReadonlyMap<number, CatalogueTotals>, pendingFiles: number): string {
+export function gauges(
+  map: ClusterMap,
+  totals: ReadonlyMap<number, CatalogueTotals>,
+  pendingFiles: number,
+  adaptive: AdaptiveStatus | null,
+): string {
   let files = 0;
   let sizeBytes = 0;
   for (const total of totals.values()) {
@@ -19,10 +24,24 @@ export function gauges(map: ClusterMap, totals: ReadonlyMap<number, CatalogueTot
     gauge("qdfs_cluster_ok", "1 when every replica of every partition is up.", [["", stateOf(map, () => true) === "ok" ? 1 : 0]]),
     gauge("qdfs_node_up", "1 when the DataNode is up.", up),
     gauge("qdfs_catalogue_pending_files", "Files with changes that are not listed yet.", [["", pendingFiles]]),
+    gauge("qdfs_quorum_w", "Write quorum of the policy.", [["", map.policy.w]]),
+    gauge("qdfs_quorum_r", "Read quorum of the policy.", [["", map.policy.r]]),
+    ...(adaptive === null ? [] : [adaptiveCounters(adaptive)]),
   ].join("");
 }
 
-function gauge(name: string, help: string, values: readonly (readonly [labels: string, value: number])[]): string {
+function adaptiveCounters({ moves, unavailable, failed }: AdaptiveStatus): string {
+  const ends = [["done", moves] as const, ["unavailable", unavailable] as const, ["failed", failed] as const];
+  const values = ends.map(([end, count]) => [`{end="${end}"}`, count] as const);
+  return gauge("qdfs_quorum_moves_total", "Changes of an adaptive quorum, by how they ended.", values, "counter");
+}
+
+function gauge(
+  name: string,
+  help: string,
+  values: readonly (readonly [labels: string, value: number])[],
+  type: "gauge" | "counter" = "gauge",
+): string {
   const lines = values.map(([labels, value]) => `${name}${labels} ${value}\n`).join("");
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines}`;
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines}`;
 }

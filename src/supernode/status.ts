@@ -5,7 +5,14 @@ import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
-import { type ClusterMap, type Node, NodeState, type NodeStatus, type StatusReply } from "../wire/messages.ts";
+import {
+  type AdaptiveStatus,
+  type ClusterMap,
+  type Node,
+  NodeState,
+  type NodeStatus,
+  type StatusReply,
+} from "../wire/messages.ts";
 import type { Vitals } from "./membership.ts";
 
 export interface StatusFacts {
@@ -17,6 +24,7 @@ export interface StatusFacts {
   readonly incomplete: string;
   /** What the SuperNode itself has to say about a node. */
   readonly alarmOf: (number: NodeNumber) => string;
+  readonly adaptive: AdaptiveStatus | null;
 }
 
 export function statusReply(facts: StatusFacts): StatusReply {
@@ -40,6 +48,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     alarms,
     waitingFor: map.waitingFor,
     incomplete,
+    adaptive: facts.adaptive,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
@@ -11,6 +12,7 @@ import type {
   ControlDialer,
   LamportCounter,
   MapStore,
+  QuorumChanger,
   Runtime,
   SessionDialer,
   SuperNodeApi,
@@ -41,6 +43,7 @@ import { LogFollower } from "./log-follower.ts";
 import { Membership, requireCluster } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
+import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
 import { Succession } from "./succession.ts";
@@ -63,6 +66,8 @@ export interface SuperNodeParts {
   readonly onReplaced: (error: QdfsError) => void;
   /** The bytes of a backup of the stored state; undefined: there is no file to make one of. @throws QdfsError STORAGE_FULL */
   readonly backup?: (() => Uint8Array) | undefined;
+  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  readonly quorumChanger?: QuorumChanger | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -78,6 +83,8 @@ export class SuperNode implements SuperNodeApi {
   readonly #fence: Fence;
   readonly #listing: Listing;
   readonly #followers = new Map<NodeNumber, LogFollower>();
+  /** Undefined: the quorum is fixed. */
+  readonly #quorums: QuorumController | undefined;
   readonly #startedMs: number;
   readonly #backup: (() => Uint8Array) | undefined;
   #cancelSweep: Cancel = () => undefined;
@@ -106,6 +113,10 @@ export class SuperNode implements SuperNodeApi {
     this.#catalogue = new Catalogue(runtime, parts.catalogue, map, () => this.#fence.hurried);
     this.#settler = new Settler(runtime, this.#catalogue, this.#nodes);
     this.#fence = new Fence(runtime, this.#catalogue, this.#nodes, () => this.#hurry());
+    if (parts.state.map.policy.name === ADAPTIVE) {
+      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
+    }
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
       ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
@@ -126,6 +137,7 @@ export class SuperNode implements SuperNodeApi {
     this.#followAll();
     this.#armSweep();
     this.#armMaintenance();
+    this.#quorums?.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -134,6 +146,7 @@ export class SuperNode implements SuperNodeApi {
     this.#stopped = true;
     this.#cancelSweep();
     this.#cancelMaintenance();
+    this.#quorums?.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -179,6 +192,7 @@ export class SuperNode implements SuperNodeApi {
       nowMs: this.#runtime.clock.monotonicMs(),
       incomplete,
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
+      adaptive: this.#quorums?.status() ?? null,
     });
   }
 
@@ -192,7 +206,7 @@ export class SuperNode implements SuperNodeApi {
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles);
+    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
   }
 
   /** One follower per member. A change of the map may mean that one is back, so nobody pauses. */

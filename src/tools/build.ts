@@ -26,6 +26,9 @@ function compile(target: string): void {
       "--minify-syntax",
       "--minify-whitespace",
       "--bytecode",
+      // In parts: a command loads what it needs, not all of the runtime's modules that others need.
+      "--format=esm",
+      "--splitting",
       "--no-compile-autoload-dotenv",
       "--no-compile-autoload-bunfig",
       "src/main.ts",

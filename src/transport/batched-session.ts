@@ -167,13 +167,14 @@ export class BatchedSession implements Session {
       }
       const chosen = this.#hints;
       if (chosen.length > 0) this.#hints = [];
-      if (requests.length > 0 || chosen.length > 0) this.#write({ counter: this.#options.counter.current(), requests, chosen });
+      if (requests.length > 0 || chosen.length > 0)
+        this.#write({ counter: this.#options.counter.current(), requests, chosen }, bytes);
     }
     this.#outbox = next === this.#outbox.length ? [] : this.#outbox.slice(next);
   }
 
-  #write(batch: Batch): void {
-    if (this.#wire?.write(batchCodec.encode(batch)) === false) this.#full = true;
+  #write(batch: Batch, sizeBytes?: number): void {
+    if (this.#wire?.write(batchCodec.encode(batch, sizeBytes)) === false) this.#full = true;
   }
 
   #ping(): void {

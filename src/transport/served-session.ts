@@ -185,16 +185,16 @@ export class ServedSession {
         answers.push(answer);
       }
       this.#outboxBytes -= bytes;
-      this.#write(answers);
+      this.#write(answers, bytes);
     }
     this.#outbox = next === this.#outbox.length ? [] : this.#outbox.slice(next);
     if (this.#inbox.length > 0) this.#admit(this.#inbox);
     this.#checkIdle();
   }
 
-  #write(answers: readonly Answer[]): void {
+  #write(answers: readonly Answer[], sizeBytes?: number): void {
     const batch = { counter: this.#service.counter.current(), answers };
-    const bytes = batchCodec.encode(this.#owesBatch === "hello" ? { ...batch, hello: this.#service.hello() } : batch);
+    const bytes = batchCodec.encode(this.#owesBatch === "hello" ? { ...batch, hello: this.#service.hello() } : batch, sizeBytes);
     this.#owesBatch = undefined;
     if (this.#wire.write(bytes)) return;
     this.#full = true;

@@ -1,13 +1,15 @@
 /** Messages to bytes and back. The only place that casts: protobufjs's decoded objects have the shapes of messages.ts. */
-import protobuf from "protobufjs";
+import type protobuf from "protobufjs";
 import { messageOf, QdfsError } from "../base/errors.ts";
 import { chunkListFlaw } from "./chunk-list.ts";
+import { DirectWriter } from "./direct-writer.ts";
 import type { Batch, ClusterMap, Head, Outcome, Version } from "./messages.ts";
 import { root } from "./protos.ts";
 import { bufferOf } from "./strict-reader.ts";
 
 export interface Codec<T> {
-  encode(message: T): Buffer;
+  /** `sizeBytes`: about what it will take, for what is large. */
+  encode(message: T, sizeBytes?: number): Buffer;
   /** @throws QdfsError BAD_REQUEST when the bytes are no such message. Byte fields are views into `bytes`. */
   decode(bytes: Uint8Array): T;
 }
@@ -15,7 +17,11 @@ export interface Codec<T> {
 function typed<T>(name: string, shape: (type: protobuf.Type, message: protobuf.Message) => unknown): Codec<T> {
   const type: protobuf.Type = root.lookupType(`qdfs.v1.${name}`);
   return {
-    encode: (message) => type.encode(message as Record<string, unknown>).finish() as Buffer,
+    encode: (message, sizeBytes) => {
+      const writer = new DirectWriter(sizeBytes);
+      type.encode(message as Record<string, unknown>, writer as unknown as protobuf.Writer);
+      return writer.finish();
+    },
     decode: (bytes) => {
       try {
         return shape(type, type.decode(bufferOf(bytes))) as T;
@@ -50,7 +56,7 @@ class HeadEncoder {
     for (const outcome of window) parts.push(part(this.#window, HEAD_FIELD.WINDOW, outcome, anyOutcome));
     if (forgotten > 0)
       parts.push(
-        protobuf.Writer.create()
+        new DirectWriter()
           .uint32(HEAD_FIELD.FORGOTTEN << 3)
           .uint64(forgotten)
           .finish(),
@@ -67,8 +73,10 @@ const LENGTH_DELIMITED = 2;
 function part<T extends object>(known: WeakMap<T, Uint8Array>, field: number, message: T, codec: Codec<T>): Uint8Array {
   let bytes = known.get(message);
   if (bytes === undefined) {
-    const writer = protobuf.Writer.create().uint32((field << 3) | LENGTH_DELIMITED);
-    bytes = writer.bytes(codec.encode(message)).finish();
+    bytes = new DirectWriter()
+      .uint32((field << 3) | LENGTH_DELIMITED)
+      .bytes(codec.encode(message))
+      .finish();
     known.set(message, bytes);
   }
   return bytes;

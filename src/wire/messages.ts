@@ -344,6 +344,21 @@ export interface HeartbeatRequest {
   readonly alarms: readonly string[];
   readonly leaving: boolean;
   readonly catchingUp: number;
+  /** Since the process started, as `writes`. */
+  readonly reads: number;
+  readonly writes: number;
+  readonly peers: readonly PeerTimes[];
+}
+/** How long a replica takes to answer one that asks it; 0: not measured. */
+export interface PeerTimes {
+  readonly number: NodeNumber;
+  /** What needs no disk. */
+  readonly lookUpMs: number;
+  /** Stable storage included. */
+  readonly acceptMs: number;
+  /** How far from these a time is, on average. */
+  readonly lookUpDeviationMs: number;
+  readonly acceptDeviationMs: number;
 }
 export interface HeartbeatReply {
   /** Only when it is newer than the one the node said it has. */
@@ -418,4 +433,18 @@ export interface StatusReply {
   readonly alarms: readonly string[];
   readonly waitingFor: string;
   readonly incomplete: string;
+  /** Null: the quorum is fixed. */
+  readonly adaptive: AdaptiveStatus | null;
+}
+/** What the controller of an adaptive quorum is about. */
+export interface AdaptiveStatus {
+  readonly wantedW: number;
+  readonly wantedR: number;
+  readonly reason: string;
+  readonly readsPerSec: number;
+  readonly writesPerSec: number;
+  /** Changes since the process started: carried out; decided on with no live changes to be had; begun in vain. */
+  readonly moves: number;
+  readonly unavailable: number;
+  readonly failed: number;
 }

@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { codeOf, QdfsError } from "../../src/base/errors.ts";
 import { type Found, walk, withLocalFile } from "../../src/cli/local-source.ts";
-import { LocalTree, writeLocalFile } from "../../src/cli/local-target.ts";
+import { LocalTree, writeLocalFile, writeSmallFile } from "../../src/cli/local-target.ts";
 import { temporaryDir } from "./run-cli.ts";
 
 const MIB = 2 ** 20;
@@ -154,6 +154,40 @@ describe("a local file is written", () => {
     const dir = temporaryDir();
     expect(await codeFrom(writeLocalFile(dir, pieces("x"), undefined))).toBe("LOCAL_FILE");
     expect(await codeFrom(writeLocalFile(join(dir, "no/file"), pieces("x"), undefined))).toBe("LOCAL_FILE");
+  });
+});
+
+describe("a small local file is written", () => {
+  const facts = { modifiedAtMs: 1_700_000_000_000, mode: 0o604 };
+
+  test("whole, with time and mode, in the place of another", () => {
+    const dir = temporaryDir();
+    const file = join(dir, "file");
+    writeFileSync(file, "old and longer");
+    writeSmallFile(file, Buffer.from("new"), facts);
+    expect(readFileSync(file, "utf8")).toBe("new");
+    expect([statSync(file).mtimeMs, statSync(file).mode & 0o777]).toEqual([1_700_000_000_000, 0o604]);
+    writeSmallFile(file, new Uint8Array(0), { modifiedAtMs: 9e15, mode: 0 });
+    expect(statSync(file).size).toBe(0);
+    expect(readdirSync(dir)).toEqual(["file"]);
+  });
+
+  test("in the place of a link, never through it", () => {
+    const dir = temporaryDir();
+    writeFileSync(join(dir, "target"), "untouched");
+    symlinkSync("target", join(dir, "link"));
+    writeSmallFile(join(dir, "link"), Buffer.from("new"), facts);
+    expect(readFileSync(join(dir, "target"), "utf8")).toBe("untouched");
+    expect([lstatSync(join(dir, "link")).isFile(), readFileSync(join(dir, "link"), "utf8")]).toEqual([true, "new"]);
+  });
+
+  test("nowhere else: a directory, a missing directory, a device are LOCAL_FILE, and nothing is left beside them", async () => {
+    const dir = temporaryDir();
+    for (const file of [dir, join(dir, "no/file"), "/dev/null"]) {
+      expect(await codeFrom((async () => writeSmallFile(file, Buffer.from("x"), facts))())).toBe("LOCAL_FILE");
+    }
+    expect(readdirSync(dir)).toEqual([]);
+    expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
   });
 });
 

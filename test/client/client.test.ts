@@ -243,10 +243,16 @@ test("a SuperNode that is frozen, not dead, is said within five seconds, finding
 
 test("reads follow latency, and whoever is silent or down comes last", async () => {
   const c = testCluster(() => testMap({ nodes: [testNode(1), testNode(2, NodeState.DOWN), testNode(3)] }));
-  for (const node of [1, 2, 3]) c.sessions.scripts.set(node, () => held(head, bytes));
-  c.sessions.latencies.set(1, 30);
+  for (const node of [2, 3]) c.sessions.scripts.set(node, () => held(head, bytes));
+  c.sessions.scripts.set(1, async () => {
+    await new Promise<void>((resolve) => void c.runtime.timers.after(30, resolve));
+    return held(head, bytes);
+  });
   c.sessions.states.set(2, "connecting");
   const client = await c.client();
+  for (let i = 0; i < 10; i += 1) await c.run(client.read("/f", { consistency: "eventual" }));
+  expect(c.sessions.calls.filter(({ node }) => node === 1).length).toBeLessThan(3);
+  c.sessions.calls.length = 0;
   for (let i = 0; i < 10; i += 1) await c.run(client.read("/f", { consistency: "eventual" }));
   expect(new Set(c.sessions.calls.map(({ node }) => node))).toEqual(new Set([3]));
   c.sessions.states.set(3, "silent");

@@ -129,7 +129,6 @@ export class ScriptedSessions implements SessionDialer {
   readonly calls: Call[] = [];
   readonly scripts = new Map<NodeNumber, Script>();
   readonly states = new Map<NodeNumber, SessionState>();
-  readonly latencies = new Map<NodeNumber, number>();
   readonly #runtime: FakeRuntime;
 
   constructor(runtime: FakeRuntime) {
@@ -147,7 +146,7 @@ export class ScriptedSessions implements SessionDialer {
       address,
       state: this.states.get(node) ?? "ready",
       inFlight: 0,
-      latencyMs: this.latencies.get(node) ?? 1,
+      latencyMs: 1,
       call: async (_configuration, body, timeoutMs) => {
         const made = this.calls.filter((call) => call.node === node).length;
         this.calls.push({ node, body, atMs: this.#runtime.clock.monotonicMs() });

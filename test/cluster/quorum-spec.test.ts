@@ -39,9 +39,11 @@ describe("quorum specifications", () => {
     expect(refusal("n=5,w=2")).toContain("r + w = 3 + 2 = 5");
   });
 
-  test("adaptive is refused as not available yet", () => {
-    expect(refusal("adaptive")).toContain("not available yet");
-    expect(refusal("adaptive,n=5")).toContain("not available yet");
+  test("an adaptive quorum begins as a majority", () => {
+    expect(parseQuorumSpec("adaptive")).toEqual({ n: 3, w: 2, r: 2, name: "adaptive" });
+    expect(parseQuorumSpec("adaptive,n=5")).toEqual({ n: 5, w: 3, r: 3, name: "adaptive" });
+    expect(formatQuorum(parseQuorumSpec("adaptive"))).toBe("adaptive (n=3,w=2,r=2)");
+    expect(refusal("adaptive,w=2")).toContain("not understood");
   });
 
   test("what is no specification is refused", () => {
@@ -60,7 +62,7 @@ describe("quorum specifications", () => {
         return parsed.r + parsed.w > parsed.n && formatQuorum(parsed) === spec;
       }),
     );
-    for (const name of ["majority", "read-optimized", "write-optimized"]) {
+    for (const name of ["adaptive", "majority", "read-optimized", "write-optimized"]) {
       for (let n = 1; n <= REPLICAS_MAX; n++) {
         const parsed = parseQuorumSpec(`${name},n=${n}`);
         expect(parsed.r + parsed.w).toBeGreaterThan(n);

@@ -67,6 +67,9 @@ const BEAT = {
   alarms: ["a"],
   leaving: true,
   catchingUp: 0,
+  reads: 0,
+  writes: 0,
+  peers: [],
 };
 const LIST: ListRequest = { prefix: "/", recursive: true, node: 0, limit: 10, after: "", eventual: false, kind: 0 };
 

@@ -2,10 +2,12 @@
 import type { Client } from "../../src/client/client.ts";
 import type { DataNode } from "../../src/datanode/datanode.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
-import { type DataHost, SimCluster } from "../../src/sim/cluster.ts";
+import { type ClusterShape, type DataHost, SimCluster } from "../../src/sim/cluster.ts";
+import type { Disk } from "../../src/sim/disk.ts";
 import type { Life } from "../../src/sim/life.ts";
 import { Trace } from "../../src/sim/trace.ts";
 import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
+import type { SuperNode } from "../../src/supernode/supernode.ts";
 import type { MemoryNetwork } from "../../src/transport/memory-network.ts";
 import type { ClusterMap } from "../../src/wire/messages.ts";
 
@@ -20,15 +22,19 @@ export class MemoryCluster {
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
   readonly fatal: unknown[] = [];
+  /** By node, how many reads it answered. */
+  readonly readsServed = new Map<number, number>();
   readonly #cluster: SimCluster;
 
-  constructor(quorum = { n: 3, w: 2, r: 2 }, seed = 1) {
+  constructor(quorum: Pick<ClusterShape, "n" | "w" | "r" | "quorumName"> = { n: 3, w: 2, r: 2 }, seed = 1) {
     this.runtime = new FakeRuntime(seed);
     const shape = { ...quorum, nodes: quorum.n, partitions: 64, inlineLimitBytes: 1024, chunkSizeBytes: 4096, keepVersions: 3 };
     const trace = new Trace(false, this.runtime.clock.monotonicMs);
     this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {
       durable: () => {},
-      served: () => {},
+      served: ({ index }, { read }) => {
+        if (read) this.readsServed.set(index, (this.readsServed.get(index) ?? 0) + 1);
+      },
       serves: () => {},
       issued: () => {},
       joined: () => {},
@@ -38,6 +44,12 @@ export class MemoryCluster {
     this.network = this.#cluster.network;
     this.#cluster.startAll();
     this.runtime.advance(100);
+  }
+
+  get superNode(): SuperNode {
+    const { superNode } = this.#cluster.superHost;
+    if (superNode === undefined) throw new Error("the SuperNode is not running");
+    return superNode;
   }
 
   get map(): ClusterMap {
@@ -62,6 +74,11 @@ export class MemoryCluster {
   restart(number: number): void {
     this.#cluster.startDataNode(this.#host(number));
     this.runtime.advance(10);
+  }
+
+  /** It outlives the processes. */
+  disk(number: number): Disk {
+    return this.#host(number).disk;
   }
 
   async client(name = "client"): Promise<Client> {

@@ -31,6 +31,10 @@ class Scripted implements Replicas {
     return [...nodes];
   }
 
+  hedging() {
+    return { afterMs: 50, mayReplace: () => true };
+  }
+
   async answer(node: number, answer: AnswerBody | QdfsError): Promise<void> {
     this.#answers.get(node)?.(answer);
     await Bun.sleep(0);

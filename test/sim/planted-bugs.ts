@@ -38,7 +38,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     wrong: "after a restart nothing counts as promised: there is no ceiling",
     edits: [{ file: "src/register/counter.ts", find: "this.ceilingAtStart = ceiling;", replace: "this.ceilingAtStart = 0;" }],
     recipe: "crashes",
-    seed: 1_155,
+    seed: 3718,
   },
   {
     name: "accept-below-promise-after-restart",
@@ -51,7 +51,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "crashes",
-    seed: 1_155,
+    seed: 3718,
   },
   {
     name: "ballot-reused-after-restart",
@@ -62,7 +62,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/register/counter.ts", find: "Math.max(counter, this.#current) + CEILING_STEP", replace: "CEILING_STEP * 4" },
     ],
     recipe: "crashes",
-    seed: 5,
+    seed: 30,
   },
   {
     name: "eviction-without-floor",
@@ -189,7 +189,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "supernode",
-    seed: 2_235,
+    seed: 578,
   },
   {
     name: "refusal-not-recorded",
@@ -253,14 +253,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "disks",
-    seed: 32,
+    seed: 83,
   },
   {
     name: "unchosen-value-learned",
     wrong: "catching up takes a value over as chosen that only one peer may hold",
     edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) await", replace: "if (!intact) await" }],
     recipe: "swarm",
-    seed: 250,
+    seed: 272,
   },
   {
     name: "settle-kept-for-ever",
@@ -299,7 +299,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "duels",
-    seed: 1,
+    seed: 46,
   },
   {
     name: "folded-base-unchecked",
@@ -312,7 +312,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "duels",
-    seed: 1,
+    seed: 13,
   },
   {
     name: "folded-on-unchosen",
@@ -325,7 +325,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "hot",
-    seed: 1,
+    seed: 71,
   },
   {
     name: "map-before-followers",

@@ -325,6 +325,9 @@ export function heartbeat(number: NodeNumber, changes: Partial<HeartbeatRequest>
     alarms: [],
     leaving: false,
     catchingUp: 0,
+    reads: 0,
+    writes: 0,
+    peers: [],
     ...changes,
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { connect, createServer } from "node:net";
 import { checksumOf } from "../../src/base/checksum.ts";
 import { codeOf, QdfsError } from "../../src/base/errors.ts";
-import { CHUNK_BYTES_MAX } from "../../src/limits.ts";
+import { BODIES_WHOLE_BYTES_MAX, CHUNK_BYTES_MAX } from "../../src/limits.ts";
 import type { BulkClient, BulkHandler } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
@@ -21,6 +21,8 @@ const SUM = checksumOf(BYTES);
 class Shelf implements BulkHandler {
   readonly chunks = new Map<string, { bytes: Buffer; owner: string }>();
   readonly reported: string[] = [];
+  /** In how many pieces the body of the last put came. */
+  pieces = 0;
   /** What the body of the last put ended with. */
   bodyError: unknown;
 
@@ -34,6 +36,7 @@ class Shelf implements BulkHandler {
       throw error;
     }
     const bytes = Buffer.concat(parts);
+    this.pieces = parts.length;
     if (checksumOf(bytes) !== checksum) throw new QdfsError("CORRUPT", "damaged on the way");
     this.chunks.set(chunk, { bytes, owner });
     return { chunk, diskId: "disk", sizeBytes: bytes.length, checksum };
@@ -202,6 +205,31 @@ describe("the HTTP listener", () => {
     await Bun.sleep(100);
     expect(codeOf(shelf.bodyError)).toBe("BAD_REQUEST");
     expect(shelf.chunks.has("0123456789abcdef-7")).toBe(false);
+  });
+
+  test("takes bodies whole as long as there is room for them, then in pieces", async () => {
+    const body = Buffer.concat(Array.from({ length: 12 }, () => BYTES));
+    const sum = { ...headers, "x-qdfs-checksum": checksumOf(body) };
+    const piecesOfPut = async (): Promise<number> => {
+      expect((await fetch(at(`/chunks/${CHUNK}`), { method: "PUT", headers: sum, body })).status).toBe(200);
+      return shelf.pieces;
+    };
+    expect(await piecesOfPut()).toBe(1);
+    const [host, port] = server.address.split(":");
+    const slow = connect(Number(port), host);
+    const lines = [
+      "PUT /chunks/0123456789abcdef-8 HTTP/1.1",
+      "host: x",
+      `content-length: ${BODIES_WHOLE_BYTES_MAX - body.length + 1}`,
+      "x-qdfs-owner: /a",
+      `x-qdfs-checksum: ${SUM}`,
+    ];
+    slow.write(`${lines.join("\r\n")}\r\n\r\nthe rest comes never`);
+    await Bun.sleep(100);
+    expect(await piecesOfPut()).toBeGreaterThan(1);
+    slow.destroy();
+    await Bun.sleep(100);
+    expect(await piecesOfPut()).toBe(1);
   });
 
   test("says that its port is in use", () => {

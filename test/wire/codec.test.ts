@@ -13,6 +13,7 @@ const MAY_BE_ABSENT = new Set([
   "HeartbeatReply.map",
   "Mutate.precondition",
   "Mutated.version",
+  "StatusReply.adaptive",
   "Version.chunks",
   "Version.operation",
 ]);

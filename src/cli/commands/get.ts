@@ -5,10 +5,10 @@ import { baseName, parseDirectoryPath, parseVersionedPath, ROOT } from "../../ba
 import { formatDuration, formatFiles, formatSize } from "../../base/units.ts";
 import type { Client } from "../../client/connect.ts";
 import type { GetOptions, GetResult } from "../../client/types.ts";
-import { CHUNK_BYTES_DEFAULT, FILES_IN_FLIGHT } from "../../limits.ts";
+import { CHUNK_BYTES_DEFAULT, FILES_IN_FLIGHT, INLINE_BYTES_MAX } from "../../limits.ts";
 import { ClientCommand } from "../base-command.ts";
 import { isLocalDirectory } from "../local-source.ts";
-import { LocalTree, writeLocalFile } from "../local-target.ts";
+import { LocalTree, writeLocalFile, writeSmallFile } from "../local-target.ts";
 import { consistencyFlag, parseConsistency, parseRange } from "../options.ts";
 import { type Output, roundedMs, sayIncomplete } from "../output.ts";
 import { inParallel } from "../parallel.ts";
@@ -129,10 +129,12 @@ export class GetCommand extends ClientCommand {
       output.notice(`${path}: deleted since it was listed, skipped`);
       return 0;
     }
-    await writeLocalFile(file, result.body, result.version, true);
+    const { body, version } = result;
+    if (version.sizeBytes <= INLINE_BYTES_MAX) writeSmallFile(file, await joined(body), version);
+    else await writeLocalFile(file, body, version, true);
     output.row(rowOf(result, performance.now() - began));
-    output.explain(`${path}@${result.version.version} → ${file}`);
-    return result.version.sizeBytes;
+    output.explain(`${path}@${version.version} → ${file}`);
+    return version.sizeBytes;
   }
 }
 
@@ -152,6 +154,13 @@ function rowOf({ path, version, guarantee, ageMs }: GetResult, elapsedMs: number
 /** The file for `path` in a local directory, which is made when it was named with a `/` at its end. */
 async function insideDirectory(directory: string, path: string): Promise<string> {
   return await new LocalTree(directory).prepare([baseName(path)]);
+}
+
+async function joined(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
 }
 
 async function* counted(body: AsyncIterable<Uint8Array>, update: (bytes: number) => void): AsyncIterable<Uint8Array> {

@@ -16,8 +16,11 @@ export class SuperNodeCommand extends ServerCommand {
     details: `Runs a SuperNode until SIGTERM or SIGINT: it admits DataNodes, says where things live and keeps the catalogue. Files are read and
       written without it.
 
-      SPEC is n=3,w=2,r=2, or majority (the default), read-optimized (r=1, w=n), write-optimized (w=1, r=n), each also as
+      SPEC is n=3,w=2,r=2, or majority (the default), read-optimized (r=1, w=n), write-optimized (w=1, r=n), adaptive, each also as
       read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made.
+
+      An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says what it
+      would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.
 
       A SuperNode whose directory is lost is made anew with --recover-from and an empty directory: it takes the cluster map from the DataNodes,
       of which all that the map names are asked (any one address leads to them), and the catalogue from their change logs. Of every replica

@@ -1,0 +1,166 @@
+/** One large file, there and back, against the limit; and the memory that its client takes. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { checksumOfFile, writeRandomFile } from "../../file-trees.ts";
+import { BulkLimit } from "../bulk-limit.ts";
+import { type Experiment, inTurn } from "../experiment.ts";
+import type { Lab } from "../lab.ts";
+import { peakMibOf } from "../processes.ts";
+import type { Product } from "../product.ts";
+
+const GIB = 2 ** 30;
+const SIZE_BYTES = GIB;
+const LARGE_BYTES = 10 * GIB;
+const TARGET = 0.8;
+const CLIENT_MIB_MAX = 200;
+
+interface Bench {
+  readonly product: Product;
+  readonly limit: BulkLimit;
+}
+
+export function bulkExperiments(lab: Lab): readonly Experiment[] {
+  const file = join(lab.dir, "large.bin");
+  const start = async (name: string): Promise<Bench> => {
+    writeRandomFile(file, SIZE_BYTES);
+    const product = await lab.start(name);
+    const limit = new BulkLimit(file, SIZE_BYTES, (receiver) => lab.directory(`${name}-${receiver}`));
+    lab.endLater(() => limit.stop());
+    await limit.start();
+    return { product, limit };
+  };
+  const stop = async ({ product, limit }: Bench) => {
+    await Promise.all([product.stop(), limit.stop()]);
+    rmSync(file);
+  };
+  return [puts(file, start, stop), gets(lab, file, start, stop), ...(lab.flags.large ? [largePut(lab)] : [])];
+}
+
+type Start = (name: string) => Promise<Bench>;
+type Stop = (bench: Bench) => Promise<void>;
+
+/** MiB per second, from the start of the command to its end, and the most memory that it had. */
+async function timedPut(product: Product, file: string, sizeBytes: number, path: string) {
+  const beganMs = performance.now();
+  const child = product.spawn("put", file, path, "-q");
+  const peakMib = await peakMibOf(child);
+  if (child.exitCode !== 0) throw new Error(`qdfs put: exit ${child.exitCode}`);
+  return { mibPerSec: (sizeBytes / 2 ** 20 / (performance.now() - beganMs)) * 1000, peakMib };
+}
+
+function puts(file: string, start: Start, stop: Stop): Experiment {
+  let bench: Bench | undefined;
+  let way: Awaited<ReturnType<BulkLimit["bestPutWay"]>> = "streamed";
+  return {
+    rows: [
+      { name: "put 1 GiB", unit: "MiB/s, limit", target: TARGET, lowerIsBetter: false },
+      { name: "memory: client that puts 1 GiB", unit: "MiB, bound", target: 1, lowerIsBetter: true, summary: "worst" },
+    ],
+    prepare: async () => {
+      bench = await start("bulk-put");
+      await timedPut(bench.product, file, SIZE_BYTES, "/warm.bin");
+      way = await bench.limit.bestPutWay();
+    },
+    round: async (index) => {
+      const { product, limit } = present(bench);
+      const [ours, reference] = await inTurn(
+        index,
+        () => timedPut(product, file, SIZE_BYTES, `/large-${index}.bin`),
+        () => limit.put(way),
+      );
+      return [
+        { ours: ours.mibPerSec, reference },
+        { ours: ours.peakMib, reference: CLIENT_MIB_MAX },
+      ];
+    },
+    finish: async () => {
+      if (bench !== undefined) await stop(bench);
+    },
+  };
+}
+
+function gets(lab: Lab, file: string, start: Start, stop: Stop): Experiment {
+  const target = join(lab.dir, "large.back");
+  let bench: Bench | undefined;
+  let ways: readonly Awaited<ReturnType<BulkLimit["bestGetWay"]>>[] = [];
+  const toFile = async (product: Product) => {
+    rmSync(target, { force: true });
+    return await rateOf(() => product.run("get", "/large.bin", target, "-q"));
+  };
+  return {
+    rows: [
+      { name: "get 1 GiB to a file", unit: "MiB/s, limit", target: TARGET, lowerIsBetter: false },
+      { name: "get 1 GiB to nowhere", unit: "MiB/s, limit", target: TARGET, lowerIsBetter: false },
+    ],
+    prepare: async () => {
+      bench = await start("bulk-get");
+      const { product, limit } = bench;
+      await product.run("put", file, "/large.bin", "-q");
+      await toFile(product);
+      if ((await checksumOfFile(target)) !== (await checksumOfFile(file))) throw new Error("what came back differs");
+      await limit.put("pooled");
+      ways = [await limit.bestGetWay(target), await limit.bestGetWay(undefined)];
+    },
+    round: async (index) => {
+      const { product, limit } = present(bench);
+      const [fileWay = "block", nowhereWay = "block"] = ways;
+      const [fileOurs, fileLimit] = await inTurn(
+        index,
+        () => toFile(product),
+        () => limit.get(fileWay, target),
+      );
+      const [nowhereOurs, nowhereLimit] = await inTurn(
+        index,
+        () => rateOf(() => discarded(product)),
+        () => limit.get(nowhereWay, undefined),
+      );
+      return [
+        { ours: fileOurs, reference: fileLimit },
+        { ours: nowhereOurs, reference: nowhereLimit },
+      ];
+    },
+    finish: async () => {
+      rmSync(target, { force: true });
+      if (bench !== undefined) await stop(bench);
+    },
+  };
+}
+
+/** The 10 GiB of the promise; on a cluster of its own, which is gone afterwards with its 30 GB. */
+function largePut(lab: Lab): Experiment {
+  const file = join(lab.dir, "larger.bin");
+  return {
+    rows: [{ name: "memory: client that puts 10 GiB", unit: "MiB, bound", target: 1, lowerIsBetter: true }],
+    rounds: 1,
+    round: async () => {
+      writeRandomFile(file, LARGE_BYTES);
+      const product = await lab.start("bulk-large");
+      try {
+        const { peakMib } = await timedPut(product, file, LARGE_BYTES, "/larger.bin");
+        return [{ ours: peakMib, reference: CLIENT_MIB_MAX }];
+      } finally {
+        await product.stop();
+        rmSync(file, { force: true });
+      }
+    },
+  };
+}
+
+/** As `qdfs cat PATH >/dev/null`: verified, and thrown away. */
+async function discarded(product: Product): Promise<void> {
+  const child = product.spawn("cat", "/large.bin");
+  await child.exited;
+  if (child.exitCode !== 0) throw new Error(`qdfs cat: exit ${child.exitCode}`);
+}
+
+/** MiB per second of a transfer of SIZE_BYTES. */
+async function rateOf(transfer: () => Promise<unknown>): Promise<number> {
+  const beganMs = performance.now();
+  await transfer();
+  return (SIZE_BYTES / 2 ** 20 / (performance.now() - beganMs)) * 1000;
+}
+
+function present(bench: Bench | undefined): Bench {
+  if (bench === undefined) throw new Error("prepare was not called");
+  return bench;
+}

@@ -1,0 +1,92 @@
+/** Many at once: client processes, writers of one file, reads beside writes. */
+import { type Experiment, inTurn } from "../experiment.ts";
+import type { Lab } from "../lab.ts";
+import type { BenchRates } from "../product.ts";
+import { benchFlags } from "./floor.ts";
+
+const PROCESSES = 16;
+const IN_FLIGHT_EACH = 4;
+const FILES = 1600;
+/** Long beside the time that sixteen processes need to start, for each of them measures its own span. */
+const PROCESSES_MS = 2500;
+const WRITERS = 64;
+const SPAN_MS = 1500;
+
+export function contentionExperiments(lab: Lab): readonly Experiment[] {
+  return [manyProcesses(lab), oneFile(lab), readsBesideWrites(lab)];
+}
+
+function totalPerSec({ operations }: BenchRates): number {
+  return operations.put.perSec + operations.get.perSec;
+}
+
+function manyProcesses(lab: Lab): Experiment {
+  const run = async (clients: number, files: number) => {
+    const load = ["--mix", "balanced", "--clients", String(clients), "--in-flight", String(IN_FLIGHT_EACH)];
+    const product = await lab.product();
+    return totalPerSec(await product.bench(...load, "--files", String(files), "--duration", `${PROCESSES_MS}ms`));
+  };
+  const many = async () => {
+    const rates = await Promise.all(Array.from({ length: PROCESSES }, () => run(1, FILES / PROCESSES)));
+    return rates.reduce((sum, rate) => sum + rate, 0);
+  };
+  return {
+    rows: [{ name: "16 client processes x 4 balanced", unit: "1/s, one process", target: 0.8, lowerIsBetter: false }],
+    prepare: async () => void (await lab.product()),
+    round: async (index) => {
+      const [ours, reference] = await inTurn(index, many, () => run(PROCESSES, FILES));
+      return [{ ours, reference }];
+    },
+  };
+}
+
+function oneFile(lab: Lab): Experiment {
+  const run = async (files: number) => {
+    const load = ["--only", "put", "--clients", String(WRITERS), "--files", String(files), "--duration", `${SPAN_MS}ms`];
+    return (await (await lab.product()).bench(...load)).operations.put;
+  };
+  return {
+    rows: [
+      { name: "64 writers on one file", unit: "1/s, different files", target: 0.3, lowerIsBetter: false },
+      { name: "64 writers on one file: the longest put", unit: "ms, their median", target: 20, lowerIsBetter: true },
+    ],
+    prepare: async () => void (await lab.product()),
+    round: async (index) => {
+      const [one, different] = await inTurn(
+        index,
+        () => run(1),
+        () => run(1_000_000),
+      );
+      return [
+        { ours: one.perSec, reference: different.perSec },
+        { ours: one.maxMs, reference: one.p50Ms },
+      ];
+    },
+  };
+}
+
+function readsBesideWrites(lab: Lab): Experiment {
+  const read = async () => {
+    const product = await lab.product();
+    return (await product.bench(...benchFlags("get", 4096, 1, SPAN_MS), "--files", "500")).operations.get.p99Ms;
+  };
+  const beside = async () => {
+    const product = await lab.product();
+    const writers = product.spawn(...["bench", ...benchFlags("put", 4096, 256, 60_000), "--files", "1000000", "-q"]);
+    try {
+      await Bun.sleep(SPAN_MS / 2);
+      return await read();
+    } finally {
+      writers.kill("SIGKILL");
+      await writers.exited;
+    }
+  };
+  return {
+    rows: [{ name: "get 4 KiB x 1 p99 under full write load", unit: "ms, without", target: 3, lowerIsBetter: true }],
+    prepare: async () => void (await lab.product()),
+    round: async (index) => {
+      const [ours, reference] = await inTurn(index, beside, read);
+      return [{ ours, reference }];
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "bun:test";
+import { QdfsError } from "../../src/base/errors.ts";
+import { QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../../src/limits.ts";
+import { type ReadPace, type RegisterRead, readRegister } from "../../src/register/reader.ts";
+import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
+import { headCodec } from "../../src/wire/codec.ts";
+import type { AnswerBody } from "../../src/wire/messages.ts";
+import { ballot, held, someBytes, testHead, testVersion } from "../client/fakes.ts";
+
+const HEDGE_MS = 3;
+const head = testHead(testVersion(1, someBytes(8)));
+const chosen = held(head, undefined);
+
+interface Scene {
+  /** By node; a node that is not here does not answer. */
+  readonly answers: Readonly<Record<number, AnswerBody>>;
+  readonly silent?: readonly number[];
+  /** Hedges that may be sent. */
+  readonly budget?: number;
+}
+
+function read({ answers, silent = [], budget = 0 }: Scene) {
+  const runtime = new FakeRuntime();
+  const { timers, clock } = runtime;
+  const asked: { readonly node: number; readonly atMs: number }[] = [];
+  const observed: string[] = [];
+  let left = budget;
+  let settles = 0;
+  const pace: ReadPace = {
+    hedgeMs: HEDGE_MS,
+    mayHedge: () => left-- > 0,
+    silent: (node) => silent.includes(node),
+    answered: (node, tookMs) => void observed.push(`${node} answered after ${tookMs}`),
+    overdue: (node, tookMs) => void observed.push(`${node} overdue after ${tookMs}`),
+  };
+  const call = (node: number, _: unknown, timeoutMs: number): Promise<AnswerBody> =>
+    new Promise((resolve, reject) => {
+      asked.push({ node, atMs: clock.monotonicMs() });
+      const answer = answers[node];
+      if (answer !== undefined) timers.after(1, () => resolve(answer));
+      else timers.after(timeoutMs, () => reject(new QdfsError("NODE_SILENT", "timed out")));
+    });
+  const done = readRegister({
+    path: "/f",
+    configuration: { number: 1, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] },
+    want: "head",
+    version: 0,
+    order: [1, 2, 3],
+    pace,
+    call,
+    settle: async () => {
+      settles += 1;
+      return { ballot: ballot(9), head: headCodec.encode(head) };
+    },
+    timers,
+    clock,
+    budgetMs: 10_000,
+  });
+  const run = async (): Promise<{ readonly result: RegisterRead; readonly tookMs: number }> => {
+    const result = await runtime.until(done);
+    return { result, tookMs: clock.monotonicMs() };
+  };
+  return { run, asked, observed, settles: () => settles };
+}
+
+describe("a read with a replica that does not answer", () => {
+  test("asks one more after the hedging delay, if the budget has a hedge left", async () => {
+    const { run, asked, observed } = read({ answers: { 1: chosen, 3: chosen }, budget: 1 });
+    expect((await run()).tookMs).toBe(HEDGE_MS + 1);
+    expect(asked).toEqual([
+      { node: 1, atMs: 0 },
+      { node: 2, atMs: 0 },
+      { node: 3, atMs: HEDGE_MS },
+    ]);
+    expect(observed).toEqual(["1 answered after 1", "2 overdue after 3", "3 answered after 1"]);
+  });
+
+  test("waits with an empty budget, for the replica may just be busy", async () => {
+    const { run } = read({ answers: { 1: chosen, 3: chosen } });
+    expect((await run()).tookMs).toBe(QUORUM_PATIENCE_MS + 1);
+  });
+
+  test("asks one more with an empty budget when the replica gives no sign of life", async () => {
+    const { run } = read({ answers: { 1: chosen, 3: chosen }, silent: [2] });
+    expect((await run()).tookMs).toBe(HEDGE_MS + 1);
+  });
+
+  test("has the file settled when R answers decide nothing and the last replica is late", async () => {
+    const undecided = { 1: held(head, undefined, 5, false), 2: held(head, undefined, 4, false) };
+    const hedged = read({ answers: undecided, budget: 1 });
+    expect((await hedged.run()).result.settled).toBe(true);
+    expect((await hedged.run()).tookMs).toBe(HEDGE_MS);
+    expect(hedged.settles()).toBe(1);
+    const later = read({ answers: undecided, silent: [3] });
+    expect((await later.run()).tookMs).toBeLessThanOrEqual(READ_HEDGE_MS);
+  });
+});
