@@ -44,8 +44,8 @@ export class SuperNodes {
     try {
       return await run(connection);
     } catch (error) {
-      // Another cluster's SuperNode has come to live where ours was. Where the operator sent us that is an error.
-      const moved = codeOf(error) === "WRONG_CLUSTER" && !this.#given.includes(address);
+      // Somebody else has come to live where ours was. Where the operator sent us that is an error.
+      const moved = isStranger(error) && !this.#given.includes(address);
       if ((moved || isAway(error)) && this.#connection === connection) {
         this.close();
         this.#next += 1;
@@ -75,6 +75,12 @@ export function knownSuperNodes(store: NodeStore): readonly string[] {
   const [map, followed] = [store.map(), store.followed()];
   if (followed !== undefined && followed.generation > (map?.generation ?? 0)) return [followed.supernode];
   return map?.supernodes ?? [];
+}
+
+/** It is of another cluster, or no SuperNode; one of ours that refuses this node names no address. */
+function isStranger(error: unknown): boolean {
+  if (!(error instanceof QdfsError)) return false;
+  return error.code === "WRONG_CLUSTER" || (error.code === "NOT_ALLOWED" && error.details.address !== undefined);
 }
 
 /** Says that this SuperNode decides nothing now: another may, or this one later. */

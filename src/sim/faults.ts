@@ -63,6 +63,20 @@ export class Faults {
     this.#cluster.replaceSuperNode(this.#addresses());
   }
 
+  /**
+   * Recoveries under way are broken off (the one DataNode that an operator knew may have been wiped, and wait for the very SuperNode
+   * that asks it). Where a DataNode follows one that never came to serve, as the SuperNode's alarm says, its operator makes another.
+   */
+  #completeRecoveries(): void {
+    const { superHosts, dataHosts } = this.#cluster;
+    for (const host of superHosts) if (host.superNode === undefined) this.#cluster.kill(host, "kill");
+    const followed = Math.max(...dataHosts.map(({ disk }) => disk.store.followed()?.generation ?? 0));
+    const { superHost } = this.#cluster;
+    superHost.recoverFrom = this.#addresses();
+    if (followed > (superHost.maps.load()?.map.generation ?? 0)) this.#cluster.replaceSuperNode(this.#addresses());
+    else if (superHost.life === undefined) this.#cluster.startSuperNode();
+  }
+
   #addresses(): readonly string[] {
     return this.#cluster.dataHosts.map(({ name }) => `${name}:1`);
   }
@@ -73,11 +87,11 @@ export class Faults {
     this.#trace.event("the faults end");
     for (const mend of [...this.#mends]) mend();
     this.#mends.clear();
-    const { hostNames, network, superHost, superHosts, dataHosts } = this.#cluster;
+    const { hostNames, network, superHosts, dataHosts } = this.#cluster;
     for (const from of hostNames) for (const to of hostNames) this.#spoil(network.link(from, to), GOOD_LINKS);
     for (const { life } of [...superHosts, ...dataHosts, ...this.#cluster.clientHosts])
       life?.whenUsed(Number.POSITIVE_INFINITY, () => {});
-    if (superHost.life === undefined) this.#cluster.startSuperNode();
+    this.#completeRecoveries();
     for (const host of dataHosts) {
       // It waits to be admitted by a SuperNode that there is no more.
       if (host.node === undefined && host.disk.number === 0 && superHosts.length > 1) this.#cluster.kill(host, "kill");

@@ -34,6 +34,8 @@ export class LogFollower {
   #rollback = "";
   /** The catalogue could not take what was read. */
   #untaken = "";
+  /** The node follows another SuperNode, which has not taken this one's place (succession.ts). */
+  #elsewhere = "";
   #endPause: (() => void) | undefined;
 
   /** `heard`: told which generation the node follows. */
@@ -55,7 +57,7 @@ export class LogFollower {
 
   /** What a person should know about this log; empty: nothing. */
   get alarm(): string {
-    return this.#untaken || this.#rollback;
+    return this.#untaken || this.#rollback || this.#elsewhere;
   }
 
   /** Runs until `stop`. Rejects only on a bug. */
@@ -96,7 +98,7 @@ export class LogFollower {
     if (this.#stopped) return "later";
     if (!changes) throw new QdfsError("BAD_REQUEST", `${nodeName(this.#number)} answered with something else than changes`);
     this.#checkDisk(node, changes.diskId);
-    this.#heard(changes.generation);
+    this.#noteGeneration(changes.generation);
     if (this.#stopped) return "later";
     if (changes.current < after) {
       this.#rolledBack(node, changes.current, after);
@@ -106,6 +108,14 @@ export class LogFollower {
     this.#inTouch = true;
     this.#untaken = "";
     return changes.through < changes.current ? "now" : "new";
+  }
+
+  #noteGeneration(generation: number): void {
+    this.#heard(generation);
+    const newer = generation > this.#nodes.map().generation;
+    this.#elsewhere = newer
+      ? `it follows generation ${generation} of another SuperNode, and no map of this one any more: complete that one's recovery`
+      : "";
   }
 
   /** I2: a disk that is not the member's is another node, and says nothing about this one. */

@@ -47,13 +47,17 @@ export interface ServedSuperNode {
   drain(): Promise<void>;
 }
 
+/** To listen on all addresses; nobody is reached there from elsewhere. */
+const EVERYWHERE: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
 /** There is one SuperNode yet. */
 const SUPERNODE_ID = "sn-1";
 
 /**
  * Opens the data directory, listens, recovers what is lost, serves. Nothing of a new cluster is stored before the ports are ours.
  * @throws QdfsError DATA_DIR_LOCKED, DATA_DIR_UNUSABLE, ADDRESS_IN_USE, BAD_QUORUM (the cluster has another), STORAGE_FULL,
- * SUPERSEDED (another SuperNode took its place), or what beginState throws
+ * SUPERSEDED (another SuperNode took its place), BAD_USAGE (a recovered
+ * SuperNode says where it is reached), or what beginState throws
  */
 export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedSuperNode> {
   const { runtime, host } = options;
@@ -64,6 +68,7 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     const maps = new SqliteMapStore(dataDir.file("map.db"));
     undo.push(() => maps.close());
     checkOwn(dataDir, maps.load());
+    if (options.recoverFrom !== undefined || maps.isBackup) checkReachable(options);
     const late = new LateSuperNode();
     const http = startBulkServer({ host, port: options.httpPort, handler: late });
     undo.push(() => http.stop());
@@ -127,6 +132,15 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     for (const step of undo.reverse()) step();
     throw error;
   }
+}
+
+/** DataNodes keep the address that they are asked to follow. @throws QdfsError BAD_USAGE */
+function checkReachable({ host, advertise }: SuperNodeOptions): void {
+  if (advertise !== undefined || !EVERYWHERE.has(host)) return;
+  throw new QdfsError(
+    "BAD_USAGE",
+    `DataNodes are told where a recovered SuperNode is, and ${host} is no such place: say it with --advertise HOST:PORT`,
+  );
 }
 
 /** Another SuperNode took this one's place: the process ends with the error. */

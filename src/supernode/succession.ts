@@ -1,7 +1,12 @@
 /**
- * Whether another SuperNode took this one's place (P17): the DataNodes say which generation they follow with every answer about their
- * change logs. One that was replaced ends: what it says would be of a map that is no longer the cluster's. So does one whose memory
- * is older than what it once issued (its directory was put back from a copy), for it would issue other maps under the same numbers.
+ * Whether another SuperNode took this one's place (P17). One that was replaced ends: what it says would be of a map that is no longer
+ * the cluster's. So does one whose memory is older than what it once issued (its directory was put back from a copy), for it would
+ * issue other maps under the same numbers.
+ *
+ * The DataNodes say which generation they follow with every answer about their change logs, and callers with their heartbeats. That is
+ * no more than a reason to look: a recovery may have been broken off, and nobody's word alone ends a SuperNode. It ends when a member
+ * goes by a map of a newer generation, which nobody issues before enough of them follow it. Until then it may go on: it changes nothing
+ * that the followers would take, and its listings do not count them (fence.ts).
  */
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { nodeName } from "../base/ids.ts";
@@ -35,12 +40,11 @@ export class Succession {
 
   /** A member follows this generation. */
   heard(generation: number): void {
-    const own = this.#map();
-    if (generation > own.generation) this.#end(superseded(own, generation));
+    if (generation > this.#map().generation) void this.#look();
   }
 
   /**
-   * A caller says that it goes by this generation and version. It may be anybody, so the members are asked before this SuperNode ends.
+   * A caller says that it goes by this generation and version.
    * @throws QdfsError SUPERSEDED: the caller is to turn to another
    */
   claimed(generation: number, version: number): void {
@@ -52,7 +56,7 @@ export class Succession {
   }
 
   async #look(): Promise<void> {
-    if (this.#looking) return;
+    if (this.#looking || this.#error !== undefined) return;
     this.#looking = true;
     try {
       await refuseIfReplaced(this.#runtime, this.#control, this.#map);

@@ -131,7 +131,7 @@ test("a recovery that cannot be is refused, and says what lacks", async () => {
     "WRONG_CLUSTER",
   );
   expect((await fails(cluster, Exit.USAGE, recover("nonsense", "c"))).stderr).toContain("HOST:PORT");
-  const full = join(cluster.dir, "super");
+  expect((await fails(cluster, Exit.USAGE, [...recover(one, "c"), "--host", "0.0.0.0"])).stderr).toContain("--advertise");
   expect((await fails(cluster, Exit.LOCAL, recover(one, "super"))).stderr).toContain(`not empty: it holds the map of cluster`);
   await cluster.node(1).stop("SIGKILL");
   await cluster.node(2).stop("SIGKILL");
@@ -139,13 +139,15 @@ test("a recovery that cannot be is refused, and says what lacks", async () => {
   expect(short.stderr).toMatch(
     /QUORUM_UNAVAILABLE: .*of dn-1, dn-2 and dn-3 \(1024 partitions, w=2, r=2\) 2 are needed, and 1 follows \(dn-\d: no server/,
   );
-  // Whoever was asked to follow does: the SuperNode before is refused now, and says what to do.
-  const before = await cluster.run(["supernode", "--port", "0", "--http-port", "0", "--data", full]);
-  expect(before.exit).toBe(Exit.DENIED);
-  expect(before.stderr).toContain("--recover-from");
+  // A recovery that was broken off has taken nobody's place: the SuperNode before goes on, and says who follows another one.
+  await cluster.supernode.start();
   await cluster.node(1).start();
+  await cluster.node(2).start();
+  await cluster.waitFor(({ alarms }) => alarms.some((alarm) => alarm.includes("it follows generation 2 of another SuperNode")));
   await using rebuilt = new OtherSuperNode(cluster, "d", "--recover-from", one); // where it was broken off
   await rebuilt.start();
+  for (let i = 0; i < 200 && cluster.supernode.running; i++) await Bun.sleep(50);
+  expect(await cluster.supernode.stop()).toBe(Exit.DENIED);
   await putText(cluster, "/b", "y");
   expect(await listed(cluster)).toContain('"/b"');
 });

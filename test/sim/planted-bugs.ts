@@ -351,7 +351,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "recovery",
-    seed: 1,
+    seed: 40,
   },
   {
     name: "older-generation-adopted",

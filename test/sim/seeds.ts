@@ -21,4 +21,10 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "partitions",
     why: "a given-up attempt was carried out between the last read and the last listing: the check's mistake",
   },
+  { seed: 4, recipe: "recovery", why: "who followed a new SuperNode forgot in a restart where it is, and nobody else knew" },
+  {
+    seed: 41,
+    recipe: "recovery",
+    why: "a client looked for the SuperNode where its own map had it, and asked no DataNode again",
+  },
 ];

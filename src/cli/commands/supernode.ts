@@ -26,7 +26,8 @@ export class SuperNodeCommand extends ServerCommand {
       of which all that the map names are asked (any one address leads to them), and the catalogue from their change logs. Of every replica
       set max(N-min(R,W)+1, min(R,W)) DataNodes must answer; until then it waits, says on stderr who is missing, and after --timeout exits with 5.
       The DataNodes follow the new SuperNode from then on, wherever it is; one with the old directory is refused and exits with 8. A directory that
-      restore-backup made is completed in the same way when it is first used.`,
+      restore-backup made is completed in the same way when it is first used. A recovery that was begun is to be completed, here or
+      elsewhere: who follows the new SuperNode already takes no maps of the old one any more, which an alarm of the old one says.`,
     examples: [
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
