@@ -32,8 +32,8 @@ export class SuperNodes {
   }
 
   /**
-   * @throws QdfsError CLUSTER_UNREACHABLE, SUPERSEDED (another took its place), CLUSTER_WAITING (it is being rebuilt): the next
-   * call tries the next address; or what the SuperNode answered
+   * @throws QdfsError CLUSTER_UNREACHABLE, SUPERSEDED (another took its place): the next call tries the next address; CLUSTER_WAITING (it
+   * is being rebuilt, and will soon answer there); or what the SuperNode answered
    */
   async call<T>(run: (supernode: SuperNodeApi) => Promise<T>): Promise<T> {
     const addresses = [...new Set([...this.#known, ...this.#given])];
@@ -46,7 +46,8 @@ export class SuperNodes {
     } catch (error) {
       // Somebody else has come to live where ours was. Where the operator sent us that is an error.
       const moved = isStranger(error) && !this.#given.includes(address);
-      if ((moved || isAway(error)) && this.#connection === connection) {
+      const gone = moved || (isAway(error) && codeOf(error) !== "CLUSTER_WAITING");
+      if (gone && this.#connection === connection) {
         this.close();
         this.#next += 1;
       }

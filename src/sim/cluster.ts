@@ -15,6 +15,7 @@ import type { BulkHandler, NodeWrites, SessionHandler, SuperNodeState } from "..
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../storage/memory-super-store.ts";
+import { LateSuperNode } from "../supernode/late-supernode.ts";
 import type { SuperNode } from "../supernode/supernode.ts";
 import { MemoryBulkClient } from "../transport/memory-bulk.ts";
 import { MemoryControlDialer } from "../transport/memory-control.ts";
@@ -87,6 +88,11 @@ export interface SuperHost extends Host, SuperDisk {
 
 export interface ClientHost extends Host {
   client: Client | undefined;
+}
+
+interface SuperBoot extends SuperNodeBoot {
+  /** Listens from the beginning. */
+  readonly late: LateSuperNode;
 }
 
 /** `kill`: its connections break and the address refuses. `power`: nobody is told anything. */
@@ -275,8 +281,11 @@ export class SimCluster {
     return host;
   }
 
-  #superBoot(host: SuperHost): SuperNodeBoot {
+  #superBoot(host: SuperHost): SuperBoot {
     const life = this.#begin(host);
+    const late = new LateSuperNode();
+    const address = `${host.name}:1`;
+    host.listeners.push(this.network.listen(address, { control: late }));
     life.onDeath(() => {
       host.superNode = undefined;
     });
@@ -284,7 +293,8 @@ export class SimCluster {
       disk: host,
       life,
       network: this.network,
-      address: `${host.name}:1`,
+      address,
+      late,
       version: VERSION,
       onReplaced: (error) => {
         if (!life.over) this.#superNodeEnds(host, error);
@@ -293,12 +303,12 @@ export class SimCluster {
     };
   }
 
-  #serveSuperNode(host: SuperHost, { address }: SuperNodeBoot, superNode: SuperNode): void {
+  #serveSuperNode(host: SuperHost, { address, late }: SuperBoot, superNode: SuperNode): void {
     host.superNode = superNode;
     // Of two that are made at the same time the one that came later is the cluster's.
     if (superNode.map.generation > (this.superHost.maps.load()?.map.generation ?? 0)) this.superHost = host;
-    host.listeners.push(this.network.listen(address, { control: superNode }));
     superNode.start(address);
+    late.serve(superNode);
     this.#trace.event(`${host.name} serves generation ${superNode.map.generation}`);
   }
 
