@@ -18,8 +18,8 @@ import type {
   BulkClient,
   Cancel,
   ChunkFiles,
+  ClusterApi,
   LamportCounter,
-  MemberApi,
   NodeStore,
   Runtime,
   Session,
@@ -29,26 +29,17 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
-import {
-  type Chosen,
-  type ClusterMap,
-  type FollowReply,
-  type FollowRequest,
-  type Hello,
-  type MapReply,
-  type Request,
-  Want,
-} from "../wire/messages.ts";
+import { type Chosen, type ClusterMap, type Hello, type MapReply, type Request, Want } from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkAccept, checkConfirm, checkFollow, checkMutate } from "./check-request.ts";
+import { checkAccept, checkConfirm, checkMutate } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Freshness } from "./freshness.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MapKeeper } from "./map-keeper.ts";
-import { Heartbeats, knownSuperNodes, type NodeReport, type SuperNodes } from "./membership.ts";
+import { Heartbeats, type NodeReport, type SuperNodes } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { Replica, type Reply } from "./replica.ts";
 
@@ -61,7 +52,7 @@ export interface DataNodeParts {
   readonly supernodes: SuperNodes;
   readonly self: NodeNumber;
   readonly diskId: string;
-  /** The map of a newcomer's admission. A member begins with the adopted one on its disk; what is newer is for `adopt`. */
+  /** The map to begin with: the adopted one on disk, or the one that came with the admission. */
   readonly map: ClusterMap;
   readonly version: string;
   readonly capacityBytes: number;
@@ -69,7 +60,7 @@ export interface DataNodeParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-export class DataNode implements SessionHandler, MemberApi {
+export class DataNode implements SessionHandler, ClusterApi {
   readonly #parts: DataNodeParts;
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
@@ -102,8 +93,7 @@ export class DataNode implements SessionHandler, MemberApi {
     this.#store = store;
     this.counter = new BallotCounter(store.ceiling());
     this.#replica = new Replica(runtime, store, this.counter, parts.onFatal);
-    this.#maps = new MapKeeper(self, store.map() ?? parts.map, (writes) => this.#replica.write(writes), store.followed());
-    this.#maps.watch((map) => this.#adopted(map));
+    this.#maps = new MapKeeper(self, parts.map, (map) => this.#replica.write({ map }));
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
     this.#peers = new Peers(
       this.#maps,
@@ -113,7 +103,7 @@ export class DataNode implements SessionHandler, MemberApi {
       (node) => this.#heartbeats.waitingAt(node),
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
-    this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, this.#maps);
+    this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, self);
     this.#alarms = new Alarms(runtime.log);
     this.chunks = new ChunkStore({
       runtime,
@@ -147,17 +137,6 @@ export class DataNode implements SessionHandler, MemberApi {
     assert(this.counter.ceiling >= CEILING_STEP, "a node that serves has a durable ceiling (P3)");
   }
 
-  #adopted({ nodes, clusterId }: ClusterMap): void {
-    const { supernodes, diskId, self, onFatal } = this.#parts;
-    supernodes.know(knownSuperNodes(this.#store));
-    const member = nodes.find(({ number }) => number === self);
-    if (member === undefined || member.diskId === diskId) return;
-    const why = "the SuperNode that admitted this one is lost, and the next one gave its number to another disk";
-    onFatal(
-      new QdfsError("NOT_ALLOWED", `${nodeName(self)} of cluster ${clusterId} has another disk: ${why}; use an empty directory`),
-    );
-  }
-
   /** Begins heartbeats, housekeeping and catching up. */
   start(): void {
     this.#lastHousekeepingMs = this.#runtime.clock.monotonicMs();
@@ -178,16 +157,6 @@ export class DataNode implements SessionHandler, MemberApi {
 
   async getMap(): Promise<MapReply> {
     return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
-  }
-
-  /** Follows a SuperNode that was rebuilt, and looks for it where it says it is. */
-  async follow({ clusterId, generation, life, supernode }: FollowRequest): Promise<FollowReply> {
-    const { clusterId: own } = this.#maps.map;
-    if (clusterId !== own) throw new QdfsError("WRONG_CLUSTER", `this DataNode belongs to cluster ${own}, not ${clusterId}`);
-    checkFollow({ generation, life, supernode }, this.#maps.generation);
-    const map = await this.#maps.follow({ generation, life, supernode });
-    this.#parts.supernodes.know(knownSuperNodes(this.#store));
-    return { map, number: this.#maps.self, diskId: this.#parts.diskId };
   }
 
   /** Finishes what is under way, says goodbye to the SuperNode, and closes the disk. Nothing may be submitted afterwards. */

@@ -1,31 +1,21 @@
 /**
  * The cluster map that this replica goes by. A newer map is adopted by making it durable first (P16: a replica adopts by
- * fsync before it counts); requests that go by another configuration than the adopted one are refused (P5). Who follows a
- * SuperNode's generation takes no map of an older one any more, and of that generation only that life's (P17).
+ * fsync before it counts); requests that go by another configuration than the adopted one are refused (P5).
  */
 import { QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { configurationOf, isNewerMap, partitionOf, replicasOf } from "../cluster/map.ts";
-import type { Followed, NodeWrites } from "../ports.ts";
 import type { ClusterMap, Configuration } from "../wire/messages.ts";
 
 export class MapKeeper {
   readonly self: NodeNumber;
   #map: ClusterMap;
-  readonly #persist: (writes: Pick<NodeWrites, "map" | "followed">) => Promise<void>;
-  #followed: Followed | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #persist: (map: ClusterMap) => Promise<void>;
+  #adopting: Promise<void> = Promise.resolve();
   readonly #watchers: ((map: ClusterMap) => void)[] = [];
 
-  /** `followed`: as it stands on the disk. */
-  constructor(
-    self: NodeNumber,
-    map: ClusterMap,
-    persist: (writes: Pick<NodeWrites, "map" | "followed">) => Promise<void>,
-    followed?: Followed,
-  ) {
+  constructor(self: NodeNumber, map: ClusterMap, persist: (map: ClusterMap) => Promise<void>) {
     this.self = self;
-    this.#followed = followed;
     this.#map = map;
     this.#persist = persist;
   }
@@ -34,57 +24,30 @@ export class MapKeeper {
     return this.#map;
   }
 
-  /** Of the SuperNode that this replica follows; its own map may still be of an older one. */
-  get generation(): number {
-    return Math.max(this.#map.generation, this.#followed?.generation ?? 0);
-  }
-
   watch(run: (map: ClusterMap) => void): void {
     this.#watchers.push(run);
   }
 
-  /**
-   * Follows a SuperNode that was rebuilt (P17); resolves, when that is durable, with the newest map adopted before. Asked
-   * again by the same life it says so again.
-   * @throws QdfsError SUPERSEDED: this replica follows another life, of that generation or a newer one; details `generation`
-   */
-  follow(claim: Followed): Promise<ClusterMap> {
-    return this.#inTurn(async () => {
-      const again = claim.generation === this.#followed?.generation && claim.life === this.#followed.life;
-      if (claim.generation < this.generation || (claim.generation === this.generation && !again)) {
-        throw new QdfsError("SUPERSEDED", `${nodeName(this.self)} follows generation ${this.generation} of another SuperNode`, {
-          generation: this.generation,
-        });
-      }
-      if (!again || claim.supernode !== this.#followed?.supernode) await this.#persist({ followed: claim });
-      this.#followed = claim;
-      return this.#map;
-    });
-  }
-
   /** Adopts the map if it is newer; resolves when the newest map offered so far is durable and in force. */
   adopt(map: ClusterMap): Promise<void> {
-    return this.#inTurn(async () => {
+    this.#adopting = this.#adopting.then(async () => {
       if (map.clusterId !== this.#map.clusterId) {
         throw new QdfsError(
           "WRONG_CLUSTER",
           `a map of cluster ${map.clusterId} was offered to a node of cluster ${this.#map.clusterId}`,
         );
       }
-      if (map.generation < this.generation || !isNewerMap(map, this.#map)) return;
+      if (!isNewerMap(map, this.#map)) return;
       const [now, then] = [this.#map.partitions.length, map.partitions.length];
       if (now !== 0 && then !== now)
         throw new QdfsError("BAD_REQUEST", `a map of ${then} partitions was offered in place of ${now}`);
-      await this.#persist({ map });
+      await this.#persist(map);
       this.#map = map;
       for (const run of this.#watchers) run(map);
     });
-  }
-
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(run);
-    this.#last = done.catch(() => undefined);
-    return done;
+    const adopted = this.#adopting;
+    this.#adopting = adopted.catch(() => undefined);
+    return adopted;
   }
 
   /** The adopted configuration of a file. @throws QdfsError CLUSTER_WAITING, CONFIGURATION_STALE (this node is no replica) */

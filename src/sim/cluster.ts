@@ -7,16 +7,16 @@ import { nodeName } from "../base/ids.ts";
 import { assemble } from "../client/assemble.ts";
 import type { Client } from "../client/client.ts";
 import { noMapCache } from "../client/map-cache.ts";
-import { isNewerMap } from "../cluster/map.ts";
 import { firstAssignment } from "../cluster/placement.ts";
 import { DataNode } from "../datanode/datanode.ts";
-import { admit, knownSuperNodes, SuperNodes } from "../datanode/membership.ts";
-import type { BulkHandler, NodeWrites, SessionHandler, SuperNodeState } from "../ports.ts";
+import { admit, SuperNodes } from "../datanode/membership.ts";
+import type { BulkHandler, CatalogueStore, NodeWrites, Runtime, SessionHandler } from "../ports.ts";
+import { HeardCounter } from "../register/heard-counter.ts";
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../storage/memory-super-store.ts";
-import { LateSuperNode } from "../supernode/late-supernode.ts";
-import type { SuperNode } from "../supernode/supernode.ts";
+import { firstState } from "../supernode/first-state.ts";
+import { SuperNode } from "../supernode/supernode.ts";
 import { MemoryBulkClient } from "../transport/memory-bulk.ts";
 import { MemoryControlDialer } from "../transport/memory-control.ts";
 import { type MemoryListener, MemoryNetwork } from "../transport/memory-network.ts";
@@ -25,7 +25,6 @@ import { type AnswerBody, type ClusterMap, type Node, NodeState, type Request } 
 import { Cuts } from "./cuts.ts";
 import { Disk, filesOf, storeOf } from "./disk.ts";
 import { Life, type WallClock } from "./life.ts";
-import { recoveredSuperNode, type SuperDisk, type SuperNodeBoot, superNodeOn } from "./super-host.ts";
 import type { Trace } from "./trace.ts";
 
 export const SUPER_HOST = "super";
@@ -55,12 +54,6 @@ export interface ClusterObserver {
   served(host: DataHost, request: Request, answer: AnswerBody): void;
   /** A DataNode was admitted and begins to serve. */
   serves(disk: Disk): void;
-  /** A SuperNode stores a map. */
-  issued(map: ClusterMap): void;
-  /** A machine was added. */
-  joined(host: { readonly name: string }): void;
-  /** A SuperNode ended by itself: another one took its place, or it could not be recovered. */
-  superNodeEnded(): void;
   /** A process ended with what no process may end with. */
   fatal(host: string, error: unknown): void;
 }
@@ -81,18 +74,14 @@ export interface DataHost extends Host {
   node: DataNode | undefined;
 }
 
-export interface SuperHost extends Host, SuperDisk {
-  /** Undefined: not serving (yet). */
+export interface SuperHost extends Host {
+  readonly maps: MemoryMapStore;
+  readonly catalogue: MemoryCatalogueStore;
   superNode: SuperNode | undefined;
 }
 
 export interface ClientHost extends Host {
   client: Client | undefined;
-}
-
-interface SuperBoot extends SuperNodeBoot {
-  /** Listens from the beginning. */
-  readonly late: LateSuperNode;
 }
 
 /** `kill`: its connections break and the address refuses. `power`: nobody is told anything. */
@@ -107,11 +96,7 @@ export class SimCluster {
   readonly shape: ClusterShape;
   readonly network: MemoryNetwork;
   readonly cuts: Cuts;
-  /** The one whose SuperNode is the cluster's; others had the place before. */
-  superHost: SuperHost;
-  readonly superHosts: SuperHost[];
-  /** The state at the beginning, as a backup has it. */
-  readonly firstState: SuperNodeState;
+  readonly superHost: SuperHost;
   readonly dataHosts: readonly DataHost[];
   readonly clientHosts: ClientHost[] = [];
   readonly #trace: Trace;
@@ -134,21 +119,25 @@ export class SimCluster {
       disk: this.#newDisk(i + 1),
       node: undefined,
     }));
-    this.superHost = this.#newSuperHost(SUPER_HOST, []);
-    this.superHosts = [this.superHost];
-    this.firstState = { map: this.#firstMap(), nextNodeNumber: shape.nodes + 1 };
-    this.superHost.maps.save(this.firstState);
+    this.superHost = {
+      ...this.#host(SUPER_HOST),
+      maps: new MemoryMapStore(),
+      catalogue: new MemoryCatalogueStore(),
+      superNode: undefined,
+    };
+    this.superHost.maps.save({ map: this.#firstMap(), nextNodeNumber: shape.nodes + 1 });
   }
 
   /** Every host that there is, clients too. */
   get hostNames(): readonly string[] {
-    return [...this.superHosts, ...this.dataHosts, ...this.clientHosts].map(({ name }) => name);
+    return [this.superHost, ...this.dataHosts, ...this.clientHosts].map(({ name }) => name);
   }
 
-  /** The newest map that a SuperNode has stored. */
+  /** Where partitions stand; they do not move yet. */
   get map(): ClusterMap {
-    const maps = this.superHosts.flatMap(({ maps: store }) => store.load()?.map ?? []);
-    return maps.reduce((newest, map) => (isNewerMap(map, newest) ? map : newest), this.firstState.map);
+    const state = this.superHost.maps.load();
+    if (state === undefined) throw new Error("a cluster begins with a map");
+    return state.map;
   }
 
   /** The DataNode that has a disk now. */
@@ -157,7 +146,7 @@ export class SimCluster {
   }
 
   startAll(): void {
-    this.#startFirstSuperNode();
+    this.startSuperNode();
     for (const host of this.dataHosts) this.startDataNode(host);
   }
 
@@ -169,26 +158,25 @@ export class SimCluster {
       host.node = undefined;
       disk.crash(life.random.unit() < 0.5);
     });
-    const onFatal = (error: unknown): void => {
+    this.#boot(host, disk, life).catch((error) => {
       if (life.over) return;
       this.#trace.event(`${host.name} ends: ${messageOf(error)}`);
       if (codeOf(error) === undefined) this.#observer.fatal(host.name, error);
       this.kill(host, "kill");
-    };
-    this.#boot(host, disk, life, onFatal).catch(onFatal);
+    });
   }
 
   /** As serve.ts, without sockets: admission, opening, serving. */
-  async #boot(host: DataHost, disk: Disk, life: Life, onFatal: (error: unknown) => void): Promise<void> {
+  async #boot(host: DataHost, disk: Disk, life: Life): Promise<void> {
     const { network } = this;
     const { place } = life;
     const [grpc, http] = [`${host.name}:1`, `${host.name}:2`];
     const store = storeOf(disk, life);
-    // Of a newcomer the operator says where the SuperNode is now; a member has to find out by itself when that changed.
-    const given = disk.number === 0 ? `${this.superHost.name}:1` : SUPERNODE;
-    const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [given]);
-    supernodes.know(knownSuperNodes(store));
+    const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [SUPERNODE]);
     const { clusterId } = this.map;
+    const onFatal = (error: unknown): void => {
+      if (!life.over) this.#observer.fatal(host.name, error);
+    };
     const map = await admit(life, supernodes, {
       request: {
         clusterId: disk.number === 0 ? "" : clusterId,
@@ -247,81 +235,22 @@ export class SimCluster {
     };
   }
 
-  /** The first start of all: nobody is there who could know of another SuperNode. */
-  #startFirstSuperNode(): void {
-    const boot = this.#superBoot(this.superHost);
-    this.#serveSuperNode(this.superHost, boot, superNodeOn(boot));
-  }
-
-  /** On a disk without a state of its own the state is recovered first. */
-  startSuperNode(host = this.superHost): void {
-    const boot = this.#superBoot(host);
-    const { life } = boot;
-    recoveredSuperNode(boot).then(
-      (superNode) => {
-        if (!life.over) this.#serveSuperNode(host, boot, superNode);
-      },
-      (error) => {
-        if (!life.over) this.#superNodeEnds(host, error);
-      },
-    );
-  }
-
-  /**
-   * The SuperNode's state is lost: another one is made on a machine of its own, of a backup if there is one, and takes its place.
-   * `recoverFrom`: the addresses of DataNodes that its operator knows.
-   */
-  replaceSuperNode(recoverFrom: readonly string[], backup?: SuperNodeState): SuperHost {
-    const host = this.#newSuperHost(`${SUPER_HOST}-${this.superHosts.length + 1}`, recoverFrom);
-    if (backup !== undefined) host.maps.restore(backup);
-    this.superHosts.push(host);
-    this.superHost = host;
-    this.#observer.joined(host);
-    this.startSuperNode(host);
-    return host;
-  }
-
-  #superBoot(host: SuperHost): SuperBoot {
+  startSuperNode(): void {
+    const { superHost: host, network } = this;
     const life = this.#begin(host);
-    const late = new LateSuperNode();
-    const address = `${host.name}:1`;
-    host.listeners.push(this.network.listen(address, { control: late }));
     life.onDeath(() => {
       host.superNode = undefined;
     });
-    return {
-      disk: host,
-      life,
-      network: this.network,
-      address,
-      late,
-      version: VERSION,
-      onReplaced: (error) => {
-        if (!life.over) this.#superNodeEnds(host, error);
-      },
-      onIssued: (map) => this.#observer.issued(map),
-    };
-  }
-
-  #serveSuperNode(host: SuperHost, { address, late }: SuperBoot, superNode: SuperNode): void {
+    const counter = new HeardCounter();
+    const state = firstState(host.maps, undefined, life.random);
+    const { clusterId } = state.map;
+    const dialer = new MemorySessionDialer(network, life.place, life, counter, () => ({ clusterId, node: 0, version: VERSION }));
+    const catalogue = catalogueOf(host.catalogue, life);
+    const superNode = new SuperNode({ runtime: life, maps: host.maps, catalogue, dialer, counter, state });
     host.superNode = superNode;
-    // Of two that are made at the same time the one that came later is the cluster's.
-    if (superNode.map.generation > (this.superHost.maps.load()?.map.generation ?? 0)) this.superHost = host;
-    superNode.start(address);
-    late.serve(superNode);
-    this.#trace.event(`${host.name} serves generation ${superNode.map.generation}`);
-  }
-
-  #superNodeEnds(host: SuperHost, error: unknown): void {
-    this.#trace.event(`${host.name} ends: ${messageOf(error)}`);
-    if (codeOf(error) === undefined) this.#observer.fatal(host.name, error);
-    this.kill(host, "kill");
-    this.#observer.superNodeEnded();
-  }
-
-  #newSuperHost(name: string, recoverFrom: readonly string[]): SuperHost {
-    const disk = { maps: new MemoryMapStore(), catalogue: new MemoryCatalogueStore(), diskId: `${name}-disk`, recoverFrom };
-    return { ...this.#host(name), ...disk, superNode: undefined };
+    host.listeners.push(network.listen(SUPERNODE, { control: superNode }));
+    superNode.start(SUPERNODE);
+    this.#trace.event(`${host.name} serves`);
   }
 
   /** A client's process; `ready` is called once it has found the cluster, or with undefined when it has not. */
@@ -460,7 +389,6 @@ export class SimCluster {
       partitions: firstAssignment(nodes, { n, w, r }, partitions),
       supernodes: [SUPERNODE],
       waitingFor: "",
-      nextNode: count + 1,
     };
   }
 }
@@ -476,5 +404,22 @@ function bulkOf(node: DataNode): BulkHandler {
     openChunk: node.chunks.openChunk.bind(node.chunks),
     reportChunk: node.chunks.reportChunk.bind(node.chunks),
     metrics: () => node.metrics(),
+  };
+}
+
+/** The catalogue as one process sees it: not beyond its death. */
+function catalogueOf(store: CatalogueStore, life: Runtime & { readonly over: boolean }): CatalogueStore {
+  return {
+    apply: (writes) => {
+      if (!life.over) store.apply(writes);
+    },
+    entry: (path) => store.entry(path),
+    list: (query) => store.list(query),
+    usage: (prefix) => store.usage(prefix),
+    totals: () => store.totals(),
+    cursor: (diskId) => store.cursor(diskId),
+    clear: () => store.clear(),
+    maintain: () => {},
+    close: () => {},
   };
 }

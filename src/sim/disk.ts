@@ -66,7 +66,6 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     changesAfter: (sequence, limit) => store.changesAfter(sequence, limit),
     ceiling: () => store.ceiling(),
     map: () => store.map(),
-    followed: () => store.followed(),
     cursor: (diskId) => store.cursor(diskId),
     chunk: (chunk) => store.chunk(chunk),
     usage: () => store.usage(),

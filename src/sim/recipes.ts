@@ -13,7 +13,6 @@ export const FAULT_KINDS = [
   "supernode-cut",
   "supernode-crash",
   "catalogue-loss",
-  "supernode-loss",
   "slow-link",
   "lossy-link",
   "slow-disk",
@@ -162,13 +161,6 @@ export const RECIPES: readonly Recipe[] = [
     summary: "the SuperNode crashes, is cut off, loses its catalogue",
     weights: { ...SUPER, crash: 1 },
     faults: [2, 8],
-  },
-  {
-    ...BASE,
-    name: "recovery",
-    summary: "the SuperNode's state is lost and taken from the DataNodes or a backup; the old SuperNode comes back",
-    weights: { "supernode-loss": 6, "supernode-crash": 1, "supernode-cut": 1, ...NETWORK, ...DEATHS, wipe: 1, freeze: 1 },
-    faults: [2, 9],
   },
 ];
 

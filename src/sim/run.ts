@@ -11,7 +11,6 @@ import { firstDiskId, SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
 import { Faults } from "./faults.ts";
 import { disagreement, listingDifference } from "./invariants/convergence.ts";
-import { MapInvariants } from "./invariants/maps.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -48,8 +47,6 @@ const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
-/** Calls that were lost are given up (CONTROL_CALL_MS) and asked again, twice; then everyone has heard. */
-const SUCCESSION_MS = 20_000;
 const LAST_READS_MS = 40_000;
 
 export function simulate(plan: Plan, keepTrace = false): RunResult {
@@ -64,7 +61,6 @@ class Run {
   readonly #cluster: SimCluster;
   readonly #recorder = new Recorder();
   readonly #registers: RegisterInvariants;
-  readonly #maps: MapInvariants;
   readonly #faults: Faults;
   readonly #view: DiskView;
 
@@ -79,19 +75,14 @@ class Run {
       durable: (disk, writes) => {
         if (keepTrace) this.#say(disk.diskId, commitWords(writes));
         this.#registers.durable(disk, writes);
-        this.#maps.durable(disk, writes);
       },
       served: (host, request, answer) => {
         if (keepTrace) this.#say(host.name, answerWords(request, answer));
         this.#registers.served(host.disk, request, answer);
       },
       serves: (disk) => this.#registers.serves(disk),
-      issued: (map) => this.#maps.issued(map),
-      joined: (host) => this.#faults.joined(host),
-      superNodeEnded: () => this.#faults.superNodeEnded(),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
-    this.#maps = new MapInvariants(this.#violations);
     this.#view = new MemberDisks(this.#cluster);
     this.#registers = new RegisterInvariants(this.#violations, this.#view, plan.shape.keepVersions);
     this.#faults = new Faults(this.#cluster, plan, this.#trace);
@@ -164,19 +155,7 @@ class Run {
       return;
     }
     this.#trace.event("the replicas agree");
-    this.#checkSuperNodes();
     this.#lastReads(paths);
-  }
-
-  /** A recovery under way ends, and whoever was replaced hears of it, and ends. */
-  #checkSuperNodes(): void {
-    const living = (): readonly string[] =>
-      this.#cluster.superHosts
-        .filter(({ life }) => life !== undefined)
-        .map(({ name, superNode }) => (superNode ? name : `${name}, recovering`));
-    const alone = (): boolean => living().length === 1 && this.#cluster.superHost.superNode !== undefined;
-    if (!this.#runtime.advanceUntil(alone, SUCCESSION_MS))
-      this.#violations.found("liveness", `SuperNodes at the end: ${living().join("; ") || "none"}`);
   }
 
   #lastReads(paths: readonly string[]): void {

@@ -6,7 +6,7 @@
  */
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, Followed, NodeStore, NodeWrites, StoredRegister, Timers, Trim } from "../ports.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Timers, Trim } from "../ports.ts";
 import { compareBallots, sameBallot } from "../register/ballot.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 
@@ -49,7 +49,6 @@ export class MemoryNodeStore implements NodeStore {
   #sequence = 0;
   #ceiling = 0;
   #map: ClusterMap | undefined;
-  #followed: Followed | undefined;
   #flushing: Flushing | undefined;
   /** Rows known chosen of which a crash forgets it. */
   #unsavedMarks: Row[] = [];
@@ -143,7 +142,6 @@ export class MemoryNodeStore implements NodeStore {
   #durable(writes: NodeWrites): void {
     this.#ceiling = writes.ceiling ?? this.#ceiling;
     this.#map = writes.map ?? this.#map;
-    this.#followed = writes.followed ?? this.#followed;
     this.#options.onDurable?.(writes);
   }
 
@@ -182,10 +180,6 @@ export class MemoryNodeStore implements NodeStore {
 
   map(): ClusterMap | undefined {
     return this.#map;
-  }
-
-  followed(): Followed | undefined {
-    return this.#followed;
   }
 
   cursor(diskId: string): number {

@@ -45,7 +45,6 @@ function newCluster(quorum: QuorumSpec, random: Random): SuperNodeState {
       partitions: [],
       supernodes: [],
       waitingFor: "",
-      nextNode: 1,
     },
   };
 }

@@ -54,10 +54,6 @@ export class Membership {
     return this.#state.map;
   }
 
-  get nextNodeNumber(): NodeNumber {
-    return this.#state.nextNodeNumber;
-  }
-
   vitals(number: NodeNumber): Vitals | undefined {
     return this.#vitals.get(number);
   }
@@ -183,7 +179,7 @@ export class Membership {
 
   /** Durable first, then ours (I1). */
   #keep(map: ClusterMap, nextNodeNumber = this.#state.nextNodeNumber): void {
-    const state = { map: { ...map, nextNode: nextNodeNumber }, nextNodeNumber };
+    const state = { map, nextNodeNumber };
     this.#store.save(state);
     this.#state = state;
   }

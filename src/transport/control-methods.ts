@@ -1,12 +1,9 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
-import type { ClusterApi, MemberApi, SuperNodeApi } from "../ports.ts";
+import type { ClusterApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
 import type {
-  BackupReply,
   ClusterMap,
-  FollowReply,
-  FollowRequest,
   GetMapRequest,
   HeartbeatReply,
   HeartbeatRequest,
@@ -32,16 +29,14 @@ function method<Q, A>(path: string, request: string, answer: string): Method<Q, 
 }
 
 const GET_MAP = method<GetMapRequest, MapReply>("Cluster/GetMap", "GetMapRequest", "MapReply");
-const FOLLOW = method<FollowRequest, FollowReply>("Member/Follow", "FollowRequest", "FollowReply");
 const JOIN = method<JoinRequest, JoinReply>("SuperNode/Join", "JoinRequest", "JoinReply");
 const HEARTBEAT = method<HeartbeatRequest, HeartbeatReply>("SuperNode/Heartbeat", "HeartbeatRequest", "HeartbeatReply");
 const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "ListReply");
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
 
-const BACKUP = method<Record<string, never>, BackupReply>("SuperNode/Backup", "BackupRequest", "BackupReply");
-
-export type ControlApi = ClusterApi | MemberApi | SuperNodeApi;
+/** A DataNode serves the first, a SuperNode the second. */
+export type ControlApi = ClusterApi | SuperNodeApi;
 
 /** The gRPC path of a method, and what answers it. Rejects with QdfsError. */
 export interface ServedMethod {
@@ -55,7 +50,6 @@ function served<Q, A>({ path, request, answer }: Method<Q, A>, run: (request: Q)
 
 export function servedMethods(api: ControlApi): readonly ServedMethod[] {
   const cluster = [served(GET_MAP, () => api.getMap())];
-  if ("follow" in api) return [...cluster, served(FOLLOW, (request) => api.follow(request))];
   if (!("join" in api)) return cluster;
   return [
     ...cluster,
@@ -64,7 +58,6 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
     served(LIST, (request) => api.list(request)),
     served(USAGE, (request) => api.usage(request)),
     served(STATUS, (request) => api.status(request)),
-    served(BACKUP, () => api.backup()),
   ];
 }
 
@@ -74,21 +67,18 @@ function withCheckedMap<A extends { readonly map: ClusterMap | null }>(answer: A
 }
 
 /** The API of a server that is reached by `call` (path, request → answer). Maps are handed on checked. */
-export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi & MemberApi {
+export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi {
   const caller =
     <Q, A>({ path, request, answer }: Method<Q, A>): ((message: Q) => Promise<A>) =>
     async (message) =>
       answer.decode(await call(path, request.encode(message)));
-  const [getMap, follow, join, heartbeat] = [caller(GET_MAP), caller(FOLLOW), caller(JOIN), caller(HEARTBEAT)];
-  const backup = caller(BACKUP);
+  const [getMap, join, heartbeat] = [caller(GET_MAP), caller(JOIN), caller(HEARTBEAT)];
   return {
     getMap: async () => withCheckedMap(await getMap({})),
-    follow: async (request) => withCheckedMap(await follow(request)),
     join: async (request) => withCheckedMap(await join(request)),
     heartbeat: async (request) => withCheckedMap(await heartbeat(request)),
     list: caller(LIST),
     usage: caller(USAGE),
     status: caller(STATUS),
-    backup: () => backup({}),
   };
 }

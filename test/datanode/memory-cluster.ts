@@ -36,9 +36,6 @@ export class MemoryCluster {
         if (read) this.readsServed.set(index, (this.readsServed.get(index) ?? 0) + 1);
       },
       serves: () => {},
-      issued: () => {},
-      joined: () => {},
-      superNodeEnded: () => {},
       fatal: (_, error) => void this.fatal.push(error),
     });
     this.network = this.#cluster.network;

@@ -221,7 +221,6 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
       partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets })) : [],
       supernodes: ["127.0.0.1:7000"],
       waitingFor,
-      nextNode: n + 1,
     };
   });
 
