@@ -1,4 +1,6 @@
 /** Two results side by side: a ratio per figure, and by name what else was different. Several results on one side: their medians. */
+import { medianOf } from "../base/median.ts";
+import { columnsOf, tableLines } from "../base/table.ts";
 import { formatCount } from "../base/units.ts";
 import type { ResultFigures } from "./result-file.ts";
 
@@ -38,7 +40,7 @@ export function compare(a: readonly ResultFigures[], b: readonly ResultFigures[]
       missing.push(name);
       continue;
     }
-    const [medianA, medianB] = [median(left), median(right)];
+    const [medianA, medianB] = [medianOf(left), medianOf(right)];
     const ratio = medianA === 0 ? (medianB === 0 ? 1 : null) : Math.round((medianB / medianA) * 1000) / 1000;
     figures.push({ name, a: medianA, b: medianB, ratio, lowerIsBetter });
   }
@@ -53,10 +55,7 @@ export function comparisonLines(
 ): readonly string[] {
   const side = (letter: string, file: string, runs: number) =>
     `${letter} = ${file}${runs === 1 ? "" : ` (median of ${runs} runs)`}`;
-  const rows = [["", "A", "B", "B / A", ""], ...figures.map(rowOf)];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  const pad = (cell: string, column: number) =>
-    column === 0 || column === 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+  const columns = columnsOf(["", "A", "B", "B / A", ""], (title) => title === "");
   return [
     side("A", a, runsA),
     side("B", b, runsB),
@@ -64,7 +63,7 @@ export function comparisonLines(
     ...(conditions.length === 0 ? ["the conditions are the same"] : ["the conditions differ, and the ratios tell of that too:"]),
     ...conditions.map(({ condition, a: left, b: right }) => `  ${condition}: A ${left}; B ${right}`),
     "",
-    ...rows.map((row) => row.map(pad).join("  ").trimEnd()),
+    ...tableLines(figures.map(rowOf), columns),
     ...(missing.length === 0 ? [] : ["", `on one side only: ${missing.join(", ")}`]),
   ];
 }
@@ -96,14 +95,6 @@ function namesOf(results: readonly ResultFigures[]): Iterable<{ readonly name: s
 
 function valuesOf(results: readonly ResultFigures[], name: string): readonly number[] {
   return results.flatMap(({ figures }) => figures.filter((figure) => figure.name === name).map(({ value }) => value));
-}
-
-/** Of an even number of values the mean of the two in the middle. */
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
 function differing(a: readonly ResultFigures[], b: readonly ResultFigures[]): readonly ComparedCondition[] {

@@ -1,4 +1,5 @@
 /** The result as tables that can be quoted: every row of figures has its conditions beside it. */
+import { columnsOf, tableLines } from "../base/table.ts";
 import { formatCount, formatSize } from "../base/units.ts";
 import { judgementLines } from "../check/words.ts";
 import { conditionLines, rowConditions } from "./conditions.ts";
@@ -9,13 +10,13 @@ import type { KindResult } from "./tally.ts";
 
 type Row = readonly string[];
 
+const TITLES = ["", "ops", "ops/s", "bytes/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms", "errors", "conditions"];
+
 /** Lines without line ends. */
 export function reportOf(result: BenchResult): readonly string[] {
-  const rows: Row[] = [
-    ["", "ops", "ops/s", "bytes/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms", "errors", "conditions"],
-  ];
-  for (const kind of kindsOf(result)) rows.push(rowOf(kind, result.operations[kind], rowConditions(result, kind)));
-  const nodes: Row[] = [["node", "puts coordinated", "gets served", ...(result.found ? ["files held"] : [])]];
+  const rows = kindsOf(result).map((kind) => rowOf(kind, result.operations[kind], rowConditions(result, kind)));
+  const nodeTitles = ["node", "puts coordinated", "gets served", ...(result.found ? ["files held"] : [])];
+  const nodes: Row[] = [];
   for (const [node, { puts, gets }] of Object.entries(result.perNode)) {
     nodes.push([
       node,
@@ -27,9 +28,9 @@ export function reportOf(result: BenchResult): readonly string[] {
   return [
     ...conditionLines(result),
     "",
-    ...table(rows),
+    ...tableOf(TITLES, rows),
     "",
-    ...table(nodes),
+    ...tableOf(nodeTitles, nodes),
     ...stabilityLines(result),
     ...foundLines(result),
     ...errorLines(result),
@@ -91,15 +92,14 @@ function errorsOfKind(kind: Kind, { errorCodes }: KindResult): readonly string[]
   );
 }
 
+/** All other columns are figures. */
 const TEXT_COLUMNS: readonly string[] = ["", "node", "conditions"];
 
-/** Words to the left, figures to the right. */
-function table(rows: readonly Row[]): readonly string[] {
-  const [titles = []] = rows;
-  const widths = titles.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  const pad = (cell: string, column: number) =>
-    TEXT_COLUMNS.includes(titles[column] ?? "") ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
-  return rows.map((row) => row.map(pad).join("  ").trimEnd());
+function tableOf(titles: readonly string[], rows: readonly Row[]): readonly string[] {
+  return tableLines(
+    rows,
+    columnsOf(titles, (title) => TEXT_COLUMNS.includes(title)),
+  );
 }
 
 function ms(value: number): string {

@@ -3,6 +3,7 @@
  * A reader of stdout that goes away (`| head`) is not an error: `drained` then throws StdoutClosed, which main ends on quietly.
  */
 import { messageOf, type QdfsError } from "../base/errors.ts";
+import { type Column, tableLines } from "../base/table.ts";
 import { DATE_MS_MAX } from "../limits.ts";
 import { localFailure, systemCodeOf } from "./local-failure.ts";
 
@@ -131,22 +132,9 @@ export function sayIncomplete(output: Output, listing: { readonly incomplete: st
     output.warning(`the listing may be incomplete: ${listing.incomplete}`, { incomplete: listing.incomplete });
 }
 
-/** A column of a table for people. */
-export interface Column<Row> {
-  readonly title: string;
-  readonly cell: (row: Row) => string;
-  readonly right?: boolean;
-}
-
-/** Rows under their titles, padded; no trailing blanks. */
+/** Rows under their titles, as one text. */
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
-  const cells = [columns.map((column) => column.title), ...rows.map((row) => columns.map((column) => column.cell(row)))];
-  const widths = columns.map((_, index) => Math.max(...cells.map((line) => Bun.stringWidth(line[index] ?? ""))));
-  const pad = (text: string, index: number) => {
-    const blanks = " ".repeat(Math.max(0, (widths[index] ?? 0) - Bun.stringWidth(text)));
-    return columns[index]?.right === true ? blanks + text : text + blanks;
-  };
-  return cells.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
+  return tableLines(rows, columns).join("\n");
 }
 
 /** `modifiedAt` and the like in results: ISO 8601 in UTC; null for "never". */

@@ -8,7 +8,9 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Exit } from "../base/errors.ts";
+import { medianOf } from "../base/median.ts";
 import { ProxyNetwork } from "../cli/chaos/proxy-network.ts";
+import type { BenchRates, KindRates } from "./bench-rates.ts";
 import { LocalCluster } from "./local-cluster.ts";
 import type { Ready } from "./server-process.ts";
 
@@ -17,13 +19,6 @@ const NODES = ["dn-1", "dn-2", "dn-3"];
 const SLOW = "dn-2";
 const FILES = 2_000;
 const RATIO_MAX = 2;
-
-interface Latencies {
-  readonly perSec: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +50,7 @@ async function startBehind(links: ProxyNetwork): Promise<LocalCluster> {
   }
 }
 
-async function reads(cluster: LocalCluster): Promise<Latencies> {
+async function reads(cluster: LocalCluster): Promise<KindRates> {
   const kind = values.mix === "balanced" ? ["--mix", "balanced"] : ["--only", "get"];
   const load = [
     "--clients",
@@ -67,13 +62,10 @@ async function reads(cluster: LocalCluster): Promise<Latencies> {
     "--duration",
     `${values.seconds}s`,
   ];
-  const [result] = await cluster.rows<{ readonly operations: { readonly get: Latencies } }>(["bench", ...kind, ...load]);
+  const [result] = await cluster.rows<BenchRates>(["bench", ...kind, ...load]);
   if (result === undefined) throw new Error("the bench says nothing");
   return result.operations.get;
 }
-
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 async function main(): Promise<number> {
   if (!existsSync(BINARY)) throw new Error(`there is no ${BINARY}: run \`npm run build\` first`);
@@ -81,19 +73,19 @@ async function main(): Promise<number> {
   const cluster = await startBehind(links);
   try {
     await reads(cluster); // warm
-    const healthy: Latencies[] = [];
-    const slow: Latencies[] = [];
+    const healthy: KindRates[] = [];
+    const slow: KindRates[] = [];
     for (let round = 1; round <= rounds; round += 1) {
       const before = await reads(cluster);
       healthy.push(before);
-      const delayMs = ((factor - 1) * median(healthy.map(({ p50Ms }) => p50Ms))) / 2;
+      const delayMs = ((factor - 1) * medianOf(healthy.map(({ p50Ms }) => p50Ms))) / 2;
       const heal = links.delay((from, to) => from === SLOW || to === SLOW, delayMs);
       const during = await reads(cluster);
       heal();
       slow.push(during);
       process.stdout.write(`${JSON.stringify({ round, delayEachWayMs: delayMs, healthy: before, slow: during })}\n`);
     }
-    const [healthyP99Ms, slowP99Ms] = [healthy, slow].map((runs) => median(runs.map(({ p99Ms }) => p99Ms)));
+    const [healthyP99Ms, slowP99Ms] = [healthy, slow].map((runs) => medianOf(runs.map(({ p99Ms }) => p99Ms)));
     const ratio = (slowP99Ms ?? Number.NaN) / (healthyP99Ms ?? Number.NaN);
     process.stdout.write(`${JSON.stringify({ healthyP99Ms, slowP99Ms, ratio, ratioMax: RATIO_MAX })}\n`);
     return ratio <= RATIO_MAX ? Exit.DONE : Exit.VIOLATION;

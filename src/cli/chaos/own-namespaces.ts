@@ -9,6 +9,9 @@ const MOVED_ENV = "QDFS_CHAOS_MOVED";
 /** Where administrators' programs are, which is not on every user's path. */
 const ADMIN_PATH = "/usr/sbin:/sbin";
 
+/** What `unshare` is told; users become root in namespaces of their own. */
+export const OWN_NAMESPACES: readonly string[] = ["--net", "--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
+
 /** Whether this process is in namespaces of its own already. */
 export function isMoved(): boolean {
   return process.env[MOVED_ENV] === "1";
@@ -21,13 +24,12 @@ export function moveToOwnNamespaces(): string {
   const [unshare, ip] = [path("unshare"), path("ip")];
   if (unshare === null || ip === null || path("nsenter") === null || process.execve === undefined)
     return "Linux with `unshare`, `nsenter` (util-linux) and `ip` (iproute2) is needed";
-  const flags = ["--net", "--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
   // Everything that the run will want of the machine.
   const rehearsal = `${ip} link add name br type bridge && ${ip} link add name va type veth peer name vb && ${unshare} --net true`;
-  const { exitCode, stderr } = Bun.spawnSync([unshare, ...flags, "--", "sh", "-c", rehearsal], { env });
+  const { exitCode, stderr } = Bun.spawnSync([unshare, ...OWN_NAMESPACES, "--", "sh", "-c", rehearsal], { env });
   if (exitCode !== 0) return stderr.toString().trim() || `unshare ended with ${exitCode}`;
   const self = [process.execPath, ...programArguments(), ...process.argv.slice(2)];
-  process.execve(unshare, [unshare, ...flags, "--", ...self], { ...env, [MOVED_ENV]: "1" });
+  process.execve(unshare, [unshare, ...OWN_NAMESPACES, "--", ...self], { ...env, [MOVED_ENV]: "1" });
   return "this process could not be replaced";
 }
 

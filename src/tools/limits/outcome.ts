@@ -1,4 +1,5 @@
 /** From the samples of a row to its line. */
+import { medianOf } from "../../base/median.ts";
 import type { Row, Sample } from "./experiment.ts";
 
 export interface Outcome {
@@ -34,13 +35,6 @@ export function outcomeOf(row: Row, samples: readonly Sample[]): Outcome {
 
 export function notMeasured(row: Row, note: string): Outcome {
   return { row, ours: null, reference: null, ratio: null, spread: null, rounds: 0, met: null, note };
-}
-
-export function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low, high] = [sorted[middle - 1] ?? Number.NaN, sorted[middle] ?? Number.NaN];
-  return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }
 
 function summaryOf({ summary, lowerIsBetter }: Row, values: readonly number[]): number {

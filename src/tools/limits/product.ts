@@ -1,6 +1,7 @@
 /** The real thing: `qdfs up --temp` of the compiled executable, and its commands as a user types them. */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { BenchRates } from "../bench-rates.ts";
 import { endWithThisProcess } from "../children.ts";
 import { type CommandResult, runCommand } from "../run-command.ts";
 import type { Ready } from "../server-process.ts";
@@ -13,20 +14,6 @@ const COMMAND_MS = 300_000;
 interface ClusterReady {
   readonly supernode: string;
   readonly processes: readonly Ready[];
-}
-
-export interface KindRates {
-  readonly count: number;
-  readonly errors: number;
-  readonly perSec: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
-
-/** The members of a result of `qdfs bench --json` that are used here. */
-export interface BenchRates {
-  readonly operations: { readonly put: KindRates; readonly get: KindRates };
 }
 
 export class Product {

@@ -1,4 +1,5 @@
 /** The table, for people and for scripts. */
+import { columnsOf, tableLines } from "../../base/table.ts";
 import { formatCount } from "../../base/units.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -8,15 +9,16 @@ export function jsonLine({ row, ours, reference, ratio, spread, rounds, met, not
   return JSON.stringify({ name, ours, reference, ratio, target, lowerIsBetter, unit, rounds, spread, met, note });
 }
 
-const TITLES = ["what", "unit", "ours", "reference", "ratio", "of single rounds", "target", ""] as const;
+const TITLES = ["what", "unit", "ours", "reference", "ratio", "of single rounds", "target", ""];
+/** All other columns are figures. */
+const TEXT_COLUMNS = ["what", "unit", ""];
 
 /** Lines without line ends. */
 export function tableOf(outcomes: readonly Outcome[]): readonly string[] {
-  const cells: readonly (readonly string[])[] = [TITLES, ...outcomes.map(cellsOf)];
-  const widths = TITLES.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
-  const pad = (text: string, column: number) =>
-    column < 2 ? text.padEnd(widths[column] ?? 0) : column === TITLES.length - 1 ? text : text.padStart(widths[column] ?? 0);
-  return cells.map((line) => line.map(pad).join("  ").trimEnd());
+  return tableLines(
+    outcomes.map(cellsOf),
+    columnsOf(TITLES, (title) => TEXT_COLUMNS.includes(title)),
+  );
 }
 
 function cellsOf({ row, ours, reference, ratio, spread, met, note }: Outcome): readonly string[] {

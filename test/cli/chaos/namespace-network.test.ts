@@ -1,11 +1,11 @@
 /** Links between network namespaces: echo servers in two of them, called from a third. Needs root or user namespaces. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { withAdminPath } from "../../../src/cli/chaos/own-namespaces.ts";
+import { OWN_NAMESPACES, withAdminPath } from "../../../src/cli/chaos/own-namespaces.ts";
 
 setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
-const IN_ITS_OWN = ["unshare", "--net", "--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]), "--"];
+const IN_ITS_OWN = ["unshare", ...OWN_NAMESPACES, "--"];
 const env = withAdminPath(process.env);
 
 function whyNot(): string {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { medianOf } from "../../../src/base/median.ts";
 import type { Experiment, Row, Sample } from "../../../src/tools/limits/experiment.ts";
 import { inTurn } from "../../../src/tools/limits/experiment.ts";
-import { medianOf, outcomeOf } from "../../../src/tools/limits/outcome.ts";
+import { outcomeOf } from "../../../src/tools/limits/outcome.ts";
 import { jsonLine, tableOf } from "../../../src/tools/limits/report.ts";
 import { runExperiment } from "../../../src/tools/limits/runner.ts";
 

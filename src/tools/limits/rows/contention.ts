@@ -1,7 +1,8 @@
 /** Many at once: client processes, writers of one file, reads beside writes. */
+
+import type { BenchRates } from "../../bench-rates.ts";
 import { type Experiment, inTurn } from "../experiment.ts";
 import type { Lab } from "../lab.ts";
-import type { BenchRates } from "../product.ts";
 import { benchFlags, WARM_UP_MS } from "./floor.ts";
 
 const PROCESSES = 16;

@@ -1,7 +1,7 @@
 /** Small files against the floor (../floor), and against SQLite alone. */
+import { medianOf } from "../../../base/median.ts";
 import { type Experiment, inTurn, type Row } from "../experiment.ts";
 import type { Lab } from "../lab.ts";
-import { medianOf } from "../outcome.ts";
 import { runScript } from "../scripts.ts";
 
 const SMALL = { name: "100 B", sizeBytes: 100 } as const;
