@@ -53,12 +53,11 @@ export async function askInTurn<Answer>(asking: Asking<Answer>): Promise<{ reado
       (error: unknown) => inbox.push({ node, error }),
     );
   };
-  /** Of those that have not answered one is given up for gone, or there is something left to spend on impatience. */
   const mayGoOn = (): boolean => {
     if (pace === undefined) return true;
     const late = order.slice(0, next).filter((node) => !causes.has(node));
     for (const node of late) pace.overdue(node, waitedMs(node));
-    return late.some((node) => pace.silent(node)) || pace.mayHedge();
+    return pace.mayReplace(late);
   };
   askNext();
   while (causes.size < order.length) {

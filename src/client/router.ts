@@ -51,12 +51,8 @@ export class Router implements ReadPace {
     this.#choice.began();
   }
 
-  mayHedge(): boolean {
-    return this.#choice.mayHedge();
-  }
-
-  silent(node: NodeNumber): boolean {
-    return this.#peers.session(node).state === "silent";
+  mayReplace(late: readonly NodeNumber[]): boolean {
+    return late.some((node) => this.#peers.session(node).state === "silent") || this.#choice.mayHedge();
   }
 
   answered(node: NodeNumber, tookMs: number): void {

@@ -37,10 +37,8 @@ export interface RegisterRead {
 export interface ReadPace {
   /** A replica that has not answered after so long may be joined by one more … */
   readonly hedgeMs: number;
-  /** … if this says so, which counts it, … */
-  mayHedge(): boolean;
-  /** … or if this says of one that it gives no sign of life. */
-  silent(node: NodeNumber): boolean;
+  /** … if this says so of those that are late: one gives no sign of life, or there is something left to spend on impatience. */
+  mayReplace(late: readonly NodeNumber[]): boolean;
   answered(node: NodeNumber, tookMs: number): void;
   overdue(node: NodeNumber, tookMs: number): void;
 }
@@ -155,7 +153,7 @@ class Reading {
     for (const node of late) pace.overdue(node, this.#waitedMs(node));
     const undecided = this.#answered.vote() === "won" && !this.#fetching;
     const canGoOn = this.#next < order.length || undecided;
-    if (canGoOn && (late.some((node) => pace.silent(node)) || pace.mayHedge()) && !this.#askNext()) {
+    if (canGoOn && pace.mayReplace(late) && !this.#askNext()) {
       this.#finish();
       this.#settle();
       return;

@@ -7,6 +7,7 @@ import { cpSync, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Exit, messageOf } from "../base/errors.ts";
 import { formatCount, formatSize } from "../base/units.ts";
+import type { KindRates } from "./bench-rates.ts";
 import { checksumOfFile, treeOf, writeRandomFile } from "./file-trees.ts";
 import { LocalCluster } from "./local-cluster.ts";
 import { Narrator } from "./narrator.ts";
@@ -166,9 +167,7 @@ async function replicasCurrent(cluster: LocalCluster, path: string): Promise<rea
 }
 
 interface BenchRow {
-  readonly operations: Readonly<
-    Record<string, { count: number; errors: number; perSec: number; p50Ms: number; p99Ms: number; maxMs: number }>
-  >;
+  readonly operations: Readonly<Record<string, KindRates>>;
 }
 
 async function measure(cluster: LocalCluster): Promise<void> {

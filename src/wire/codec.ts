@@ -73,10 +73,8 @@ const LENGTH_DELIMITED = 2;
 function part<T extends object>(known: WeakMap<T, Uint8Array>, field: number, message: T, codec: Codec<T>): Uint8Array {
   let bytes = known.get(message);
   if (bytes === undefined) {
-    bytes = new DirectWriter()
-      .uint32((field << 3) | LENGTH_DELIMITED)
-      .bytes(codec.encode(message))
-      .finish();
+    const writer = new DirectWriter().uint32((field << 3) | LENGTH_DELIMITED).bytes(codec.encode(message));
+    bytes = new Uint8Array(writer.finish()); // what is kept must not hold on to a larger buffer
     known.set(message, bytes);
   }
   return bytes;

@@ -28,8 +28,7 @@ function read({ answers, silent = [], budget = 0 }: Scene) {
   let settles = 0;
   const pace: ReadPace = {
     hedgeMs: HEDGE_MS,
-    mayHedge: () => left-- > 0,
-    silent: (node) => silent.includes(node),
+    mayReplace: (late) => late.some((node) => silent.includes(node)) || left-- > 0,
     answered: (node, tookMs) => void observed.push(`${node} answered after ${tookMs}`),
     overdue: (node, tookMs) => void observed.push(`${node} overdue after ${tookMs}`),
   };
