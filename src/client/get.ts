@@ -37,9 +37,9 @@ export async function readWhole(ports: GetPorts, path: Path, options: ReadOption
 /** The version asked for, and its bytes if they are inline; undefined: in chunks. */
 async function find(ports: GetPorts, path: Path, { version: number = 0, consistency, timeoutMs }: ReadOptions) {
   const request = { path, version: number, want: "content", budgetMs: timeoutMs ?? OPERATION_BUDGET_MS } as const;
-  const eventual = consistency === "eventual";
-  const guarantee = eventual ? "eventual" : "linearizable";
+  let eventual = consistency === "eventual";
   for (let tries = 1; ; tries += 1) {
+    const guarantee = eventual ? "eventual" : "linearizable";
     const read = await (eventual ? readEventual(ports, request) : readStrong(ports, request));
     const { version } = versionIn(read, path, number);
     if (version.chunks !== null) return { read, version, guarantee, bytes: undefined } as const;
@@ -50,6 +50,7 @@ async function find(ports: GetPorts, path: Path, { version: number = 0, consiste
       if (codeOf(error) !== "CORRUPT") throw error;
       if (number !== 0) await checkStillKept(ports, path, version);
       if (tries === OVERTAKEN_TRIES_MAX || (await isStillKept(ports, path, version))) throw error;
+      eventual = false; // the replica that answered is behind, and would only say the same again
     }
   }
 }

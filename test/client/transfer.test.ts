@@ -256,3 +256,23 @@ test("inline bytes that do not have their checksum are fetched from another repl
   );
   expect((await c.failure(client.read("/f"))).code).toBe("CORRUPT");
 });
+
+test("an eventual read whose replica is behind, with damaged bytes that nobody else keeps, is answered with what is current", async () => {
+  const c = testCluster();
+  const [old, bytes] = [someBytes(50, 1), someBytes(50, 2)];
+  const [before, now] = [testHead(testVersion(1, old)), testHead(testVersion(9, bytes))];
+  for (const node of [1, 2, 3]) {
+    c.sessions.scripts.set(node, ({ read, fetch }) => {
+      if (read) return node === 3 ? held(before, someBytes(50, 99), 1) : held(now, bytes, 9);
+      return fetch ? { fetched: { held: node === 3, content: someBytes(50, 99) } } : silence();
+    });
+  }
+  const client = await c.client();
+  const guarantees = new Set<string>();
+  for (let reads = 0; reads < 40; reads += 1) {
+    const result = await c.run(client.read("/f", { consistency: "eventual" }));
+    expect(Buffer.compare(result.bytes, bytes)).toBe(0);
+    guarantees.add(result.guarantee);
+  }
+  expect([...guarantees].sort()).toEqual(["eventual", "linearizable"]);
+});
