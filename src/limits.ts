@@ -93,6 +93,18 @@ export const OVERTAKEN_TRIES_MAX = 5;
 /** Files that a recursive command moves at a time. */
 export const FILES_IN_FLIGHT = 64;
 
+// --------------------------------------------------------------------------------- changes of configurations
+/** Partitions that change at a time. Each replica looks through all its files once for all that begin together. */
+export const PARTITIONS_CHANGING_MAX = 128;
+/** Files, or chunks, of a replica that one page of a scan looks at: some ms of its time. */
+export const SCAN_PAGE_MAX = 4 * KIB;
+/** Files, and groups of chunks, carried over at a time by one DataNode, and how many and how much of them in a second. */
+export const CARRY_FILES_IN_FLIGHT = 8;
+export const CARRY_FILES_PER_SEC = 2_000;
+export const CARRY_BYTES_PER_SEC = 64 * MIB;
+/** Chunks that a DataNode is asked to take over in one request. */
+export const TAKE_CHUNKS_MAX = 4;
+
 // -------------------------------------------------------------------------------------------------------- times
 /** How long an operation may take unless the caller says otherwise. */
 export const OPERATION_BUDGET_MS = 30_000;
@@ -177,6 +189,20 @@ export const CATCH_UP_GRACE_MS = 500;
 export const CATCH_UP_EVERY_MS = 60_000;
 /** … and idle is a node that takes fewer operations per second than this. */
 export const QUIET_OPERATIONS_PER_SEC = 50;
+/** How long a DataNode may take to have everything of one file, and of a few chunks, fetched from the others. */
+export const COMPLETE_MS = 10_000;
+export const TAKE_MS = 60_000;
+/** What could not be carried over is tried again after this long. */
+export const CARRY_RETRY_MS = 300;
+/** After a search for a newer map that found none, the next one begins this much later. */
+export const SEEK_PAUSE_MS = 50;
+/** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
+export const LEFT_PARTITION_MS = 60_000;
+/** A new DataNode, or other change of the plan, is waited out for this long: several may come together. */
+export const REBALANCE_SETTLE_MS = 2_000;
+/** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
+export const REBALANCE_LOOK_MS = 100;
+export const REBALANCE_IDLE_MS = 1_000;
 /** A DataNode that found no good copy of a bad chunk anywhere looks again after this long. */
 export const CHUNK_REPAIR_RETRY_MS = 5_000;
 /** The DataNode's housekeeping: free space, checkpoints, returned peers. */
@@ -342,4 +368,5 @@ assert(
   LISTING_WAIT_MS + FENCE_ANSWER_MS <= REACH_SUPERNODE_MS,
   "a SuperNode that waits for its DataNodes is not taken for a frozen one",
 );
+assert(LEFT_PARTITION_MS > 2 * MAP_MAX_AGE_MS, "clients have newer maps before what the old ones name is dropped");
 assert(SETTLE_FOR_LISTING_MS + FENCE_ANSWER_MS < LISTING_WAIT_MS, "a listing has time to settle what it waits for");

@@ -238,9 +238,21 @@ export interface Trim {
   readonly keep: readonly string[];
 }
 
+/** Inline bytes of an earlier version that the accepted head names, fetched from another replica. */
+export interface ContentWrite {
+  readonly path: Path;
+  /** The operation that made the version. */
+  readonly random: string;
+  readonly content: Uint8Array;
+}
+
 /** Everything that one commit makes durable, all or nothing; applied in the order of the fields. */
 export interface NodeWrites {
+  /** Files of which everything goes: this node is no replica of theirs any more, or begins anew (P15). */
+  readonly dropped?: readonly Path[];
   readonly accepts: readonly AcceptWrite[];
+  /** Of files that have an accepted value. Each is a place in the change log, as is the accepted value once more. */
+  readonly contents?: readonly ContentWrite[];
   readonly trims: readonly Trim[];
   readonly chunks: readonly ChunkRow[];
   readonly droppedChunks: readonly ChunkId[];
@@ -271,6 +283,13 @@ export interface NodeStore {
   readonly sequence: number;
   /** The latest accepted value of each file accepted after `sequence`, in log order, superseded ones left out. */
   changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[];
+  /**
+   * The next files that have an accepted value, after `after` ("": from the first) in the order of their UTF-8 bytes. None: that was
+   * the last. There are `limit` of them, or somewhat more, unless the end was met. To be called between commits.
+   */
+  pathsAfter(after: string, limit: number): readonly Path[];
+  /** As pathsAfter, of the chunk index. */
+  chunksAfter(after: string, limit: number): readonly ChunkRow[];
   ceiling(): number;
   map(): ClusterMap | undefined;
   cursor(diskId: string): number;

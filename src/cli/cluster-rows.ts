@@ -1,6 +1,7 @@
 /** A cluster's state as rows: `status` and `nodes` show the same nodes. */
 import { nodeName } from "../base/ids.ts";
-import { formatCount, formatSize } from "../base/units.ts";
+import { formatCount, formatFiles, formatSize } from "../base/units.ts";
+import type { Rebalance } from "../wire/change-messages.ts";
 import { NodeState, type NodeStatus } from "../wire/messages.ts";
 import { table } from "./output.ts";
 
@@ -46,6 +47,13 @@ export function nodeRow(status: NodeStatus): NodeRow {
     opsPerSec,
     catchingUp,
   };
+}
+
+/** Partitions on their way, a line or more. */
+export function rebalanceWords({ moving, waiting, moved, files, chunks, sizeBytes, waitsFor }: Rebalance): readonly string[] {
+  const parts = [`${moving} of ${moving + waiting + moved} partitions on their way`, `${formatCount(moved)} done`];
+  const carried = `${formatFiles(files)}, ${formatCount(chunks)} chunks carried over, ${formatSize(sizeBytes)} copied`;
+  return [`rebalancing: ${parts.join(", ")}; ${carried}`, ...waitsFor.map((what) => `  waits: ${what}`)];
 }
 
 export function nodeTable(rows: readonly NodeRow[]): string {

@@ -35,6 +35,18 @@ export function replicasOf(configuration: Configuration): readonly NodeNumber[] 
   return second === undefined ? first.nodes : [...new Set([...first.nodes, ...second.nodes])];
 }
 
+/** True when the node is a replica in one of the sets. */
+export function isReplica({ sets }: Configuration, node: NodeNumber): boolean {
+  return sets.some(({ nodes }) => nodes.includes(node));
+}
+
+/** The configuration with which a replica joined the partition, with nothing of it (P15); 0: it was there from the first. */
+export function joinedWith({ sets }: Configuration, node: NodeNumber): number {
+  // While joint, who stays is in both sets.
+  const [set] = sets.filter(({ nodes }) => nodes.includes(node));
+  return set?.since?.[set.nodes.indexOf(node)] ?? 0;
+}
+
 export function nodeOf(map: ClusterMap, number: NodeNumber): Node {
   const node = map.nodes.find((candidate) => candidate.number === number);
   assert(node !== undefined, `the map names ${nodeName(number)} in a configuration but does not describe it`);

@@ -176,24 +176,38 @@ export class CatchUp {
     const inline = isInline(head.current);
     const intact = !inline || (held.contentHeld && checksumOf(held.content) === head.current.checksum);
     await this.#takeChunks(path, head); // first: once the head is here, nothing tells that its chunks are not
-    if (!held.chosen || !intact) await this.#takeSettled(path);
-    else await this.#learn(path, held.ballot, held.head, head, inline ? held.content : null);
+    if (!held.chosen || !intact) await this.takeSettled(path);
+    else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
   }
 
-  /** A settle finds a value chosen without our help, too: then nothing was written here, and what it found is learned. */
-  async #takeSettled(path: Path): Promise<void> {
+  /**
+   * Has the file settled and holds then what was found. A settle finds a value chosen without our help, too: then nothing was written
+   * here, and what it found is learned.
+   * @throws as Coordinator.settle
+   */
+  async takeSettled(path: Path): Promise<void> {
+    const { number } = this.#maps.configurationOf(path);
     const { ballot, head: bytes } = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
     if (compareBallots(ballot, this.#replica.accepted(path).ballot) <= 0) return;
     const head = headCodec.decode(bytes);
     const content = isInline(head.current) ? await this.#coordinator.inlineBytes(path, head.current) : null;
-    await this.#learn(path, ballot, bytes, head, content);
+    await this.#learn(path, number, ballot, bytes, head, content);
   }
 
-  async #learn(path: Path, ballot: Ballot, bytes: Uint8Array, head: Head, content: Uint8Array | null): Promise<void> {
+  /** `asked`: the number of the configuration by which the value was asked for. */
+  async #learn(
+    path: Path,
+    asked: number,
+    ballot: Ballot,
+    bytes: Uint8Array,
+    head: Head,
+    content: Uint8Array | null,
+  ): Promise<void> {
     const { configuration, counter, node } = ballot;
     const { random } = head.current.operation;
-    await this.#replica.learn({ path, ballot: { configuration, counter, node }, head: bytes, random, content });
+    const value = { path, ballot: { configuration, counter, node }, head: bytes, random, content };
+    await this.#replica.learn({ ...value, configuration: asked });
   }
 
   /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */

@@ -9,7 +9,8 @@ import { BATCH_BYTES_MAX, CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
 import type { NodeStore, Runtime, StoredRegister } from "../ports.ts";
 import { failureAnswer } from "../wire/failure.ts";
 import type { AnswerBody, Change, Changes } from "../wire/messages.ts";
-import type { Replica, Reply } from "./replica.ts";
+import type { Replica } from "./replica.ts";
+import type { Reply } from "./turn.ts";
 
 const NO_BYTES = new Uint8Array(0);
 /** Everything of an encoded change but its path and head, from above. */

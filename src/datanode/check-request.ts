@@ -3,10 +3,13 @@ import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
+import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, METADATA_BYTES_MAX, TAKE_CHUNKS_MAX } from "../limits.ts";
+import type { Take } from "../wire/change-messages.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { operationsNamed } from "../wire/head-summary.ts";
 import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
+
+const CHECKSUM = /^xxh3:[0-9a-f]{16}$/;
 
 function bad(message: string): QdfsError {
   return new QdfsError("BAD_REQUEST", message);
@@ -23,6 +26,16 @@ export function checkAccept({ path, ballot, head, random }: Accept): void {
 /** As many chunks as a version has at most: each is a look-up. @throws QdfsError BAD_REQUEST */
 export function checkConfirm({ indexes }: Confirm): void {
   if (indexes.length > CHUNKS_MAX) throw bad(`${indexes.length} chunks to confirm, a version has at most ${CHUNKS_MAX}`);
+}
+
+/** Chunks to take over: names that a file of a chunk may have. @throws QdfsError BAD_PATH, BAD_REQUEST */
+export function checkTake({ chunks }: Take): void {
+  if (chunks.length > TAKE_CHUNKS_MAX) throw bad(`${chunks.length} chunks to take over, at most ${TAKE_CHUNKS_MAX} at a time`);
+  for (const { chunk, owner, checksum } of chunks) {
+    if (!/^[0-9a-f]{16}-(0|[1-9]\d{0,8})$/.test(chunk)) throw bad("a chunk is named by its upload and its index");
+    if (!CHECKSUM.test(checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
+    checkPath(owner);
+  }
 }
 
 function checkPath(path: Path): void {
@@ -52,7 +65,7 @@ function checkPut({ version, content }: Put, policy: Policy): void {
   if (version.chunks) {
     const flaw = chunkListFlaw(version.chunks, version.sizeBytes);
     if (flaw !== undefined) throw bad(flaw);
-    if (!/^xxh3:[0-9a-f]{16}$/.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
+    if (!CHECKSUM.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
     return;
   }
   if (content.length > policy.inlineLimitBytes) {

@@ -9,6 +9,7 @@ import type { NodeNumber, Path } from "../base/ids.ts";
 import { chunkPartitionOf, configurationOf, nodeOf, replicasOf } from "../cluster/map.ts";
 import { CHUNK_BYTES_MAX, CHUNK_REPAIR_RETRY_MS } from "../limits.ts";
 import type { BulkClient, BulkHandler, ChunkFiles, ChunkId, ChunkRow, NodeStore, Receipt, Runtime } from "../ports.ts";
+import type { Confirm } from "../wire/messages.ts";
 import type { Alarms } from "./alarms.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Replica } from "./replica.ts";
@@ -24,6 +25,8 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #diskId: string;
   /** Chunks whose bytes are on their way to the disk. */
   readonly #arriving = new Map<ChunkId, Promise<Receipt>>();
+  /** Chunks that are being dropped: their files go after their rows, and a copy that comes meanwhile waits for that. */
+  readonly #leaving = new Map<ChunkId, Promise<void>>();
   /** Chunks of which the copy here is known to be bad or gone: held by nobody's count until it is replaced. */
   readonly #bad = new Map<ChunkId, ChunkRow>();
   #repairing: Promise<void> | undefined;
@@ -56,6 +59,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /** Durable when it resolves. A chunk is immutable: what is held already is confirmed without being written again. */
   async putChunk(chunk: ChunkId, owner: Path, body: AsyncIterable<Uint8Array>, checksum: string): Promise<Receipt> {
+    await this.#leaving.get(chunk);
     const held = this.#held(chunk);
     if (held !== undefined) {
       for await (const _ of body); // let the sender finish
@@ -105,9 +109,42 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     else if (checksumOf(bytes) !== row.checksum) await this.#discard(row, "its bytes do not have their checksum");
   }
 
-  /** Which of the upload's chunks this node does not hold durably for that owner. */
-  missing(owner: Path, upload: string, indexes: readonly number[]): number[] {
-    return indexes.filter((index) => this.#held(`${upload}-${index}`)?.owner !== owner);
+  /**
+   * Which of the upload's chunks this node does not hold durably for that owner. `configurations`: by index, the number of the
+   * configuration of the chunk's partition that the asker goes by. It must be the adopted one: a copy that counts in an older one would be
+   * missed by the scan of those that count in the newer (P16).
+   * @throws QdfsError CONFIGURATION_STALE
+   */
+  missing({ path, upload, indexes, configurations }: Confirm): number[] {
+    const map = this.#maps.map;
+    return indexes.filter((index, at) => {
+      const chunk = `${upload}-${index}`;
+      this.#maps.checkPartition(chunkPartitionOf(map, chunk), configurations[at] ?? 0);
+      return this.#held(chunk)?.owner !== path;
+    });
+  }
+
+  /** Drops chunks along with `commit`, which takes their rows; the files go afterwards. */
+  async drop(chunks: readonly ChunkId[], commit: () => Promise<void>): Promise<void> {
+    const dropped = commit().then(() => this.#removeFiles(chunks));
+    const quietly = dropped.catch(() => undefined);
+    for (const chunk of chunks) this.#leaving.set(chunk, quietly);
+    try {
+      await dropped;
+    } finally {
+      for (const chunk of chunks) this.#leaving.delete(chunk);
+    }
+  }
+
+  /** A file that stays behind takes room, and nothing else. */
+  async #removeFiles(chunks: readonly ChunkId[]): Promise<void> {
+    for (const chunk of chunks) {
+      if (this.#store.chunk(chunk) !== undefined || this.#arriving.has(chunk)) continue; // it stays, or comes again
+      this.#bad.delete(chunk);
+      await this.#files.remove(chunk).catch((error) => {
+        this.#runtime.log.warn("a dropped chunk's file stays behind", { chunk, why: messageOf(error) });
+      });
+    }
   }
 
   #receipt({ chunk, sizeBytes, checksum }: ChunkRow): Receipt {
@@ -145,7 +182,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async #repair(row: ChunkRow): Promise<boolean> {
     try {
       const bytes = await this.#fetchFromPeers(row.chunk, row.checksum);
-      if (bytes === undefined) return false;
+      if (typeof bytes === "string") return false;
       await this.#keep(row.chunk, row.owner, once(bytes), row.checksum);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
@@ -162,30 +199,42 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     await this.#repairing;
   }
 
-  /** A copy with the right checksum from some other replica of the chunk's partition. */
-  async #fetchFromPeers(chunk: ChunkId, checksum: string): Promise<Uint8Array | undefined> {
+  /** A copy with the right checksum from some other replica of the chunk's partition; `lost`: all answered, and none has one. */
+  async #fetchFromPeers(chunk: ChunkId, checksum: string): Promise<Uint8Array | "lost" | "unknown"> {
     const map = this.#maps.map;
     const others = replicasOf(configurationOf(map, chunkPartitionOf(map, chunk))).filter(
       (node: NodeNumber) => node !== this.#maps.self,
     );
+    let answers = 0;
     for (const node of others) {
       try {
         const bytes = await this.#bulk.getChunk(nodeOf(map, node).http, chunk);
         if (checksumOf(bytes) === checksum) return bytes;
+        answers += 1;
       } catch (error) {
-        if (codeOf(error) === undefined) throw error;
+        const code = codeOf(error);
+        if (code === undefined) throw error;
+        if (code === "NOT_FOUND" || code === "CORRUPT") answers += 1;
       }
     }
-    return undefined;
+    return answers === others.length ? "lost" : "unknown";
   }
 
-  /** Takes over a chunk that a learned head names and this node should hold but does not. True when it is held then. */
-  async take(chunk: ChunkId, owner: Path, checksum: string): Promise<boolean> {
-    if (this.#held(chunk) !== undefined) return true;
+  /**
+   * Takes over a chunk that this node should hold but does not, if some other replica has an intact copy. `lost`: none has, and all said
+   * so; `missing`: it may come later.
+   */
+  async take(
+    chunk: ChunkId,
+    owner: Path,
+    checksum: string,
+  ): Promise<"held" | { readonly sizeBytes: number } | "missing" | "lost"> {
+    if (this.#held(chunk) !== undefined) return "held";
     const bytes = await this.#fetchFromPeers(chunk, checksum);
-    if (bytes === undefined) return false;
+    if (bytes === "unknown") return "missing";
+    if (bytes === "lost") return "lost";
     await this.putChunk(chunk, owner, once(bytes), checksum);
-    return true;
+    return { sizeBytes: bytes.length };
   }
 }
 

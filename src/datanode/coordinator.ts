@@ -135,7 +135,7 @@ export class Coordinator {
           // P8: the base is known chosen, and R answers showed it after the operation arrived: a first attempt's refusal is
           // a read. On a later attempt an earlier coordinator may still be at it, so the refusal is recorded first (P13).
           if (mutate.attempt > 1 || attempt.proposed) return await this.#carryOut(mutate, attempt, at, decision, answer);
-          answer({ outcome: decision.outcome, version: null, acks: 0 });
+          answer({ outcome: decision.outcome, version: null, acks: 0, chosen: true });
           return true;
         case "changed":
           return await this.#carryOut(mutate, attempt, at, decision, answer);
@@ -219,10 +219,10 @@ export class Coordinator {
     answer: Answer,
   ): Promise<true | undefined> {
     const held = needOf(at.configuration);
-    if (mutate.ack <= held) answer({ outcome, version, acks: held });
+    if (mutate.ack <= held) answer({ outcome, version, acks: held, chosen: true });
     else if (
       !(await this.#settleAt(attempt, at, prepared, (acks, chosen, open) => {
-        if (acks >= mutate.ack || (chosen && open === 0)) answer({ outcome, version, acks });
+        if (acks >= mutate.ack || (chosen && open === 0)) answer({ outcome, version, acks, chosen: true }); // it was before
       }))
     )
       return undefined;
@@ -249,7 +249,7 @@ export class Coordinator {
     attempt.proposed = true;
     const onAccept: OnAccept = (acks, chosen, open) => {
       const enough = early === 0 ? chosen : acks >= early || (chosen && open === 0);
-      if (enough) answer({ outcome, version, acks });
+      if (enough) answer({ outcome, version, acks, chosen });
     };
     const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
     if (proposed.kind === "chosen") {
@@ -331,6 +331,10 @@ export class Coordinator {
         if (result !== undefined) return result;
       } catch (error) {
         const code = codeOf(error);
+        if (code === "CONFIGURATION_STALE") {
+          await this.#maps.seekNewer();
+          if (this.#maps.numberOf(attempt.path) === undefined) throw attempt.truly(error); // others coordinate the file now
+        }
         const mayPass = code === "CONFIGURATION_STALE" || code === "QUORUM_UNAVAILABLE" || code === "CHUNKS_MISSING";
         if (!mayPass) throw attempt.truly(error);
         await attempt.bear(error);

@@ -5,6 +5,7 @@
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
+import { isBehind } from "../cluster/stale.ts";
 import {
   CATCH_UP_EVERY_MS,
   CEILING_STEP,
@@ -33,15 +34,22 @@ import { type Chosen, type ClusterMap, type Hello, type MapReply, type Request, 
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkAccept, checkConfirm, checkMutate } from "./check-request.ts";
+import { checkAccept, checkConfirm, checkMutate, checkTake } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
+import { Completer } from "./completer.ts";
+import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Freshness } from "./freshness.ts";
+import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MapKeeper } from "./map-keeper.ts";
+import { MapSeeker } from "./map-seeker.ts";
 import { Heartbeats, type NodeReport, type SuperNodes } from "./membership.ts";
 import { Peers } from "./peers.ts";
-import { Replica, type Reply } from "./replica.ts";
+import { Replica } from "./replica.ts";
+import { Rescan } from "./rescan.ts";
+import { Scanner } from "./scanner.ts";
+import type { Reply } from "./turn.ts";
 
 export interface DataNodeParts {
   readonly runtime: Runtime;
@@ -74,6 +82,11 @@ export class DataNode implements SessionHandler, ClusterApi {
   readonly #catchUp: CatchUp;
   readonly #freshness: Freshness;
   readonly #heartbeats: Heartbeats;
+  readonly #leftovers: LeftoverSweep;
+  readonly #scanner: Scanner;
+  readonly #completer: Completer;
+  readonly #rescan: Rescan;
+  readonly #seeker: MapSeeker;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
   readonly #peerStates = new Map<NodeNumber, SessionState>();
@@ -92,8 +105,9 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#runtime = runtime;
     this.#store = store;
     this.counter = new BallotCounter(store.ceiling());
-    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal);
-    this.#maps = new MapKeeper(self, parts.map, (map) => this.#replica.write({ map }));
+    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, (path) => this.#maps.numberOf(path));
+    // What is on disk is in force; what came with the admission is adopted like any other (P16).
+    this.#maps = new MapKeeper(self, store.map() ?? parts.map, (...map) => this.#leftovers.adopt(...map));
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
     this.#peers = new Peers(
       this.#maps,
@@ -126,8 +140,35 @@ export class DataNode implements SessionHandler, ClusterApi {
       chunks: this.chunks,
       freshness: this.#freshness,
     });
+    this.#leftovers = new LeftoverSweep({
+      runtime,
+      store,
+      replica: this.#replica,
+      maps: this.#maps,
+      chunks: this.chunks,
+      onFatal: parts.onFatal,
+    });
+    this.#scanner = new Scanner(store, this.#maps, this.#replica);
+    this.#completer = new Completer({
+      maps: this.#maps,
+      peers: this.#peers,
+      replica: this.#replica,
+      contents: new ContentSource(this.#replica, this.#peers),
+      catchUp: this.#catchUp,
+      chunks: this.chunks,
+    });
+    this.#rescan = new Rescan({
+      runtime,
+      maps: this.#maps,
+      peers: this.#peers,
+      coordinator: this.#coordinator,
+      onFatal: parts.onFatal,
+    });
     this.#load = new LoadMeter(runtime.clock);
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
+    this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
+    this.#maps.onBehind(() => this.#seeker.seek());
+    this.#maps.watch((map, before) => this.#moved(map, before));
   }
 
   /** Makes the first ceiling durable (P3) and the map adopted; then requests may come. */
@@ -142,6 +183,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#lastHousekeepingMs = this.#runtime.clock.monotonicMs();
     this.#housekeeping();
     this.#heartbeats.start();
+    this.#leftovers.later();
     this.#beginCatchUp();
   }
 
@@ -155,6 +197,13 @@ export class DataNode implements SessionHandler, ClusterApi {
     return this.#maps.adopt(map);
   }
 
+  /** Partitions have changed hands, some of ours perhaps. */
+  #moved(map: ClusterMap, before: ClusterMap): void {
+    if (map.partitions.every(({ number }, partition) => number === before.partitions[partition]?.number)) return;
+    this.#freshness.forget();
+    this.#leftovers.later();
+  }
+
   async getMap(): Promise<MapReply> {
     return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
   }
@@ -164,12 +213,14 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#stopping = true;
     this.#cancelHousekeeping?.();
     this.#catchUp.stop();
+    this.#leftovers.stop();
+    this.#rescan.stop();
     const patience = new Promise<void>((resolve) => this.#runtime.timers.after(DRAIN_MS, resolve));
     await Promise.race([this.#coordinator.idle(), patience]);
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    await Promise.race([Promise.all([this.#catchUp.idle(), this.chunks.stop()]), patience]);
+    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.chunks.stop()]), patience]);
     await this.#replica.flush();
     this.#store.close();
   }
@@ -227,6 +278,8 @@ export class DataNode implements SessionHandler, ClusterApi {
       this.#check(settle.path, configuration);
       const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
       this.#answerLater(this.#coordinator.settle(settle.path, budgetMs), (settled) => answer({ settled }), answer);
+    } else if (request.rescan) {
+      answer({ rescanned: this.#rescan.order(request.rescan.of) });
     } else {
       const { prepare, accept, read, fetch, confirm } = request;
       const about = prepare ?? accept ?? read ?? fetch;
@@ -240,6 +293,7 @@ export class DataNode implements SessionHandler, ClusterApi {
         }
       }
       if (confirm) checkConfirm(confirm);
+      if (request.take) checkTake(request.take);
       this.#local(request, read?.age ? this.#withAge(read.path, answer) : answer);
     }
   }
@@ -252,8 +306,8 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   /** What needs no coordinator; also what this node asks itself. */
-  #local(body: Omit<Request, "id" | "configuration">, reply: Reply): void {
-    const { confirm, accept, prepare } = body;
+  #local(body: Omit<Request, "id">, reply: Reply): void {
+    const { confirm, accept, prepare, complete } = body;
     const proposal = prepare ?? accept;
     // P5, for our own coordinator too: only ballots of the adopted configuration.
     if (proposal) this.#check(proposal.path, proposal.ballot.configuration);
@@ -262,9 +316,14 @@ export class DataNode implements SessionHandler, ClusterApi {
       throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
     }
     if (body.prepare || body.accept || body.read || body.fetch) this.#replica.submit(body, reply);
-    else if (confirm) reply({ confirmed: { missing: this.chunks.missing(confirm.path, confirm.upload, confirm.indexes) } });
+    else if (confirm) reply({ confirmed: { missing: this.chunks.missing(confirm) } });
     else if (body.changes) this.#changes.answer(body.changes, reply);
     else if (body.sequence) reply(this.#changes.sequence());
+    else if (complete)
+      this.#answerLater(this.#completer.complete(complete, body.configuration), (completed) => reply({ completed }), reply);
+    else if (body.scan) this.#scanner.answer(body.scan, reply);
+    else if (body.take) this.#answerLater(this.#completer.take(body.take), (taken) => reply({ taken }), reply);
+    else if (body.map) this.#answerLater(this.#seeker.answer(body.map), (map) => reply({ map }), reply);
     else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
   }
 
@@ -273,7 +332,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     try {
       this.#maps.check(path, number);
     } catch (error) {
-      if (codeOf(error) === "CONFIGURATION_STALE") void this.#heartbeats.send(false);
+      if (isBehind(error)) void this.#maps.seekNewer();
       throw error;
     }
   }

@@ -13,7 +13,7 @@ import type { MapKeeper } from "./map-keeper.ts";
 
 /** This node's own answers to what replicas are asked: no session, no serialisation. */
 export interface OwnReplica {
-  submit(body: RequestBody, reply: (answer: AnswerBody) => void): void;
+  submit(body: RequestBody & { readonly configuration: number }, reply: (answer: AnswerBody) => void): void;
   chosen(hint: Chosen): void;
 }
 
@@ -61,7 +61,8 @@ export class Peers {
 
   /** Rejects as Session.call does. */
   call(node: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody> {
-    const called = node === this.self ? this.#callSelf(body) : this.session(node).call(configuration, body, timeoutMs);
+    const called =
+      node === this.self ? this.#callSelf(configuration, body) : this.session(node).call(configuration, body, timeoutMs);
     if (body.accept) this.#measureAccept(node, called);
     else if (node !== this.self && (body.prepare || body.sequence)) this.#measureLookUp(node, called);
     return called;
@@ -128,9 +129,9 @@ export class Peers {
     }));
   }
 
-  #callSelf(body: RequestBody): Promise<AnswerBody> {
+  #callSelf(configuration: number, body: RequestBody): Promise<AnswerBody> {
     return new Promise((resolve, reject) => {
-      this.#own.submit(body, (answer) => {
+      this.#own.submit({ ...body, configuration }, (answer) => {
         if (answer.failure) reject(errorOf(answer.failure));
         else resolve(answer);
       });

@@ -4,6 +4,7 @@
  */
 import { isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -139,9 +140,9 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
   });
 }
 
-/** A bug, or a map that differs: not one replica's trouble. */
+/** A bug, or a map that is older than the others': not one replica's trouble. */
 function mustSurface(error: unknown): boolean {
-  return !(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE" || error.code === "WRONG_CLUSTER";
+  return !(error instanceof QdfsError) || isOvertaken(error) || error.code === "WRONG_CLUSTER";
 }
 
 function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber, Promised>): Prepared {
@@ -160,7 +161,8 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
     head = holders.size === 1 ? promised.head : intactOf(head, promised.head);
     knownChosen ||= promised.chosen;
   }
-  knownChosen ||= reaches(configuration, writeNeed, holders);
+  // Of another configuration's ballot W of this one's sets say nothing: it may have been accepted by W of one of two.
+  knownChosen ||= accepted.configuration === configuration.number && reaches(configuration, writeNeed, holders);
   return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
 }
 

@@ -12,6 +12,7 @@
 
 import { assert, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
 import type { Cancel, Clock, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -60,7 +61,7 @@ export interface RegisterReadRequest {
   readonly budgetMs: number;
 }
 
-/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica */
+/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica that goes by a newer map */
 export function readRegister(request: RegisterReadRequest): Promise<RegisterRead> {
   return new Promise((resolve, reject) => new Reading(request, resolve, reject).begin());
 }
@@ -168,8 +169,7 @@ class Reading {
 
   #failed(node: NodeNumber, error: unknown): void {
     if (this.#done) return;
-    const stale = error instanceof QdfsError && error.code === "CONFIGURATION_STALE";
-    if (stale || !(error instanceof QdfsError)) {
+    if (isOvertaken(error) || !(error instanceof QdfsError)) {
       this.#finish();
       this.#reject(error);
       return;

@@ -10,7 +10,7 @@ import { noMapCache } from "../client/map-cache.ts";
 import { firstAssignment } from "../cluster/placement.ts";
 import { DataNode } from "../datanode/datanode.ts";
 import { admit, SuperNodes } from "../datanode/membership.ts";
-import type { BulkHandler, CatalogueStore, NodeWrites, Runtime, SessionHandler } from "../ports.ts";
+import type { BulkHandler, CatalogueStore, NodeWrites, Runtime, SessionHandler, SuperNodeState } from "../ports.ts";
 import { HeardCounter } from "../register/heard-counter.ts";
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
@@ -21,7 +21,7 @@ import { MemoryBulkClient } from "../transport/memory-bulk.ts";
 import { MemoryControlDialer } from "../transport/memory-control.ts";
 import { type MemoryListener, MemoryNetwork } from "../transport/memory-network.ts";
 import { MemorySessionDialer } from "../transport/memory-session.ts";
-import { type AnswerBody, type ClusterMap, type Node, NodeState, type Request } from "../wire/messages.ts";
+import { type AnswerBody, type ClusterMap, type Configuration, type Node, NodeState, type Request } from "../wire/messages.ts";
 import { Cuts } from "./cuts.ts";
 import { Disk, filesOf, storeOf } from "./disk.ts";
 import { Life, type WallClock } from "./life.ts";
@@ -31,6 +31,8 @@ export const SUPER_HOST = "super";
 const SUPERNODE = `${SUPER_HOST}:1`;
 const VERSION = "sim";
 const CAPACITY_BYTES = 1e9;
+/** Operations are over in a few seconds: what is to meet them begins sooner than in the world. */
+const REBALANCE_SETTLE_MS = 50;
 
 export interface ClusterShape {
   readonly n: number;
@@ -44,6 +46,8 @@ export interface ClusterShape {
   readonly inlineLimitBytes: number;
   readonly chunkSizeBytes: number;
   readonly keepVersions: number;
+  /** Partitions that change their replicas at a time. */
+  readonly changingMax: number;
 }
 
 /** What watches the cluster from outside. */
@@ -58,7 +62,7 @@ export interface ClusterObserver {
   fatal(host: string, error: unknown): void;
 }
 
-interface Host {
+export interface Host {
   readonly name: string;
   readonly wall: WallClock;
   /** Undefined: no process runs. */
@@ -97,11 +101,13 @@ export class SimCluster {
   readonly network: MemoryNetwork;
   readonly cuts: Cuts;
   readonly superHost: SuperHost;
-  readonly dataHosts: readonly DataHost[];
+  readonly dataHosts: DataHost[];
   readonly clientHosts: ClientHost[] = [];
   readonly #trace: Trace;
   readonly #observer: ClusterObserver;
   readonly #seed: number;
+  /** By partition and number, every configuration that a map ever had. */
+  readonly #configurations: Map<number, Configuration>[];
   #lives = 0;
   #disks = 0;
 
@@ -119,9 +125,10 @@ export class SimCluster {
       disk: this.#newDisk(i + 1),
       node: undefined,
     }));
+    this.#configurations = Array.from({ length: shape.partitions }, () => new Map());
     this.superHost = {
       ...this.#host(SUPER_HOST),
-      maps: new MemoryMapStore(),
+      maps: new WatchedMapStore((map) => this.#note(map)),
       catalogue: new MemoryCatalogueStore(),
       superNode: undefined,
     };
@@ -133,16 +140,35 @@ export class SimCluster {
     return [this.superHost, ...this.dataHosts, ...this.clientHosts].map(({ name }) => name);
   }
 
-  /** Where partitions stand; they do not move yet. */
+  /** The newest one. */
   get map(): ClusterMap {
     const state = this.superHost.maps.load();
     if (state === undefined) throw new Error("a cluster begins with a map");
     return state.map;
   }
 
-  /** The DataNode that has a disk now. */
-  diskOf(diskId: string): Disk | undefined {
-    return this.dataHosts.find(({ disk }) => disk.diskId === diskId)?.disk;
+  /** Undefined: no map ever had it. */
+  configuration(partition: number, number: number): Configuration | undefined {
+    return this.#configurations[partition]?.get(number);
+  }
+
+  #note({ partitions }: ClusterMap): void {
+    partitions.forEach((configuration, partition) => {
+      this.#configurations[partition]?.set(configuration.number, configuration);
+    });
+  }
+
+  /** The disk of a member, if it is still there; undefined: it was wiped. */
+  diskOfNode(node: number): Disk | undefined {
+    return this.dataHosts.find(({ disk }) => disk.number === node || disk.diskId === firstDiskId(node))?.disk;
+  }
+
+  /** One more DataNode, which nobody has heard of; it is yet to be started. */
+  addDataHost(): DataHost {
+    const index = this.dataHosts.length + 1;
+    const host: DataHost = { ...this.#host(`data-${index}`), index, disk: this.#newDisk(0), node: undefined };
+    this.dataHosts.push(host);
+    return host;
   }
 
   startAll(): void {
@@ -246,7 +272,8 @@ export class SimCluster {
     const { clusterId } = state.map;
     const dialer = new MemorySessionDialer(network, life.place, life, counter, () => ({ clusterId, node: 0, version: VERSION }));
     const catalogue = catalogueOf(host.catalogue, life);
-    const superNode = new SuperNode({ runtime: life, maps: host.maps, catalogue, dialer, counter, state });
+    const rebalance = { settleMs: REBALANCE_SETTLE_MS, changingMax: this.shape.changingMax };
+    const superNode = new SuperNode({ runtime: life, maps: host.maps, catalogue, dialer, counter, state, rebalance });
     host.superNode = superNode;
     host.listeners.push(network.listen(SUPERNODE, { control: superNode }));
     superNode.start(SUPERNODE);
@@ -390,6 +417,20 @@ export class SimCluster {
       supernodes: [SUPERNODE],
       waitingFor: "",
     };
+  }
+}
+
+class WatchedMapStore extends MemoryMapStore {
+  readonly #onSave: (map: ClusterMap) => void;
+
+  constructor(onSave: (map: ClusterMap) => void) {
+    super();
+    this.#onSave = onSave;
+  }
+
+  override save(state: SuperNodeState): void {
+    super.save(state);
+    this.#onSave(state.map);
   }
 }
 

@@ -64,6 +64,8 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
       return store.sequence;
     },
     changesAfter: (sequence, limit) => store.changesAfter(sequence, limit),
+    pathsAfter: (after, limit) => store.pathsAfter(after, limit),
+    chunksAfter: (after, limit) => store.chunksAfter(after, limit),
     ceiling: () => store.ceiling(),
     map: () => store.map(),
     cursor: (diskId) => store.cursor(diskId),

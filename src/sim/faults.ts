@@ -1,7 +1,7 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
 import { assert } from "../base/errors.ts";
 import type { Link } from "../transport/memory-network.ts";
-import type { ClientHost, DataHost, Death, SimCluster } from "./cluster.ts";
+import type { DataHost, Death, Host, SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
@@ -10,6 +10,8 @@ import type { Trace } from "./trace.ts";
 const HOUR_MS = 3_600_000;
 /** Ports are used some hundred times a second. */
 const USES_MAX = 200;
+/** DataNodes that join in one run. */
+const JOINS_MAX = 3;
 
 /** Undoes a fault; nothing when it mends itself. */
 type Mend = () => void;
@@ -24,6 +26,7 @@ export class Faults {
   /** Disks whose bytes were damaged. There is only ever one, so that good copies are left. */
   readonly damaged = new Set<Disk>();
   #wipes = 0;
+  #joins = 0;
   #over = false;
 
   constructor(cluster: SimCluster, plan: Plan, trace: Trace) {
@@ -41,6 +44,11 @@ export class Faults {
     return this.#wipes;
   }
 
+  /** DataNodes have come that were not there at the beginning. */
+  get newcomers(): number {
+    return this.#wipes + this.#joins;
+  }
+
   /** Makes the links as bad as they are planned, and arms every fault. */
   begin(): void {
     const { hostNames, runtime } = this.#cluster;
@@ -48,8 +56,8 @@ export class Faults {
     for (const fault of this.#plan.faults) runtime.timers.after(fault.atMs, () => this.#carryOut(fault));
   }
 
-  /** A client that comes later has links like the others. */
-  joined(client: ClientHost): void {
+  /** A client, or DataNode, that comes later has links like the others. */
+  joined(client: Host): void {
     if (this.#over) return;
     for (const other of this.#cluster.hostNames) {
       this.#spoil(this.#cluster.network.link(client.name, other), this.#plan.links);
@@ -202,6 +210,14 @@ export class Faults {
     },
     "bit-flip": (fault) => this.#flipBit(fault),
     wipe: ({ choices: [whom] }) => this.#wipe(this.#dataHost(whom)),
+    join: () => {
+      if (this.#joins >= JOINS_MAX) return undefined;
+      this.#joins += 1;
+      const host = this.#cluster.addDataHost();
+      this.joined(host);
+      this.#cluster.startDataNode(host);
+      return undefined;
+    },
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;

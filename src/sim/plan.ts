@@ -127,7 +127,7 @@ export function planOf(options: PlanOptions): Plan {
   const clients = between(random, 2, recipe.clientsMax);
   const files = between(random, 1, recipe.filesMax);
   const links = linksOf(random, recipe);
-  const paceMs = pick([3, 15, 40], random.unit());
+  const paceMs = pick(recipe.pacesMs, random.unit());
   const count = options.operations ?? OPERATIONS_DEFAULT;
   const operations = Array.from({ length: count }, (_, index) => operationOf(seed, recipe, index, { clients, files, paceMs }));
   const lastsMs = Math.min(4_000, 300 + (OPERATIONS_DEFAULT / clients) * (paceMs + 8));
@@ -162,6 +162,7 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
     inlineLimitBytes: INLINE_LIMIT_BYTES,
     chunkSizeBytes: CHUNK_SIZE_BYTES,
     keepVersions: recipe.name === "calm" ? 3 : keepVersions,
+    changingMax: between(stream(seed, "changing"), 1, PARTITIONS),
   };
 }
 

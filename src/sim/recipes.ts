@@ -23,6 +23,7 @@ export const FAULT_KINDS = [
   "clock-drift",
   "client-death",
   "freeze",
+  "join",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -54,6 +55,8 @@ export interface Recipe {
   readonly clientsMax: number;
   /** Operations in chunks, of those that write. */
   readonly chunkedShare: number;
+  /** Between a client's operations, on average; each seed has one of them. */
+  readonly pacesMs: readonly number[];
 }
 
 export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
@@ -67,6 +70,7 @@ const BASE = {
   filesMax: 4,
   clientsMax: 5,
   chunkedShare: 0.15,
+  pacesMs: [3, 15, 40],
 } as const;
 
 const NETWORK = { isolate: 2, "one-way": 2, "two-way": 1, split: 2, swizzle: 1, "slow-link": 1, "lossy-link": 1 } as const;
@@ -161,6 +165,16 @@ export const RECIPES: readonly Recipe[] = [
     summary: "the SuperNode crashes, is cut off, loses its catalogue",
     weights: { ...SUPER, crash: 1 },
     faults: [2, 8],
+  },
+  {
+    ...BASE,
+    name: "grow",
+    summary: "DataNodes join and are given their share, among crashes, cuts and deaths of the SuperNode",
+    weights: { join: 8, ...DEATHS, isolate: 2, "two-way": 1, split: 1, freeze: 1, "supernode-cut": 2, "supernode-crash": 3 },
+    faults: [3, 10],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
   },
 ];
 

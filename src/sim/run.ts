@@ -6,11 +6,11 @@
 import { messageOf } from "../base/errors.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
+import { LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
-import { firstDiskId, SimCluster } from "./cluster.ts";
-import type { Disk } from "./disk.ts";
+import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
-import { disagreement, listingDifference } from "./invariants/convergence.ts";
+import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -45,6 +45,8 @@ const CONVERGENCE_MS = 75_000;
 /** Above what any attempt has: its budget, and the patience of a call. */
 const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
+/** Who left a partition drops it LEFT_PARTITION_MS later, within this. */
+const DROPPING_MS = 2_000;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
 const LAST_READS_MS = 40_000;
@@ -83,7 +85,7 @@ class Run {
       serves: (disk) => this.#registers.serves(disk),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
-    this.#view = new MemberDisks(this.#cluster);
+    this.#view = this.#cluster;
     this.#registers = new RegisterInvariants(this.#violations, this.#view, plan.shape.keepVersions);
     this.#faults = new Faults(this.#cluster, plan, this.#trace);
   }
@@ -145,11 +147,18 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    let apart = disagreement(this.#view, paths);
+    const difference = (): string | undefined => unfinished(this.#view) ?? disagreement(this.#view, paths);
+    let apart = difference();
     while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
       runtime.advance(CONVERGENCE_LOOK_MS);
-      apart = disagreement(this.#view, paths);
+      apart = difference();
     }
+    if (apart === undefined && this.#faults.newcomers > 0) {
+      runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
+      apart = difference() ?? leftovers(this.#view, paths);
+    }
+    const thin = apart === undefined ? thinHistory(this.#view, paths) : undefined;
+    if (thin !== undefined) this.#violations.found("I5", thin);
     if (apart !== undefined) {
       this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault the replicas differ: ${apart}`);
       return;
@@ -234,22 +243,4 @@ class Run {
 
 function lastRead(path: string): PlannedOperation {
   return { index: -1, client: 0, kind: "get", path, sizeBytes: 0, pauseMs: 0, budgetMs: LAST_READS_MS, choice: 0 };
-}
-
-/** The disks that the members of the first map have now. */
-class MemberDisks implements DiskView {
-  readonly #cluster: SimCluster;
-
-  constructor(cluster: SimCluster) {
-    this.#cluster = cluster;
-  }
-
-  get map() {
-    return this.#cluster.map;
-  }
-
-  diskOfNode(node: number): Disk | undefined {
-    const disk = this.#cluster.dataHosts[node - 1]?.disk;
-    return disk?.diskId === firstDiskId(node) ? disk : undefined;
-  }
 }

@@ -6,7 +6,17 @@
  */
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Timers, Trim } from "../ports.ts";
+import type {
+  AcceptWrite,
+  ChunkId,
+  ChunkRow,
+  ContentWrite,
+  NodeStore,
+  NodeWrites,
+  StoredRegister,
+  Timers,
+  Trim,
+} from "../ports.ts";
 import { compareBallots, sameBallot } from "../register/ballot.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 
@@ -174,6 +184,18 @@ export class MemoryNodeStore implements NodeStore {
     return changes.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
   }
 
+  pathsAfter(after: string, limit: number): readonly Path[] {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    const later = [...this.#rows.keys()].filter((path) => byUtf8(path, after) > 0);
+    return later.sort(byUtf8).slice(0, limit);
+  }
+
+  chunksAfter(after: string, limit: number): readonly ChunkRow[] {
+    assert(this.#flushing === undefined, "chunks are looked through between commits");
+    const later = [...this.#chunks.values()].filter(({ chunk }) => byUtf8(chunk, after) > 0);
+    return later.sort((a, b) => byUtf8(a.chunk, b.chunk)).slice(0, limit);
+  }
+
   ceiling(): number {
     return this.#ceiling;
   }
@@ -209,7 +231,8 @@ export class MemoryNodeStore implements NodeStore {
 
   #refuseWhenFull(writes: NodeWrites): void {
     if (this.bytesMax === Number.POSITIVE_INFINITY) return;
-    const coming = writes.accepts.reduce((sum, accept) => sum + bytesOf(accept), 0);
+    const contents = (writes.contents ?? []).reduce((sum, { content }) => sum + content.length, 0);
+    const coming = writes.accepts.reduce((sum, accept) => sum + bytesOf(accept), contents);
     if (coming > 0 && this.usage().bytes + coming > this.bytesMax)
       throw new QdfsError("STORAGE_FULL", "the memory store has no room");
   }
@@ -218,8 +241,15 @@ export class MemoryNodeStore implements NodeStore {
     const undo: (() => void)[] = [];
     const sequence = this.#sequence;
     const before = new Map<Path, Row | undefined>();
-    for (const { path } of writes.accepts) before.set(path, this.#rows.get(path)?.at(-1));
+    const { dropped = [], contents = [] } = writes;
+    for (const path of [...dropped, ...[...writes.accepts, ...contents].map((write) => write.path)])
+      before.set(path, this.#rows.get(path)?.at(-1));
+    for (const path of dropped) this.#put(this.#rows, path, undefined, undo);
     for (const accept of writes.accepts) this.#put(this.#rows, accept.path, this.#accepted(accept), undo);
+    for (const content of contents) {
+      const rows = this.#rows.get(content.path);
+      if (rows !== undefined) this.#put(this.#rows, content.path, this.#withContent(rows, content), undo);
+    }
     for (const trim of writes.trims) {
       const rows = this.#rows.get(trim.path);
       if (rows !== undefined) this.#put(this.#rows, trim.path, trimmed(rows, trim), undo);
@@ -227,7 +257,7 @@ export class MemoryNodeStore implements NodeStore {
     for (const row of writes.chunks) this.#put(this.#chunks, row.chunk, { ...row }, undo);
     for (const chunk of writes.droppedChunks) this.#put(this.#chunks, chunk, undefined, undo);
     for (const { diskId, sequence: at } of writes.cursors ?? []) this.#put(this.#cursors, diskId, at, undo);
-    if (writes.accepts.length > 0) undo.push(() => this.#rewind(sequence));
+    if (writes.accepts.length + contents.length > 0) undo.push(() => this.#rewind(sequence));
     return { writes, before, chunks: new Set(writes.chunks.map(({ chunk }) => chunk)), sequence, undo };
   }
 
@@ -252,6 +282,26 @@ export class MemoryNodeStore implements NodeStore {
     if (known) this.#mark(row);
     return [...rows.filter((other) => other.random !== random), row];
   }
+
+  /** The accepted value stays the last row: it moves behind the new one. */
+  #withContent(rows: readonly Row[], { random, content }: ContentWrite): readonly Row[] {
+    const current = rows.at(-1);
+    if (current === undefined) return rows;
+    const others = rows.filter((row) => row !== current && row.random !== random);
+    const { ballot, path } = current;
+    const own = random === current.random ? content : current.content;
+    if (random !== current.random) {
+      const head = new Uint8Array(0);
+      others.push({ path, sequence: ++this.#sequence, ballot, head, random, content, chosen: false });
+    }
+    const moved: Row = { ...current, sequence: ++this.#sequence, content: own, chosen: false };
+    if (current.chosen) this.#mark(moved);
+    return [...others, moved];
+  }
+}
+
+function byUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function trimmed(rows: readonly Row[], { ballot, keep }: Trim): readonly Row[] {

@@ -16,17 +16,19 @@
  *                            those after the sequence `indexed` of meta (path-index.ts)
  *   chunks                   chunk TEXT PRIMARY KEY, owner TEXT (path), size INTEGER (bytes), checksum TEXT
  *   cursors                  disk TEXT PRIMARY KEY, sequence INTEGER: how far that disk's change log was followed
- *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling`, `indexed` (INTEGER),
+ *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling`, `indexed`, `last` (INTEGER),
  *                            `map` (BLOB, a qdfs.v1.ClusterMap message), `chosen` (TEXT, chosen-marks.ts: decimal numbers
  *                            with a space between: the sequence up to which accepted values are known chosen, and those
  *                            up to it that are not)
  *
  * The row with a path's highest sequence is the file's accepted value; no row: absent. Its other rows keep the inline bytes
  * of versions in the history until a trim drops them (their heads are of no use). An accept of a version that has a row
- * already (a settle, a learned copy) replaces that row, at its own new sequence: one row per file and version.
+ * already (a settle, a learned copy) replaces that row, at its own new sequence: one row per file and version. Bytes of an earlier
+ * version that are fetched later get a row of their own, without a head, and the accepted value's row is replaced by one after it.
  *
- * Sequences never repeat (P19): the next one is the highest row's plus 1, and the highest row goes only in the transaction
- * that inserts a higher one. A trim never takes a path's highest row, and the table's highest row is its path's.
+ * Sequences never repeat (P19): the next one is the highest row's, or `last` of meta if that is higher, plus 1. The highest row goes
+ * only in a transaction that inserts a higher one, or that drops files and writes `last`. A trim never takes a path's highest
+ * row, and the table's highest row is its path's.
  *
  * Rows never change: an accept of 4 KiB writes them once, in the order of arrival.
  */
@@ -87,6 +89,9 @@ export function nodeStatements(database: Database) {
     ),
     pathsAfter: database.prepare<[number, Path]>("SELECT sequence, path FROM accepted WHERE sequence > ? ORDER BY sequence"),
     lastSequence: database.prepare<[number | null]>("SELECT max(sequence) FROM accepted"),
+    chunksAfter: database.prepare<[string, string, number, string]>(
+      "SELECT chunk, owner, size, checksum FROM chunks WHERE chunk > ? ORDER BY chunk LIMIT ?",
+    ),
     chunk: database.prepare<[string, number, string]>("SELECT owner, size, checksum FROM chunks WHERE chunk = ?"),
     putChunk: database.prepare<[]>("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)"),
     dropChunk: database.prepare<[]>("DELETE FROM chunks WHERE chunk = ?"),

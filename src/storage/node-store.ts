@@ -2,7 +2,7 @@
 import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, ContentWrite, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
@@ -23,11 +23,18 @@ interface Flushing {
 /** A small commit is flushed on the spot: handing it to another thread and back costs more than the flush. */
 const FLUSH_HERE_ACCEPTS = 2;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** What a commit in progress has changed, taken over once it is durable. */
 interface Staged {
-  readonly registers: Map<Path, CachedRegister>;
+  /** Null: everything of the file is dropped. */
+  readonly registers: Map<Path, CachedRegister | null>;
   /** `before`: the sequence of the value that it takes the place of. */
-  readonly accepted: { path: Path; sequence: number; chosen: boolean; before: number | undefined }[];
+  readonly accepted: { sequence: number; chosen: boolean; before: number | undefined }[];
+  /** The files of the new rows, in the order of their sequences. */
+  readonly paths: Path[];
+  /** The sequences of accepted values that are no more. */
+  readonly dropped: number[];
   sequence: number;
   files: number;
   chunkBytes: number;
@@ -70,7 +77,8 @@ export class SqliteNodeStore implements NodeStore {
     this.#database = database;
     this.#sql = nodeStatements(database);
     this.#claim(diskId);
-    this.#sequence = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
+    const highest = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
+    this.#sequence = Math.max(highest, storedCount(this.#sql.meta.row("last")?.[0] ?? 0, "last sequence", database.path));
     this.#index = new PathIndex(database, this.#sequence, youngMax);
     this.#files = this.#index.files();
     this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
@@ -144,6 +152,8 @@ export class SqliteNodeStore implements NodeStore {
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
+      paths: [],
+      dropped: [],
       sequence: this.#sequence,
       files: this.#files,
       chunkBytes: this.#chunkBytes,
@@ -167,10 +177,9 @@ export class SqliteNodeStore implements NodeStore {
     else await this.#database.sync();
     this.#checkpointIfDue();
     flushing.before.clear();
-    for (const { path, sequence, chosen, before } of staged.accepted) {
-      this.#marks.accepted(sequence, chosen, before);
-      this.#recent.push(path);
-    }
+    for (const sequence of staged.dropped) this.#marks.dropped(sequence);
+    for (const { sequence, chosen, before } of staged.accepted) this.#marks.accepted(sequence, chosen, before);
+    for (const path of staged.paths) this.#recent.push(path);
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
     this.#sequence = staged.sequence;
     this.#files = staged.files;
@@ -246,6 +255,17 @@ export class SqliteNodeStore implements NodeStore {
     return changes;
   }
 
+  pathsAfter(after: string, limit: number): readonly Path[] {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    return this.#database.reading(() => this.#index.pathsAfter(after, limit));
+  }
+
+  chunksAfter(after: string, limit: number): readonly ChunkRow[] {
+    assert(this.#flushing === undefined, "chunks are looked through between commits");
+    const rows = this.#database.reading(() => this.#sql.chunksAfter.rows(after, limit));
+    return rows.map(([chunk, owner, sizeBytes, checksum]) => ({ chunk, owner, sizeBytes, checksum }));
+  }
+
   ceiling(): number {
     return this.#ceiling;
   }
@@ -307,7 +327,9 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   #write(writes: NodeWrites, staged: Staged): void {
+    for (const path of writes.dropped ?? []) this.#dropFile(path, staged);
     for (const accept of writes.accepts) this.#accept(accept, staged);
+    for (const content of writes.contents ?? []) this.#putContent(content, staged);
     for (const trim of writes.trims) this.#trim(trim);
     for (const chunk of writes.chunks) this.#putChunk(chunk, staged);
     for (const chunk of writes.droppedChunks) this.#dropChunk(chunk, staged);
@@ -318,20 +340,64 @@ export class SqliteNodeStore implements NodeStore {
 
   #accept(accept: AcceptWrite, staged: Staged): void {
     const { path, ballot, random } = accept;
-    const staged_ = staged.registers.get(path);
-    const before = staged_ ?? this.#newest(path);
-    if (staged_ === undefined) this.#flushing?.before.set(path, before);
+    const before = this.#before(path, staged);
     const chosen = accept.chosen || (before?.chosen === true && sameBallot(before.ballot, ballot));
     // A settle that brings no bytes must not lose those that are here.
     const content = accept.content ?? (before === undefined ? null : this.#storedContent(path, random));
     if (before !== undefined) this.#dropVersion(path, random);
     const sequence = ++staged.sequence;
-    const { configuration, counter, node } = ballot;
-    this.#sql.insert.run(sequence, path, configuration, counter, node, random, accept.head, content);
-    this.#index.add(path, { sequence, random });
+    this.#insert(sequence, path, ballot, random, accept.head, content, staged);
     if (before === undefined) staged.files += 1;
-    staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
+    staged.accepted.push({ sequence, chosen, before: before?.sequence });
     staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
+  }
+
+  /** The accepted value before this write, which nobody must miss while it is flushed. */
+  #before(path: Path, staged: Staged): CachedRegister | undefined {
+    const known = staged.registers.get(path);
+    if (known !== undefined) return known ?? undefined;
+    const before = this.#newest(path);
+    this.#flushing?.before.set(path, before);
+    return before;
+  }
+
+  #insert(
+    sequence: number,
+    path: Path,
+    { configuration, counter, node }: Ballot,
+    random: string,
+    head: Uint8Array,
+    content: Uint8Array | null,
+    staged: Staged,
+  ): void {
+    this.#sql.insert.run(sequence, path, configuration, counter, node, random, head, content);
+    this.#index.add(path, { sequence, random });
+    staged.paths.push(path);
+  }
+
+  /** The accepted value's row must stay the file's highest: it moves behind the new one. */
+  #putContent({ path, random, content }: ContentWrite, staged: Staged): void {
+    const current = this.#before(path, staged);
+    if (current === undefined) return; // dropped meanwhile
+    const accept = { path, ballot: current.ballot, head: current.head, random: current.random, chosen: current.chosen };
+    if (random !== current.random) {
+      this.#dropVersion(path, random);
+      this.#insert(++staged.sequence, path, current.ballot, random, NO_BYTES, content, staged);
+    }
+    this.#accept({ ...accept, content: random === current.random ? content : null }, staged);
+  }
+
+  #dropFile(path: Path, staged: Staged): void {
+    const before = this.#before(path, staged);
+    if (before === undefined) return;
+    for (const row of this.#index.rows(path)) {
+      this.#sql.drop.run(row.sequence);
+      this.#index.remove(path, row);
+    }
+    this.#sql.putMeta.run("last", staged.sequence);
+    staged.files -= 1;
+    staged.dropped.push(before.sequence);
+    staged.registers.set(path, null);
   }
 
   #trim({ path, ballot, keep }: Trim): void {
@@ -390,8 +456,9 @@ function hasContent(register: CachedRegister): register is CachedRegister & { re
 }
 
 /** Roughly what a commit adds to the write-ahead log: what is accepted, in order, and a page per trim and chunk. */
-function logBytesOf({ accepts, trims, chunks }: NodeWrites, pageBytes: number): number {
-  let bytes = (2 + trims.length + chunks.length) * pageBytes;
+function logBytesOf({ accepts, trims, chunks, contents = [], dropped = [] }: NodeWrites, pageBytes: number): number {
+  let bytes = (2 + trims.length + chunks.length + dropped.length) * pageBytes;
+  for (const { content } of contents) bytes += content.length + pageBytes;
   for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
   return bytes;
 }

@@ -15,14 +15,11 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FENCE_ANSWER_MS, LISTING_WAIT_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
-import type { Need } from "../register/quorum.ts";
+import { scanNeed } from "../register/quorum.ts";
 import type { ReplicaSet, SequenceAt } from "../wire/messages.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Nodes } from "./nodes.ts";
 import { andList, missingWords } from "./words.ts";
-
-/** This many logs of a set meet every W of it. */
-export const logNeed: Need = (set) => set.nodes.length - set.w + 1;
 
 export class Fence {
   readonly #runtime: Runtime;
@@ -152,12 +149,12 @@ class Round {
   }
 
   #reached(counts: (number: NodeNumber) => boolean): boolean {
-    return this.#sets.every((set) => set.nodes.filter(counts).length >= logNeed(set));
+    return this.#sets.every((set) => set.nodes.filter(counts).length >= scanNeed(set));
   }
 
   /** What may be missing from a listing made now. */
   #missing(): string {
-    const short = this.#sets.filter((set) => set.nodes.filter((number) => this.#takenIn(number)).length < logNeed(set));
+    const short = this.#sets.filter((set) => set.nodes.filter((number) => this.#takenIn(number)).length < scanNeed(set));
     const numbers = [...new Set(short.flatMap((set) => set.nodes))].sort((a, b) => a - b);
     const silent = numbers.filter((number) => !this.#marks.has(number));
     const heard = numbers.filter((number) => this.#marks.has(number));

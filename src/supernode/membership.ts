@@ -13,6 +13,7 @@ import { DOWN_AFTER_MS, HEARTBEAT_MS, SUSPECT_AFTER_MS } from "../limits.ts";
 import type { Cancel, MapStore, Runtime, SuperNodeState } from "../ports.ts";
 import {
   type ClusterMap,
+  type Configuration,
   type HeartbeatReply,
   type HeartbeatRequest,
   type Node,
@@ -105,6 +106,14 @@ export class Membership {
     if (node.state !== state) this.#setStates([{ ...node, state }]);
     const held = { ...map, generation: request.mapGeneration, version: request.mapVersion };
     return { map: isNewerMap(this.map, held) ? this.map : null, loads: this.loads() };
+  }
+
+  /** Makes the next map with these configurations, by partition, durably. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
+  reconfigure(changes: ReadonlyMap<number, Configuration>): void {
+    const { map } = this;
+    const partitions = map.partitions.map((configuration, partition) => changes.get(partition) ?? configuration);
+    this.#keep({ ...map, version: map.version + 1, partitions });
+    this.#onChange();
   }
 
   #heard(number: NodeNumber, heartbeat: HeartbeatRequest | undefined): void {

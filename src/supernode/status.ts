@@ -5,6 +5,7 @@ import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
+import type { Rebalance } from "../wire/change-messages.ts";
 import {
   type AdaptiveStatus,
   type ClusterMap,
@@ -22,6 +23,7 @@ export interface StatusFacts {
   readonly nowMs: number;
   /** What a listing made now may lack, in words. */
   readonly incomplete: string;
+  readonly rebalance: Rebalance | null;
   /** What the SuperNode itself has to say about a node. */
   readonly alarmOf: (number: NodeNumber) => string;
   readonly adaptive: AdaptiveStatus | null;
@@ -48,6 +50,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     alarms,
     waitingFor: map.waitingFor,
     incomplete,
+    rebalance: facts.rebalance,
     adaptive: facts.adaptive,
   };
 }

@@ -5,7 +5,7 @@
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
-import { SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
+import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
   CatalogueStore,
@@ -42,6 +42,7 @@ import { Membership } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
 import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
+import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
 
@@ -57,6 +58,8 @@ export interface SuperNodeParts {
   readonly state: SuperNodeState;
   /** DataNodes that must have joined before the partitions are assigned; at least, and by default, the policy's n. */
   readonly expect?: number | undefined;
+  /** As the rebalancer has it by itself, if left out. */
+  readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
   /** What an adaptive quorum is changed by; undefined: live changes are not available. */
   readonly quorumChanger?: QuorumChanger | undefined;
 }
@@ -72,6 +75,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #settler: Settler;
   readonly #fence: Fence;
   readonly #listing: Listing;
+  readonly #rebalancer: Rebalancer;
   readonly #followers = new Map<NodeNumber, LogFollower>();
   /** Undefined: the quorum is fixed. */
   readonly #quorums: QuorumController | undefined;
@@ -85,13 +89,20 @@ export class SuperNode implements SuperNodeApi {
     this.#runtime = runtime;
     this.#store = parts.catalogue;
     this.#counter = parts.counter;
-    this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#followAll());
+    this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#mapChanged());
     this.#admission = new Admission(this.#membership, dialer);
     const map = () => this.#membership.map;
     this.#nodes = new DialedNodes(map, dialer);
     this.#catalogue = new Catalogue(runtime, parts.catalogue, map, () => this.#fence.hurried);
     this.#settler = new Settler(runtime, this.#catalogue, this.#nodes);
     this.#fence = new Fence(runtime, this.#catalogue, this.#nodes, () => this.#hurry());
+    this.#rebalancer = new Rebalancer({
+      runtime,
+      nodes: this.#nodes,
+      reconfigure: (changes) => this.#membership.reconfigure(changes),
+      ...parts.rebalance,
+      hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+    });
     if (parts.state.map.policy.name === ADAPTIVE) {
       const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
       this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
@@ -114,6 +125,7 @@ export class SuperNode implements SuperNodeApi {
   start(address: string): void {
     this.#membership.start([address]);
     this.#followAll();
+    this.#rebalancer.start();
     this.#armSweep();
     this.#armMaintenance();
     this.#quorums?.start();
@@ -125,6 +137,7 @@ export class SuperNode implements SuperNodeApi {
     this.#stopped = true;
     this.#cancelSweep();
     this.#cancelMaintenance();
+    this.#rebalancer.stop();
     this.#quorums?.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
@@ -163,6 +176,7 @@ export class SuperNode implements SuperNodeApi {
       vitals: (number) => this.#membership.vitals(number),
       nowMs: this.#runtime.clock.monotonicMs(),
       incomplete,
+      rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums?.status() ?? null,
     });
@@ -171,6 +185,11 @@ export class SuperNode implements SuperNodeApi {
   /** The text of /metrics. */
   metrics(): string {
     return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
+  }
+
+  #mapChanged(): void {
+    this.#followAll();
+    this.#rebalancer.poke();
   }
 
   /** One follower per member. A change of the map may mean that one is back, so nobody pauses. */

@@ -13,7 +13,8 @@ import { ServerProcess } from "./server-process.ts";
 export interface ClusterStatus {
   readonly state: "ok" | "degraded" | "unavailable";
   readonly files: number;
-  readonly nodes: readonly { readonly id: string; readonly state: string; readonly files: number }[];
+  readonly nodes: readonly { readonly id: string; readonly state: string; readonly files: number; readonly leads: number }[];
+  readonly rebalance: { readonly moving: number } | null;
   readonly alarms: readonly string[];
   readonly quorum: { readonly n: number; readonly w: number; readonly r: number; readonly name: string };
 }

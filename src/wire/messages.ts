@@ -4,6 +4,19 @@
  * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
+import type {
+  Complete,
+  Completed,
+  MapAsk,
+  MapAt,
+  Rebalance,
+  Rescan,
+  Rescanned,
+  Scan,
+  Scanned,
+  Take,
+  Taken,
+} from "./change-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -122,6 +135,8 @@ export interface Confirm {
   readonly path: Path;
   readonly upload: string;
   readonly indexes: readonly number[];
+  /** By index, the number of the configuration of the chunk's partition that the sender goes by. */
+  readonly configurations: readonly number[];
 }
 export interface Changes {
   readonly after: number;
@@ -142,6 +157,11 @@ export interface RequestBody {
   readonly confirm?: Confirm | null;
   readonly changes?: Changes | null;
   readonly sequence?: Sequence | null;
+  readonly scan?: Scan | null;
+  readonly complete?: Complete | null;
+  readonly take?: Take | null;
+  readonly map?: MapAsk | null;
+  readonly rescan?: Rescan | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -184,6 +204,8 @@ export interface Mutated {
   readonly version: Version | null;
   /** Replicas known to hold it durably when this was answered. */
   readonly acks: number;
+  /** The outcome stands for good. Not so what was answered before W of every set had it. */
+  readonly chosen: boolean;
 }
 export interface Settled {
   readonly ballot: Ballot;
@@ -225,6 +247,11 @@ export interface AnswerBody {
   readonly confirmed?: Confirmed | null;
   readonly changes?: ChangeBatch | null;
   readonly sequence?: SequenceAt | null;
+  readonly scanned?: Scanned | null;
+  readonly completed?: Completed | null;
+  readonly taken?: Taken | null;
+  readonly map?: MapAt | null;
+  readonly rescanned?: Rescanned | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -275,6 +302,8 @@ export interface ReplicaSet {
   readonly nodes: readonly NodeNumber[];
   readonly w: number;
   readonly r: number;
+  /** By position, the configuration with which the node joined the partition, empty (P15). None: all were there from the first. */
+  readonly since?: readonly number[];
 }
 export interface Configuration {
   readonly number: number;
@@ -409,6 +438,8 @@ export interface StatusReply {
   readonly alarms: readonly string[];
   readonly waitingFor: string;
   readonly incomplete: string;
+  /** Null: every partition is where it belongs. */
+  readonly rebalance: Rebalance | null;
   /** Null: the quorum is fixed. */
   readonly adaptive: AdaptiveStatus | null;
 }

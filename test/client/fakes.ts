@@ -39,7 +39,7 @@ export function testNode(number: NodeNumber, state: Node["state"] = 0): Node {
 }
 
 export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Configuration): ClusterMap {
-  const sets = [{ nodes: [1, 2, 3], w: 2, r: 2 }];
+  const sets = [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }];
   const everywhere = configuration ?? { number: 1, sets };
   return {
     clusterId: "c1",
@@ -103,11 +103,11 @@ export const HELD_ABSENT: AnswerBody = {
 };
 
 export function mutated(mutate: Mutate, version: number, acks = 2): AnswerBody {
-  return { mutated: { outcome: { operation: mutate.operation, refusal: "", version }, version: null, acks } };
+  return { mutated: { outcome: { operation: mutate.operation, refusal: "", version }, version: null, acks, chosen: acks > 1 } };
 }
 
 export function refused(mutate: Mutate, refusal: string, version: number): AnswerBody {
-  return { mutated: { outcome: { operation: mutate.operation, refusal, version }, version: null, acks: 0 } };
+  return { mutated: { outcome: { operation: mutate.operation, refusal, version }, version: null, acks: 0, chosen: true } };
 }
 
 export type Script = (body: RequestBody, call: number) => AnswerBody | QdfsError | Promise<AnswerBody>;

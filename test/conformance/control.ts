@@ -22,7 +22,10 @@ export const MAP: ClusterMap = {
   version: 2 ** 50,
   policy: POLICY,
   nodes: [1, 2, 3].map((number) => ({ ...NODE, number })),
-  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] })),
+  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({
+    number: index + 1,
+    sets: [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }],
+  })),
   supernodes: ["h:0"],
   waitingFor: "",
 };

@@ -171,6 +171,31 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(store.chunk(chunk.chunk)).toBeUndefined();
       }));
 
+    test("files and chunks come page by page, in the order of their UTF-8 bytes", () =>
+      using(async ({ store }) => {
+        const paths = ["/\u{1f600}", "/\uff5e", "/a", "/b", "/c"]; // as UTF-16 units the first would come before the second
+        const chunks = ["b-0", "a-10", "a-2"].map((chunk) => ({ chunk, owner: "/a", sizeBytes: 1, checksum: "" }));
+        const accepts = paths.map((path, i) => acceptOf(path, i + 1));
+        await store.commit(writes({ accepts: [...accepts, acceptOf("/b", 9)], chunks }));
+        const all: string[] = [];
+        for (let page = store.pathsAfter("", 2); page.length > 0; page = store.pathsAfter(all.at(-1) ?? "", 2)) all.push(...page);
+        expect(all).toEqual(["/a", "/b", "/c", "/\uff5e", "/\u{1f600}"]);
+        expect(store.chunksAfter("a-10", 1)).toEqual([{ chunk: "a-2", owner: "/a", sizeBytes: 1, checksum: "" }]);
+        expect(store.chunksAfter("", 10).map(({ chunk }) => chunk)).toEqual(["a-10", "a-2", "b-0"]);
+      }));
+
+    test("sequences go on after everything was dropped, also after a restart", () =>
+      using(async ({ store, reopen }) => {
+        await store.commit(writes({ accepts: [acceptOf("/a", 1), acceptOf("/b", 2)] }));
+        await store.commit(writes({ dropped: ["/a", "/b"] }));
+        expect([store.sequence, store.usage().files]).toEqual([2, 0]);
+        expect([store.register("/a"), store.content("/b", "op-2")]).toEqual([undefined, undefined]);
+        const again = reopen?.() ?? store;
+        expect([again.sequence, again.usage().files, again.changesAfter(0, 10)]).toEqual([2, 0, []]);
+        await again.commit(writes({ accepts: [acceptOf("/a", 3)] }));
+        expect(again.changesAfter(0, 10)).toMatchObject([{ path: "/a", sequence: 3 }]);
+      }));
+
     test("any run of commits leaves what a naive model says, before and after a restart", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(commitArbitrary, { maxLength: 25 }), (commits) =>
@@ -206,6 +231,8 @@ interface AbstractCommit {
   readonly accepts: readonly { path: string; random: string; content: string | null; raise: number; chosen: boolean }[];
   readonly chosen: readonly { path: string; lower: number }[];
   readonly trims: readonly { path: string; lower: number; keep: readonly string[] }[];
+  readonly contents: readonly { path: string; random: string; content: string }[];
+  readonly dropped: readonly string[];
 }
 
 const pathArbitrary = fc.constantFrom(...PATHS);
@@ -222,6 +249,11 @@ const commitArbitrary: fc.Arbitrary<AbstractCommit> = fc.record({
   ),
   chosen: fc.array(fc.record({ path: pathArbitrary, lower: fc.nat(1) }), { maxLength: 2 }),
   trims: fc.array(fc.record({ path: pathArbitrary, lower: fc.nat(2), keep: fc.subarray(RANDOMS) }), { maxLength: 2 }),
+  contents: fc.array(
+    fc.record({ path: pathArbitrary, random: fc.constantFrom(...RANDOMS), content: fc.string({ maxLength: 6000 }) }),
+    { maxLength: 2 },
+  ),
+  dropped: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(PATHS) }),
 });
 
 const newestOf = (model: readonly ModelRow[], path: string) => model.findLast((row) => row.path === path && !row.gone);
@@ -236,13 +268,24 @@ function concretely(commit: AbstractCommit, model: readonly ModelRow[]): { commi
   });
   const at = (path: string, lower: number): Chosen => ({ path, ballot: ballotOf(Math.max(1, (highest.get(path) ?? 1) - lower)) });
   const trims = commit.trims.map(({ path, lower, keep }) => ({ ...at(path, lower), keep }));
-  return { commit: writes({ accepts, trims }), chosen: commit.chosen.map(({ path, lower }) => at(path, lower)) };
+  const held = ({ path }: { readonly path: string }) =>
+    accepts.some((accept) => accept.path === path) || (newestOf(model, path) !== undefined && !commit.dropped.includes(path));
+  const contents = commit.contents.filter(held).map((write) => ({ ...write, content: bytes(write.content) }));
+  return {
+    commit: writes({ dropped: commit.dropped, accepts, contents, trims }),
+    chosen: commit.chosen.map(({ path, lower }) => at(path, lower)),
+  };
 }
 
-function applyToModel(model: ModelRow[], { accepts, trims }: NodeWrites, chosen: readonly Chosen[]): void {
+function applyToModel(
+  model: ModelRow[],
+  { dropped: goes = [], accepts, contents = [], trims }: NodeWrites,
+  chosen: readonly Chosen[],
+): void {
   const change = (row: ModelRow, some: Partial<ModelRow>) => {
     model[model.indexOf(row)] = { ...row, ...some };
   };
+  for (const row of model.filter(({ path, gone }) => goes.includes(path) && !gone)) change(row, { gone: true });
   for (const accept of accepts) {
     const twin = model.find((row) => row.path === accept.path && row.random === accept.random && !row.gone);
     const before = newestOf(model, accept.path);
@@ -250,6 +293,18 @@ function applyToModel(model: ModelRow[], { accepts, trims }: NodeWrites, chosen:
     if (twin !== undefined) change(twin, { gone: true });
     const content = accept.content ?? twin?.content ?? null;
     model.push({ ...accept, content, chosen: accept.chosen || known, sequence: model.length + 1, gone: false });
+  }
+  for (const { path, random, content } of contents) {
+    const newest = newestOf(model, path);
+    if (newest === undefined) continue;
+    const twin = model.find((row) => row.path === path && row.random === random && !row.gone);
+    if (twin !== undefined) change(twin, { gone: true });
+    if (twin !== newest) {
+      model.push({ ...newest, random, content, head: bytes(""), chosen: false, sequence: model.length + 1, gone: false });
+      change(newest, { gone: true });
+    }
+    const own = twin === newest ? content : newest.content;
+    model.push({ ...newest, content: own, sequence: model.length + 1, gone: false });
   }
   for (const trim of trims) for (const row of dropped(model, trim)) change(row, { gone: true });
   for (const { path, ballot } of chosen) {
@@ -263,6 +318,10 @@ function dropped(model: readonly ModelRow[], { path, ballot, keep }: Trim): Mode
     (row) => row.path === path && row !== newestOf(model, path) && compareBallots(row.ballot, ballot) < 0,
   );
   return older.filter((row) => !keep.includes(row.random));
+}
+
+function byUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 const shown = (row: { sequence: number; ballot: Ballot; head: Uint8Array; chosen: boolean } | undefined) =>
@@ -282,6 +341,7 @@ function compare(store: NodeStore, model: readonly ModelRow[]): void {
   const newest = PATHS.map((path) => newestOf(model, path)).filter((row) => row !== undefined);
   expect(store.sequence).toBe(model.length);
   expect(store.usage().files).toBe(newest.length);
+  expect(store.pathsAfter("", 10)).toEqual(PATHS.filter((path) => newestOf(model, path) !== undefined).sort(byUtf8));
   const changes = store.changesAfter(Math.floor(model.length / 2), 2).map((change) => [change.path, ...(shown(change) ?? [])]);
   const expected = newest.filter((row) => row.sequence > Math.floor(model.length / 2)).sort((a, b) => a.sequence - b.sequence);
   expect(changes).toEqual(expected.slice(0, 2).map((row) => [row.path, ...(shown(row) ?? [])]));

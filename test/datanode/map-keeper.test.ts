@@ -26,10 +26,52 @@ function codeFrom(keeper: MapKeeper, number: number): string | undefined {
 }
 
 test("a node that has not heard of the partitions yet is behind a caller that has, and says so", async () => {
-  const keeper = new MapKeeper(1, FORMING, async () => undefined);
+  const keeper = new MapKeeper(1, FORMING, async (_map, _joined, inForce) => inForce());
   expect(codeFrom(keeper, 1)).toBe("CONFIGURATION_STALE");
   expect(codeFrom(keeper, 0)).toBe("CLUSTER_WAITING"); // nobody knows of any
   await keeper.adopt({ ...FORMING, version: 3, partitions });
   expect(codeFrom(keeper, 1)).toBeUndefined();
   expect(codeFrom(keeper, 2)).toBe("CONFIGURATION_STALE");
+});
+
+test("a replica joins empty what it was no replica of when it last heard of it, and only that (P15)", async () => {
+  const asked: number[][] = [];
+  const persist = async (_map: ClusterMap, joined: ReadonlySet<number>, inForce: () => void) => {
+    asked.push([...joined]);
+    inForce();
+  };
+  const nodes = [1, 2, 3];
+  const founder = { nodes, w: 2, r: 2 };
+  const since = (...numbers: number[]) => ({ nodes, w: 2, r: 2, since: numbers });
+  const first = { number: 3, sets: [founder] };
+  const keeper = new MapKeeper(1, { ...FORMING, partitions: [first, first, first, first] }, persist);
+  await keeper.adopt({
+    ...FORMING,
+    version: 3,
+    partitions: [
+      { number: 5, sets: [founder] }, // it stayed all the time
+      { number: 7, sets: [since(6, 0, 0)] }, // it left and came back, and heard of neither
+      { number: 5, sets: [since(3, 0, 0)] }, // it has adopted the configuration with which it joined
+      { number: 4, sets: [founder, { ...founder, nodes: [2, 3, 4] }] }, // it is about to leave
+    ],
+  });
+  expect(asked).toEqual([[1]]);
+});
+
+test("a map counts when it is durable, not before (P16)", async () => {
+  let durable: () => void = () => undefined;
+  const keeper = new MapKeeper(1, { ...FORMING, partitions }, async (_map, _joined, inForce) => {
+    await new Promise<void>((resolve) => {
+      durable = resolve;
+    });
+    inForce();
+  });
+  const newer = partitions.map((configuration) => ({ ...configuration, number: 2 }));
+  const adopted = keeper.adopt({ ...FORMING, version: 3, partitions: newer });
+  await Promise.resolve();
+  expect([codeFrom(keeper, 1), codeFrom(keeper, 2)]).toEqual([undefined, "CONFIGURATION_STALE"]);
+  await new Promise((resolve) => setImmediate(resolve));
+  durable();
+  await adopted;
+  expect([codeFrom(keeper, 1), codeFrom(keeper, 2)]).toEqual(["CONFIGURATION_STALE", undefined]);
 });

@@ -28,7 +28,15 @@ export class MemoryCluster {
 
   constructor(quorum: Pick<ClusterShape, "n" | "w" | "r" | "quorumName"> = { n: 3, w: 2, r: 2 }, seed = 1) {
     this.runtime = new FakeRuntime(seed);
-    const shape = { ...quorum, nodes: quorum.n, partitions: 64, inlineLimitBytes: 1024, chunkSizeBytes: 4096, keepVersions: 3 };
+    const shape = {
+      ...quorum,
+      nodes: quorum.n,
+      partitions: 64,
+      inlineLimitBytes: 1024,
+      chunkSizeBytes: 4096,
+      keepVersions: 3,
+      changingMax: 64,
+    };
     const trace = new Trace(false, this.runtime.clock.monotonicMs);
     this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {
       durable: () => {},

@@ -7,6 +7,7 @@ import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryNodeStore, type MemoryNodeStoreOptions } from "../../src/storage/memory-node-store.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import { type AnswerBody, type Ballot, type RequestBody, Want } from "../../src/wire/messages.ts";
+import { MAP } from "../conformance/node-store.ts";
 
 const COMMIT_MS = 5;
 const ballot = (counter: number, node = 1): Ballot => ({ configuration: 1, counter, node });
@@ -17,6 +18,8 @@ class Bench {
   readonly counter: BallotCounter;
   readonly replica: Replica;
   commits = 0;
+  /** In force for every file. */
+  configuration = 1;
 
   constructor(options: Pick<MemoryNodeStoreOptions, "bytesMax"> = {}, from?: MemoryNodeStore) {
     this.store =
@@ -30,9 +33,15 @@ class Bench {
         ...options,
       });
     this.counter = new BallotCounter(this.store.ceiling());
-    this.replica = new Replica(this.runtime, this.store, this.counter, (error) => {
-      throw error;
-    });
+    this.replica = new Replica(
+      this.runtime,
+      this.store,
+      this.counter,
+      (error) => {
+        throw error;
+      },
+      () => this.configuration,
+    );
     void this.replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling) });
     this.runtime.runUntilIdle();
     this.commits = 0;
@@ -164,15 +173,43 @@ describe("replica", () => {
     bench.now(prepare("/a", ballot(50)));
     const { accept: missed } = accept("/a", ballot(5));
     if (!missed) throw new Error("an accept");
-    const learned = bench.replica.learn({ ...missed, content: missed.content });
+    const learned = bench.replica.learn({ ...missed, content: missed.content, configuration: 1 });
     bench.runtime.runUntilIdle();
     await learned;
     const held = bench.now(read("/a")).held;
     expect(held && sameBallot(held.ballot, ballot(5)) && held.chosen).toBe(true);
     expect(bench.now(accept("/a", ballot(50))).accepted).toBeTruthy();
-    const late = bench.replica.learn({ ...missed, content: missed.content });
+    const late = bench.replica.learn({ ...missed, content: missed.content, configuration: 1 });
     bench.runtime.runUntilIdle();
     await late;
     expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(50));
+  });
+
+  test("refuses what it let in before it adopted a newer configuration, and takes what is of that one (P5)", async () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(10)));
+    const map = { ...MAP, version: 9 };
+    const adopted = bench.replica.adopt(map, { paths: [], chunks: [] }, () => {
+      bench.configuration = 2;
+    });
+    bench.runtime.settle(); // the commit that adopts is under way
+    const late = bench.ask(accept("/a", ballot(11)));
+    const newer = bench.ask(accept("/a", { ...ballot(3), configuration: 2 }));
+    bench.runtime.runUntilIdle();
+    await adopted;
+    expect(bench.store.map()?.version).toBe(9);
+    expect(late.answer?.failure?.code).toBe("CONFIGURATION_STALE");
+    expect(newer.answer?.accepted).toBeTruthy();
+    expect(bench.store.register("/a")?.ballot.configuration).toBe(2);
+  });
+
+  test("drops with the adoption what it held of a partition that it joins (P15)", async () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(10)));
+    bench.now(accept("/b", ballot(11)));
+    const adopted = bench.replica.adopt(MAP, { paths: ["/a"], chunks: [] }, () => undefined);
+    bench.runtime.runUntilIdle();
+    await adopted;
+    expect([bench.store.register("/a"), bench.store.register("/b")?.ballot]).toEqual([undefined, ballot(11)]);
   });
 });

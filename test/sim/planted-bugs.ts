@@ -327,4 +327,69 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "hot",
     seed: 71,
   },
+  {
+    name: "joint-counted-over-the-union",
+    wrong: "while a configuration is joint, its quorums are counted over the replicas of both sets together (P10)",
+    edits: [
+      {
+        file: "src/register/quorum.ts",
+        find: "this.#sets = configuration.sets;",
+        replace:
+          "this.#sets = configuration.sets.slice(0, 1).map((set) => ({ ...set, nodes: [...new Set(configuration.sets.flatMap(({ nodes }) => nodes))] }));",
+      },
+    ],
+    recipe: "grow",
+    seed: 1,
+  },
+  {
+    name: "new-set-alone-too-soon",
+    wrong: "the new set stands alone before everything is carried over to it (P16)",
+    edits: [{ file: "src/supernode/rebalancer.ts", find: "if (carried?.done && carried", replace: "if (carried" }],
+    recipe: "grow",
+    seed: 1,
+  },
+  {
+    name: "accepted-after-adoption",
+    wrong: "an accept that waited is carried out although a newer configuration was adopted meanwhile (P5)",
+    edits: [
+      {
+        file: "src/datanode/replica.ts",
+        find: "if (this.#numberOf(path) === configuration) return;",
+        replace: "if (this.#numberOf(path) !== -1) return;",
+      },
+    ],
+    recipe: "grow",
+    seed: 210,
+  },
+  {
+    name: "one-word-for-all",
+    wrong: "one replica is asked where N-W+1 have to be, by those who scan and those who list (P16, P20)",
+    edits: [
+      {
+        file: "src/register/quorum.ts",
+        find: "scanNeed: Need = (set) => set.nodes.length - set.w + 1;",
+        replace: "scanNeed: Need = () => 1;",
+      },
+    ],
+    recipe: "grow",
+    seed: 100,
+  },
+  {
+    name: "chunks-left-behind",
+    wrong: "files are carried over and chunks are not (P16)",
+    edits: [
+      { file: "src/datanode/survey.ts", find: "for (const chunks of [false, true])", replace: "for (const chunks of [false])" },
+    ],
+    recipe: "grow",
+    seed: 25,
+  },
+  {
+    name: "history-left-behind",
+    wrong: "of a file only the current version's bytes are carried over (P16)",
+    edits: [
+      { file: "src/datanode/completer.ts", find: "of [current, ...history]", replace: "of [current, ...history].slice(0, 1)" },
+    ],
+    recipe: "grow",
+    seed: 1,
+  },
 ];

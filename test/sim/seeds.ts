@@ -26,4 +26,19 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "all",
     why: "an eventual read of a replica that was behind, whose bytes were damaged, found no copy though newer ones were whole",
   },
+  {
+    seed: 1_221,
+    recipe: "grow",
+    why: "a coordinator waited a minute for a chunk to be copied, and its file's other operations with it",
+  },
+  {
+    seed: 5_113,
+    recipe: "grow",
+    why: "an answer that W of one of two sets had given was called for good, by a client that knew one set",
+  },
+  {
+    seed: 20_284,
+    recipe: "grow",
+    why: "what W of one of two sets had accepted was taken for chosen when that set stood alone, and never settled",
+  },
 ];

@@ -14,6 +14,7 @@ const MAY_BE_ABSENT = new Set([
   "Mutate.precondition",
   "Mutated.version",
   "StatusReply.adaptive",
+  "StatusReply.rebalance",
   "Version.chunks",
   "Version.operation",
 ]);

@@ -1,7 +1,7 @@
 import { Command } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { ClientCommand } from "../base-command.ts";
-import { nodeRow, nodeTable } from "../cluster-rows.ts";
+import { nodeRow, nodeTable, rebalanceWords } from "../cluster-rows.ts";
 import type { Output } from "../output.ts";
 
 export class NodesCommand extends ClientCommand {
@@ -16,10 +16,11 @@ export class NodesCommand extends ClientCommand {
 
   override async run(output: Output): Promise<Exit> {
     return await this.withClient(async (client) => {
-      const { nodes } = await client.status();
+      const { nodes, rebalance } = await client.status();
       const rows = nodes.map(nodeRow);
       for (const row of rows) output.row(row);
       if (!output.options.json) output.text(rows.length === 0 ? "no DataNode has joined yet" : nodeTable(rows));
+      if (rebalance !== null) output.notice(rebalanceWords(rebalance).join("\n"));
       return Exit.DONE;
     });
   }

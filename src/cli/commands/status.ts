@@ -3,7 +3,7 @@ import { Exit } from "../../base/errors.ts";
 import { formatFiles, formatSize } from "../../base/units.ts";
 import type { AdaptiveStatus, Policy } from "../../wire/messages.ts";
 import { ClientCommand } from "../base-command.ts";
-import { nodeRow, nodeTable } from "../cluster-rows.ts";
+import { nodeRow, nodeTable, rebalanceWords } from "../cluster-rows.ts";
 import { type Output, sayIncomplete } from "../output.ts";
 
 function adaptiveWords({ w, r }: Policy, adaptive: AdaptiveStatus): string {
@@ -32,7 +32,7 @@ export class StatusCommand extends ClientCommand {
   override async run(output: Output): Promise<Exit> {
     return await this.withClient(async (client) => {
       const status = await client.status();
-      const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete } = status;
+      const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete, rebalance } = status;
       const nodes = status.nodes.map(nodeRow);
       const { adaptive } = status;
       const quorum = { n: policy.n, w: policy.w, r: policy.r, name: policy.name, ...(adaptive === null ? {} : { adaptive }) };
@@ -42,10 +42,11 @@ export class StatusCommand extends ClientCommand {
         ...(adaptive === null ? [] : [adaptiveWords(policy, adaptive)]),
         `${formatFiles(files)}, ${formatSize(bytes)}`,
         ...(waitingFor === "" ? [] : [`waiting: ${waitingFor}`]),
+        ...(rebalance === null ? [] : rebalanceWords(rebalance)),
         ...(nodes.length === 0 ? [] : ["", nodeTable(nodes)]),
         ...(alarms.length === 0 ? [] : ["", ...alarms.map((alarm) => `! ${alarm}`)]),
       ];
-      output.row({ clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor }, words.join("\n"));
+      output.row({ clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor, rebalance }, words.join("\n"));
       return Exit.DONE;
     });
   }

@@ -1,8 +1,10 @@
 /** What must hold once the faults are over and the cluster has had its time: every replica holds the same, and so does the catalogue (I11). */
 import { nodeName, type Path } from "../../base/ids.ts";
-import { configurationOf, partitionOf, replicasOf } from "../../cluster/map.ts";
+import { configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
+import { joiningIn, movesOf } from "../../cluster/moves.ts";
 import { formatBallot, sameBallot } from "../../register/ballot.ts";
-import { isLive } from "../../register/head.ts";
+import { isInline, isLive } from "../../register/head.ts";
+import { reaches, writeNeed } from "../../register/quorum.ts";
 import { headCodec } from "../../wire/codec.ts";
 import type { Head, ListEntry } from "../../wire/messages.ts";
 import type { DiskView } from "./registers.ts";
@@ -25,6 +27,51 @@ export function disagreement(view: DiskView, paths: readonly Path[]): string | u
     if (agree) continue;
     const words = held.map(({ node, register }) => `${nodeName(node)}: ${register ? formatBallot(register.ballot) : "absent"}`);
     return `${path} (${words.join(", ")})`;
+  }
+  return undefined;
+}
+
+/** What of a rebalance is not done, in words; undefined: nothing. What waits for a node whose disk is no more waits for ever. */
+export function unfinished(view: DiskView): string | undefined {
+  const { map } = view;
+  const there = (node: number): boolean => view.diskOfNode(node) !== undefined;
+  for (const [partition, configuration] of map.partitions.entries()) {
+    if (configuration.sets.length > 1 && joiningIn(configuration).every(there)) return `partition ${partition} is still changing`;
+  }
+  for (const { partition, to } of movesOf(map)) {
+    const { sets = [] } = map.partitions[partition] ?? {};
+    if (joiningIn({ number: 0, sets: [...sets, to] }).every(there)) return `partition ${partition} has not been moved`;
+  }
+  return undefined;
+}
+
+/** What a node holds of a partition that it has left long ago, in words. */
+export function leftovers(view: DiskView, paths: readonly Path[]): string | undefined {
+  const { map } = view;
+  for (const path of paths) {
+    const configuration = configurationOf(map, partitionOf(map, path));
+    for (const { number } of map.nodes) {
+      const held = view.diskOfNode(number)?.store.register(path);
+      if (held !== undefined && !isReplica(configuration, number)) return `${nodeName(number)} still holds ${path}`;
+    }
+  }
+  return undefined;
+}
+
+/** A kept version of which fewer than W replicas hold the inline bytes (I5), in words. A disk that was wiped had its share. */
+export function thinHistory(view: DiskView, paths: readonly Path[]): string | undefined {
+  for (const path of paths) {
+    const configuration = configurationOf(view.map, partitionOf(view.map, path));
+    const head = agreedHead(view, path);
+    for (const version of head === undefined ? [] : [head.current, ...head.history]) {
+      if (!isInline(version)) continue;
+      const holders = replicasOf(configuration).filter((node) => {
+        const disk = view.diskOfNode(node);
+        return disk === undefined || disk.store.content(path, version.operation.random) !== undefined;
+      });
+      if (!reaches(configuration, writeNeed, new Set(holders)))
+        return `version ${version.version} of ${path} has bytes at ${holders.map(nodeName).join(", ") || "no node"} only`;
+    }
   }
   return undefined;
 }

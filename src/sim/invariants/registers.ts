@@ -7,6 +7,7 @@
  *  I3 One ballot, one value; the chosen heads form one chain, whose versions rise by 0 (settled, refusal recorded) or 1.
  *  I5 What a change answered is in the heads of as many disks as it says.
  *  I6 A head names only chunks that W stores hold when it first appears.
+ *  I8 No disk takes an accept of a configuration older than the one that it has adopted.
  */
 import { CHECKSUM_BYTES } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
@@ -14,8 +15,9 @@ import { chunkPartitionOf, configurationOf, partitionOf, replicasOf } from "../.
 import type { AcceptWrite, NodeWrites } from "../../ports.ts";
 import { compareBallots, formatBallot } from "../../register/ballot.ts";
 import { sameOperation } from "../../register/head.ts";
+import { reaches, writeNeed } from "../../register/quorum.ts";
 import { headCodec } from "../../wire/codec.ts";
-import type { AnswerBody, Ballot, ClusterMap, Head, Mutated, OperationId, Request } from "../../wire/messages.ts";
+import type { AnswerBody, Ballot, ClusterMap, Configuration, Head, Mutated, OperationId, Request } from "../../wire/messages.ts";
 import type { Disk } from "../disk.ts";
 import type { Violations } from "../violation.ts";
 
@@ -23,7 +25,9 @@ interface Value {
   readonly ballot: Ballot;
   readonly bytes: Uint8Array;
   readonly head: Head;
-  readonly holders: Set<string>;
+  /** Numbers of nodes. */
+  readonly holders: Set<number>;
+  chosen: boolean;
 }
 
 interface Register {
@@ -37,6 +41,8 @@ export interface DiskView {
   readonly map: ClusterMap;
   /** The disk of a member of the map, if it is still there; undefined: it was wiped. */
   diskOfNode(node: number): Disk | undefined;
+  /** Of any map that ever was. */
+  configuration(partition: number, number: number): Configuration | undefined;
 }
 
 export class RegisterInvariants {
@@ -48,6 +54,8 @@ export class RegisterInvariants {
   readonly #disks = new Map<number, string>();
   /** By disk and path, the highest ballot that it promised in an answer to somebody else. */
   readonly #promises = new Map<string, Ballot>();
+  /** By disk, the map that it has adopted. */
+  readonly #adopted = new Map<string, ClusterMap>();
 
   constructor(violations: Violations, view: DiskView, keepVersions: number) {
     this.#violations = violations;
@@ -67,8 +75,9 @@ export class RegisterInvariants {
     this.#violations.check(before === diskId, "I2", () => `${nodeName(number)} serves with ${diskId}, and had ${before} before`);
   }
 
-  durable(disk: Disk, { accepts }: NodeWrites): void {
+  durable(disk: Disk, { accepts, map }: NodeWrites): void {
     for (const accept of accepts) this.#accepted(disk, accept);
+    if (map !== undefined) this.#adopted.set(disk.diskId, map);
   }
 
   #accepted(disk: Disk, { path, ballot, head, chosen }: AcceptWrite): void {
@@ -80,12 +89,18 @@ export class RegisterInvariants {
         `${disk.diskId} accepted ${path} at ${formatBallot(ballot)} after it promised ${formatBallot(promised)}`,
       );
     }
+    const { map } = this.#view;
+    const partition = partitionOf(map, path);
+    const adopted = this.#adopted.get(disk.diskId)?.partitions[partition]?.number ?? 0;
+    if (!chosen && ballot.configuration < adopted)
+      this.#violations.found("I8", `${disk.diskId} accepted ${path} at ${formatBallot(ballot)} after it adopted ${adopted}`);
     const register = this.#register(path);
     const value = this.#value(register, path, ballot, head);
-    const before = value.holders.size;
-    value.holders.add(disk.diskId);
-    if (before === value.holders.size) return;
-    if (before < this.#writeNeed(path) && value.holders.size >= this.#writeNeed(path)) this.#choose(register, path, value);
+    value.holders.add(disk.number);
+    const configuration = this.#view.configuration(partition, ballot.configuration);
+    if (value.chosen || configuration === undefined || !reaches(configuration, writeNeed, value.holders)) return;
+    value.chosen = true;
+    this.#choose(register, path, value);
   }
 
   #register(path: Path): Register {
@@ -105,14 +120,18 @@ export class RegisterInvariants {
       this.#violations.check(same, "I3", () => `two values of ${path} were accepted at ${key}`);
       return known;
     }
-    const value: Value = { ballot, bytes, head: headCodec.decode(bytes), holders: new Set() };
+    const value: Value = { ballot, bytes, head: headCodec.decode(bytes), holders: new Set(), chosen: false };
     register.values.set(key, value);
     this.#checkChunks(path, value.head);
     return value;
   }
 
+  /** How many must hold a value for it to be chosen, at least; of a configuration that changes just now that cannot be said. */
   #writeNeed(path: Path): number {
-    return configurationOf(this.#view.map, partitionOf(this.#view.map, path)).sets[0]?.w ?? 0;
+    const { number, sets } = configurationOf(this.#view.map, partitionOf(this.#view.map, path));
+    const before = this.#view.configuration(partitionOf(this.#view.map, path), number - 1);
+    const ws = [...sets, ...(before?.sets ?? [])].map(({ w }) => w);
+    return sets.length > 1 ? Number.POSITIVE_INFINITY : Math.max(...ws);
   }
 
   // ------------------------------------------------------------------------------------------------ I3: one chain
@@ -152,20 +171,25 @@ export class RegisterInvariants {
     const { map } = this.#view;
     for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
       const chunk = `${chunks.upload}-${index}`;
-      const configuration = configurationOf(map, chunkPartitionOf(map, chunk));
-      let held = 0;
-      for (const node of replicasOf(configuration)) {
-        const disk = this.#view.diskOfNode(node);
-        // A disk that was wiped since had its share: it is not held against the head.
-        if (disk === undefined || disk.store.chunk(chunk) !== undefined) held += 1;
-      }
-      const need = configuration.sets[0]?.w ?? 0;
+      const partition = chunkPartitionOf(map, chunk);
+      const { number } = configurationOf(map, partition);
+      // Its coordinator, and the stores that confirmed it, may have gone by a map a little older than the newest.
+      const lately = [number, number - 1, number - 2].flatMap((one) => this.#view.configuration(partition, one) ?? []);
       this.#violations.check(
-        held >= need,
+        lately.some((configuration) => this.#hold(configuration, chunk)),
         "I6",
-        () => `version ${current.version} of ${path} names chunk ${index}, which ${held} stores hold, not ${need}`,
+        () => `version ${current.version} of ${path} names chunk ${index}, which W stores do not hold in ${number} or before`,
       );
     }
+  }
+
+  #hold(configuration: Configuration, chunk: string): boolean {
+    const holders = replicasOf(configuration).filter((node) => {
+      const disk = this.#view.diskOfNode(node);
+      // A disk that was wiped since had its share: it is not held against the head.
+      return disk === undefined || disk.store.chunk(chunk) !== undefined;
+    });
+    return reaches(configuration, writeNeed, new Set(holders));
   }
 
   // ------------------------------------------------------------------------------------------- I1, I2, I5: answers
@@ -195,14 +219,13 @@ export class RegisterInvariants {
   }
 
   /** An answered change, or a recorded refusal (P13), stands on as many disks as the answer says. */
-  #mutated(path: Path, attempt: number, { outcome, acks }: Mutated): void {
-    const claimed = outcome.refusal === "" ? acks : attempt > 1 ? this.#writeNeed(path) : 0;
-    // What fewer than W hold is provisional (P9): another value may take its place at any moment.
-    if (claimed < this.#writeNeed(path)) return;
-    const { map } = this.#view;
-    const configuration = configurationOf(map, partitionOf(map, path));
+  #mutated(path: Path, attempt: number, { outcome, acks, chosen }: Mutated): void {
+    const need = this.#writeNeed(path);
+    const claimed = outcome.refusal === "" ? acks : attempt > 1 ? need : 0;
+    // What is not chosen is provisional (P9): another value may take its place at any moment.
+    if (!chosen || claimed < need || need === Number.POSITIVE_INFINITY) return;
     let held = 0;
-    for (const node of replicasOf(configuration)) if (this.#holds(node, path, outcome.operation)) held += 1;
+    for (const { number } of this.#view.map.nodes) if (this.#holds(number, path, outcome.operation)) held += 1;
     const words = (): string =>
       `${path}: operation ${outcome.operation.random} was answered as held by ${claimed}, and ${held} disks hold it`;
     this.#violations.check(held >= claimed, "I5", words);

@@ -1,0 +1,55 @@
+/** What the replica works through: entries of its inbox, and one turn's worth of what they stage (replica.ts). */
+import type { Path } from "../base/ids.ts";
+import type { AcceptWrite, ChunkId, ContentWrite, NodeWrites } from "../ports.ts";
+import type { AnswerBody, Ballot, RequestBody } from "../wire/messages.ts";
+
+export type Reply = (answer: AnswerBody) => void;
+
+/** A value that is known chosen, taken over from a peer, in the configuration by which that one was asked (P15). */
+export type Learned = Omit<AcceptWrite, "chosen"> & { readonly configuration: number };
+
+/** Bytes of a version that the accepted head names, and the configuration in which they were asked for. */
+export type Filling = ContentWrite & { readonly configuration: number };
+
+/** What this node holds of partitions and is to hold no more. */
+export interface Leftovers {
+  readonly paths: readonly Path[];
+  readonly chunks: readonly ChunkId[];
+}
+
+export interface Entry {
+  readonly body: RequestBody;
+  readonly learned?: Learned;
+  readonly filling?: Filling;
+  /** Decided when its turn comes: what then belongs here stays. */
+  readonly drops?: () => Leftovers;
+  readonly writes?: Partial<NodeWrites>;
+  /** Called when it is durable, before anybody is told. */
+  readonly committed?: () => void;
+  readonly reply: Reply;
+}
+
+/** What a replica has accepted for a file. */
+export interface Accepted {
+  readonly ballot: Ballot;
+  readonly head: Uint8Array;
+  /** Known chosen, on disk or by a hint. */
+  readonly chosen: boolean;
+}
+
+export const NO_BYTES = new Uint8Array(0);
+
+/** What one turn has staged and whom it owes an answer once that is durable. */
+export class Turn {
+  readonly accepts: AcceptWrite[] = [];
+  readonly contents: ContentWrite[] = [];
+  readonly extra: Partial<NodeWrites>[] = [];
+  readonly staged = new Map<Path, Accepted>();
+  readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
+  ceiling: number | undefined;
+}
+
+/** The file whose bytes it writes. */
+export function writtenBy({ body, learned, filling }: Entry): Path | undefined {
+  return body.accept?.path ?? learned?.path ?? filling?.path;
+}

@@ -1,0 +1,264 @@
+/**
+ * Brings partitions to where they belong (moves.ts), one configuration after the other (P16): joint, and when everything is carried over, the
+ * new set alone. The SuperNode orders, DataNodes carry out (datanode/rescan.ts). All that must be known for ever is the map: a partition is
+ * joint or it is not. The rest is asked again by whoever comes next.
+ *
+ * It is safe to make a configuration joint at any time: a quorum of it is a quorum of the old set, too, so whatever was chosen before is met. It
+ * is safe to end it when some replica of it says that everything is carried over to W of the new replicas, which is so for ever.
+ * Neither needs the SuperNode to know who has adopted what; the rescan sees to its barrier.
+ */
+import { codeOf, messageOf } from "../base/errors.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
+import { isNewerMap, replicasOf } from "../cluster/map.ts";
+import { begun, finished, joiningIn, type Move, movesOf, placeable } from "../cluster/moves.ts";
+import {
+  PARTITIONS_CHANGING_MAX,
+  QUORUM_PATIENCE_MS,
+  REBALANCE_IDLE_MS,
+  REBALANCE_LOOK_MS,
+  REBALANCE_SETTLE_MS,
+} from "../limits.ts";
+import type { Cancel, Runtime } from "../ports.ts";
+import { barrierNeed, reachesIn, readNeed, writeNeed } from "../register/quorum.ts";
+import type { Carried, Rebalance } from "../wire/change-messages.ts";
+import { type ClusterMap, type Configuration, NodeState, type ReplicaSet } from "../wire/messages.ts";
+import type { Nodes } from "./nodes.ts";
+
+export interface RebalancerParts {
+  readonly runtime: Runtime;
+  readonly nodes: Nodes;
+  /** Makes the next map with these configurations, by partition, durably. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
+  readonly reconfigure: (changes: ReadonlyMap<number, Configuration>) => void;
+  readonly hasRoom: (node: NodeNumber) => boolean;
+  /** How long the plan must have stood before anything of it begins, and how many partitions change at a time. */
+  readonly settleMs?: number | undefined;
+  readonly changingMax?: number | undefined;
+}
+
+const NOTHING_MOVED = { partitions: 0, files: 0, chunks: 0, sizeBytes: 0 };
+
+export class Rebalancer {
+  readonly #runtime: Runtime;
+  readonly #nodes: Nodes;
+  readonly #reconfigure: RebalancerParts["reconfigure"];
+  readonly #hasRoom: RebalancerParts["hasRoom"];
+  readonly #settleMs: number;
+  readonly #changingMax: number;
+  /** What is to be moved, and what that was planned for: nodes and policy, since when, and how far it is. */
+  #moves: readonly Move[] = [];
+  #plannedFor: { readonly basis: string; readonly sinceMs: number; readonly partitions: ClusterMap["partitions"] } | undefined;
+  /** By partition, who carries it over, and what it said last. */
+  readonly #movers = new Map<number, NodeNumber>();
+  readonly #carried = new Map<number, Carried>();
+  /** Of changes that have ended since there was last nothing to do. */
+  #moved = NOTHING_MOVED;
+  #cancel: Cancel = () => undefined;
+  #looking = false;
+  #stopped = false;
+
+  constructor({ runtime, nodes, reconfigure, hasRoom, settleMs, changingMax }: RebalancerParts) {
+    this.#settleMs = settleMs ?? REBALANCE_SETTLE_MS;
+    this.#changingMax = changingMax ?? PARTITIONS_CHANGING_MAX;
+    this.#runtime = runtime;
+    this.#nodes = nodes;
+    this.#reconfigure = reconfigure;
+    this.#hasRoom = hasRoom;
+  }
+
+  start(): void {
+    this.#cancel();
+    this.#arm(REBALANCE_IDLE_MS);
+  }
+
+  /** The map is another one: perhaps there is something to do. */
+  poke(): void {
+    if (this.#looking) return;
+    this.#plan(this.#nodes.map());
+    this.#cancel();
+    this.#arm(Math.min(this.#settleMs, REBALANCE_IDLE_MS));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+  }
+
+  /** What is under way, for people; null: everything is where it belongs. */
+  progress(): Rebalance | null {
+    const map = this.#nodes.map();
+    this.#plan(map);
+    const changing = changingIn(map);
+    if (changing.length + this.#moves.length === 0) return null;
+    const carried = changing.flatMap(([partition]) => this.#carried.get(partition) ?? []);
+    const sum = (of: (one: Carried) => number): number => carried.reduce((total, one) => total + of(one), 0);
+    const waits = carried.flatMap(({ of, waitsFor }) => (waitsFor === "" ? [] : [`partition ${of.partition}: ${waitsFor}`]));
+    const blocked = this.#moves.flatMap(({ partition, to }) => this.#whyNot(map, partition, to) ?? []);
+    return {
+      moving: changing.length,
+      waiting: this.#moves.length,
+      moved: this.#moved.partitions,
+      files: this.#moved.files + sum(({ files }) => files),
+      chunks: this.#moved.chunks + sum(({ chunks }) => chunks),
+      sizeBytes: this.#moved.sizeBytes + sum(({ sizeBytes }) => sizeBytes),
+      waitsFor: [...new Set([...waits, ...blocked])].slice(0, WAITS_SHOWN),
+    };
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#runtime.timers.after(delayMs, () => {
+      this.#looking = true;
+      const looked = this.#look().finally(() => {
+        this.#looking = false;
+      });
+      looked.then(
+        (busy) => this.#arm(busy ? REBALANCE_LOOK_MS : REBALANCE_IDLE_MS),
+        (error) => {
+          if (codeOf(error) === undefined) throw error;
+          this.#runtime.log.warn("partitions cannot be moved now; it is tried again", { error: messageOf(error) });
+          this.#arm(REBALANCE_IDLE_MS);
+        },
+      );
+    });
+  }
+
+  /** One step of everything. True while something is under way. */
+  async #look(): Promise<boolean> {
+    const before = changingIn(this.#nodes.map());
+    if (before.length > 0) await this.#order(before);
+    if (this.#stopped) return false;
+    const map = this.#nodes.map();
+    const changes = new Map<number, Configuration>();
+    const changing = changingIn(map);
+    for (const [partition, configuration] of changing) {
+      const carried = this.#carried.get(partition);
+      if (carried?.done && carried.of.number === configuration.number) changes.set(partition, finished(configuration));
+    }
+    this.#ended(changes.keys());
+    this.#plan(map);
+    const free = this.#changingMax - changing.length + changes.size;
+    for (const { partition, to } of this.#startable(map).slice(0, free)) {
+      const configuration = map.partitions[partition];
+      if (configuration !== undefined) changes.set(partition, begun(configuration, to));
+    }
+    if (changes.size > 0) {
+      this.#reconfigure(changes);
+      await this.#tell(changes);
+    }
+    return changingIn(this.#nodes.map()).length > 0;
+  }
+
+  #ended(partitions: Iterable<number>): void {
+    for (const partition of partitions) {
+      const carried = this.#carried.get(partition);
+      const { files = 0, chunks = 0, sizeBytes = 0 } = carried ?? {};
+      this.#moved = {
+        partitions: this.#moved.partitions + 1,
+        files: this.#moved.files + files,
+        chunks: this.#moved.chunks + chunks,
+        sizeBytes: this.#moved.sizeBytes + sizeBytes,
+      };
+      this.#carried.delete(partition);
+      this.#movers.delete(partition);
+    }
+  }
+
+  /** Plans anew when the nodes, their places, the policy, or what is under way are others. */
+  #plan(map: ClusterMap): void {
+    const basis = JSON.stringify([map.policy, placeable(map).map(({ number, zone, weight }) => [number, zone, weight])]);
+    const known = this.#plannedFor;
+    if (known?.basis === basis && known.partitions === map.partitions) return;
+    const sinceMs = known?.basis === basis ? known.sinceMs : this.#runtime.clock.monotonicMs();
+    this.#plannedFor = { basis, sinceMs, partitions: map.partitions };
+    this.#moves = movesOf(map);
+    if (this.#moves.length === 0 && changingIn(map).length === 0) this.#moved = NOTHING_MOVED;
+  }
+
+  /** What can begin now: nodes often join several at a time, so the first of them is not taken for the only one. */
+  #startable(map: ClusterMap): readonly Move[] {
+    const sinceMs = this.#plannedFor?.sinceMs ?? 0;
+    if (this.#runtime.clock.monotonicMs() - sinceMs < this.#settleMs) return [];
+    return this.#moves.filter(({ partition, to }) => this.#whyNot(map, partition, to) === undefined);
+  }
+
+  /** Why a move would come to a stand at once; undefined: it would not. */
+  #whyNot(map: ClusterMap, partition: number, to: Move["to"]): string | undefined {
+    const configuration = map.partitions[partition];
+    if (configuration === undefined) return "there is no such partition";
+    const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+    for (const node of joiningIn({ number: 0, sets: [...configuration.sets, to] })) {
+      if (!up.has(node)) return `${nodeName(node)} is not up`;
+      if (!this.#hasRoom(node)) return `${nodeName(node)} has no room`;
+    }
+    const needs = [readNeed, writeNeed, barrierNeed];
+    const live = (set: ReplicaSet): boolean => needs.every((need) => reachesIn(set, need, up));
+    return [...configuration.sets, to].every(live) ? undefined : "too few replicas are up";
+  }
+
+  /** Has somebody carry each changing partition over, and learns how far that is. */
+  async #order(changing: readonly (readonly [number, Configuration])[]): Promise<void> {
+    const byMover = new Map<NodeNumber, { partition: number; number: number }[]>();
+    for (const [partition, configuration] of changing) {
+      const mover = this.#moverOf(partition, configuration);
+      if (mover === undefined) continue;
+      const orders = byMover.get(mover) ?? [];
+      orders.push({ partition, number: configuration.number });
+      byMover.set(mover, orders);
+    }
+    await Promise.all([...byMover].map(([node, of]) => this.#ask(node, of)));
+  }
+
+  async #ask(node: NodeNumber, of: readonly { readonly partition: number; readonly number: number }[]): Promise<void> {
+    try {
+      const { rescanned } = await this.#nodes.call(node, 0, { rescan: { of } }, QUORUM_PATIENCE_MS);
+      for (const { of: moving, done, files, chunks, sizeBytes, waitsFor } of rescanned?.carried ?? []) {
+        const { partition, number } = moving;
+        this.#carried.set(partition, { of: { partition, number }, done, files, chunks, sizeBytes, waitsFor });
+      }
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined) throw error;
+      this.#runtime.log.debug(`${nodeName(node)} does not carry over`, { error: messageOf(error) });
+      if (code === "CONFIGURATION_STALE") await this.#tellNode(node);
+      else for (const { partition } of of) this.#movers.delete(partition); // somebody else
+    }
+  }
+
+  /** Who joins has most to fetch, so it is best asked itself. The same one as long as it is up. */
+  #moverOf(partition: number, configuration: Configuration): NodeNumber | undefined {
+    const known = this.#movers.get(partition);
+    if (known !== undefined && this.#nodes.isUp(known)) return known;
+    const candidates = [...joiningIn(configuration), ...replicasOf(configuration)].filter((node) => this.#nodes.isUp(node));
+    // After a failure not the same one again, if there are others.
+    const mover = candidates[Math.floor(this.#runtime.random.unit() * Math.min(2, candidates.length))] ?? candidates[0];
+    if (mover !== undefined) this.#movers.set(partition, mover);
+    return mover;
+  }
+
+  /** Nodes hear of a new map with their next heartbeat; those that are concerned sooner. */
+  async #tell(changes: ReadonlyMap<number, Configuration>): Promise<void> {
+    const concerned = new Set([...changes.values()].flatMap((configuration) => [...replicasOf(configuration)]));
+    await Promise.all([...concerned].filter((node) => this.#nodes.isUp(node)).map((node) => this.#tellNode(node)));
+  }
+
+  async #tellNode(node: NodeNumber): Promise<void> {
+    const map = this.#nodes.map();
+    const { generation, version } = map;
+    try {
+      const { map: at } = await this.#nodes.call(node, 0, { map: { generation, version } }, QUORUM_PATIENCE_MS);
+      if (at && isNewerMap(map, { ...map, generation: at.generation, version: at.version }))
+        this.#runtime.log.debug(`${nodeName(node)} has not adopted the map yet`);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+    }
+  }
+}
+
+/** What holds things up, in words: so many of them. */
+const WAITS_SHOWN = 5;
+
+function changingIn(map: ClusterMap): readonly (readonly [number, Configuration])[] {
+  return map.partitions.flatMap((configuration, partition) =>
+    configuration.sets.length > 1 ? [[partition, configuration] as const] : [],
+  );
+}
