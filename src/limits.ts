@@ -215,6 +215,12 @@ export const DRAIN_MS = 10_000;
 export const CLUSTER_START_MS = 30_000;
 /** A bulk request (one chunk) that makes no progress for this long is given up and repeated elsewhere. */
 export const CHUNK_STALL_MS = 5_000;
+/** Of an HTTP answer's status line and headers. */
+export const HTTP_HEAD_BYTES_MAX = 16 * KIB;
+/** Connections to one DataNode that are kept for the next GET. */
+export const HTTP_KEPT_CONNECTIONS_MAX = 8;
+/** Of an answer that is a failure in words. */
+export const HTTP_FAILURE_BYTES_MAX = 64 * KIB;
 /** An HTTP connection on which nothing moves for this long is closed by the server; above what a chunk may take to be stored. */
 export const HTTP_IDLE_MS = 60_000;
 

@@ -151,6 +151,14 @@ export interface Receipt {
   readonly checksum: string;
 }
 
+export interface ChunkRequest {
+  /** Bytes `start … end` (inclusive) of the chunk; undefined: the whole. */
+  readonly range?: { readonly start: number; readonly end: number };
+  readonly signal?: AbortSignal;
+  /** Memory of exactly so many bytes, to be written to until the call has ended; default: new. */
+  readonly room?: (sizeBytes: number) => Uint8Array;
+}
+
 /** `signal` ends a transfer that is no longer wanted (another copy was faster): it rejects with NODE_SILENT and lets go of the bytes. */
 export interface BulkClient {
   /**
@@ -166,10 +174,10 @@ export interface BulkClient {
     signal?: AbortSignal,
   ): Promise<Receipt>;
   /**
-   * A whole chunk, or bytes `range.start … range.end` (inclusive) of it. The caller verifies whole chunks.
+   * A whole chunk, or a range of it. The caller verifies whole chunks.
    * @throws QdfsError NODE_UNREACHABLE, NODE_SILENT, NOT_FOUND, CORRUPT (the node knows its copy is bad)
    */
-  getChunk(http: string, chunk: ChunkId, range?: { start: number; end: number }, signal?: AbortSignal): Promise<Uint8Array>;
+  getChunk(http: string, chunk: ChunkId, request?: ChunkRequest): Promise<Uint8Array>;
   /** Tells a DataNode that its copy came out wrong, so that it looks, quarantines and refetches. Best effort. */
   reportChunk(http: string, chunk: ChunkId): Promise<void>;
   close(): void;

@@ -3,7 +3,7 @@
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
 import { CHUNK_LAGGARD_MS, CLOSE_PATIENCE_MS } from "../limits.ts";
-import type { BulkClient, ChunkId, Random, Receipt, Runtime } from "../ports.ts";
+import type { BulkClient, ChunkId, ChunkRequest, Random, Receipt, Runtime } from "../ports.ts";
 import { NodeState } from "../wire/messages.ts";
 import { sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
@@ -64,11 +64,11 @@ export class ChunkStores {
     await Promise.race([copies, sleep(this.#runtime.timers, CLOSE_PATIENCE_MS)]);
   }
 
-  /** A whole chunk from one node, not verified; rejects as BulkClient.getChunk does. */
-  async get(node: NodeNumber, chunk: ChunkId, signal: AbortSignal): Promise<Uint8Array> {
+  /** A whole chunk from one node, not verified, in memory that `room` gives; rejects as BulkClient.getChunk does. */
+  async get(node: NodeNumber, chunk: ChunkId, signal: AbortSignal, room?: ChunkRequest["room"]): Promise<Uint8Array> {
     const measured = this.#of(node);
     const startedMs = this.#runtime.clock.monotonicMs();
-    const bytes = await this.#counted(node, signal, () => this.#bulk.getChunk(this.#peers.http(node), chunk, undefined, signal));
+    const bytes = await this.#counted(node, signal, () => this.#bulk.getChunk(this.#peers.http(node), chunk, { signal, room }));
     const tookMs = this.#runtime.clock.monotonicMs() - startedMs;
     measured.readMs = measured.readMs === 0 ? tookMs : measured.readMs + (tookMs - measured.readMs) * WEIGHT;
     return bytes;

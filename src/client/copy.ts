@@ -35,8 +35,8 @@ export async function move(ports: PutPorts, from: Path, to: Path, options: Chang
 
 async function copied(ports: PutPorts, from: Path, to: Path, options: ChangeOptions) {
   if (from === to) throw new QdfsError("BAD_USAGE", `${from}: source and target are the same file`);
-  const { version: source, body } = await get(ports, from, { timeoutMs: options.timeoutMs });
-  const result = await put(ports, to, body, {
+  const { version: source, passingBody } = await get(ports, from, { timeoutMs: options.timeoutMs });
+  const result = await put(ports, to, passingBody, {
     timeoutMs: options.timeoutMs,
     by: options.by,
     sizeHintBytes: source.sizeBytes,

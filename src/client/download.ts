@@ -3,7 +3,7 @@
  * the head holds before any of it is passed on (I10). A copy that is missing, slow or corrupt costs a request to the next
  * replica; the store that served it is told.
  */
-import { CHECKSUM_BYTES, streamingChecksum, xxh3 } from "../base/checksum.ts";
+import { CHECKSUM_BYTES, xxh3 } from "../base/checksum.ts";
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { replicasOf } from "../cluster/map.ts";
@@ -20,6 +20,7 @@ import type { ChunkList, Version } from "../wire/messages.ts";
 import type { ChunkStores } from "./chunk-stores.ts";
 import { backoffMs, Inbox, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
+import { Rooms } from "./rooms.ts";
 
 export interface DownloadPorts {
   readonly stores: ChunkStores;
@@ -41,16 +42,23 @@ interface ChunkToGet {
   readonly what: string;
 }
 
+export interface DownloadOptions {
+  readonly range?: ByteRange;
+  /** What was yielded is overwritten once the next piece is asked for. */
+  readonly passing?: boolean;
+}
+
 /**
- * The verified content, or a range of it; only the chunks that it touches are fetched. Without a range the checksum of the
- * whole is verified too, at the end.
+ * The verified content, or a range of it; only the chunks that it touches are fetched. The checksum of the whole is not computed
+ * again: every byte has the one of its chunk, which the head holds by position beside that of the whole, and the writer took both from
+ * the same bytes.
  * @throws QdfsError CORRUPT: no replica has a valid copy; QUORUM_UNAVAILABLE: none could be reached
  */
 export async function* download(
   ports: DownloadPorts,
   path: Path,
   version: Version,
-  range?: ByteRange,
+  { range, passing = false }: DownloadOptions,
 ): AsyncGenerator<Uint8Array, undefined> {
   const { chunks, sizeBytes } = version;
   assert(chunks !== null, "what is downloaded is in chunks");
@@ -59,7 +67,7 @@ export async function* download(
   const end = range?.end ?? sizeBytes - 1;
   const last = Math.floor(end / chunkSizeBytes);
   const ahead = Math.max(1, Math.min(CHUNKS_IN_FLIGHT, Math.floor(TRANSFER_BUFFER_BYTES_MAX / chunkSizeBytes)));
-  const whole = range === undefined ? await streamingChecksum() : undefined;
+  const rooms = passing ? new Rooms(Math.min(chunkSizeBytes, sizeBytes)) : undefined;
   const abort = new AbortController();
   const fetching: Promise<Uint8Array>[] = [];
   let next = Math.floor(start / chunkSizeBytes);
@@ -67,7 +75,7 @@ export async function* download(
   try {
     while (next <= last || fetching.length > 0) {
       for (; next <= last && fetching.length < ahead; next += 1) {
-        const fetch = getChunk(ports, chunkAt(path, version, chunks, next), abort.signal);
+        const fetch = getChunk(ports, chunkAt(path, version, chunks, next), abort.signal, rooms);
         // It may fail while an earlier chunk is awaited: it is told in its turn.
         fetch.catch(() => {});
         fetching.push(fetch);
@@ -75,15 +83,12 @@ export async function* download(
       const bytes = await fetching[0];
       void fetching.shift();
       if (bytes === undefined) break;
-      whole?.update(bytes);
       yield bytes.subarray(Math.max(0, start - position), Math.min(bytes.length, end + 1 - position));
       position += bytes.length;
+      rooms?.give(bytes);
     }
   } finally {
     abort.abort();
-  }
-  if (whole !== undefined && whole.digest() !== version.checksum) {
-    throw new QdfsError("CORRUPT", `${path}: every chunk is valid, but the whole does not have the checksum ${version.checksum}`);
   }
 }
 
@@ -101,12 +106,17 @@ function chunkAt(path: Path, version: Version, chunks: ChunkList, index: number)
 }
 
 /** One valid copy, whoever has it. Stores that cannot be reached are tried again, within our patience. */
-async function getChunk(ports: DownloadPorts, wanted: ChunkToGet, signal: AbortSignal): Promise<Uint8Array> {
+async function getChunk(
+  ports: DownloadPorts,
+  wanted: ChunkToGet,
+  signal: AbortSignal,
+  rooms: Rooms | undefined,
+): Promise<Uint8Array> {
   const { holder, runtime } = ports;
   const startedMs = runtime.clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
     const configuration = await holder.configurationOfChunk(wanted.chunk);
-    const getting = new ChunkGet(ports, wanted, replicasOf(configuration), signal);
+    const getting = new ChunkGet(ports, wanted, replicasOf(configuration), signal, rooms);
     const bytes = await getting.run();
     if (bytes !== undefined) return bytes;
     const late = runtime.clock.monotonicMs() - startedMs >= UNAVAILABLE_PATIENCE_MS;
@@ -124,11 +134,19 @@ class ChunkGet {
   readonly #wanted: ChunkToGet;
   readonly #order: readonly NodeNumber[];
   readonly #inbox: Inbox<Event>;
+  readonly #rooms: Rooms | undefined;
   readonly #causes = new Map<NodeNumber, unknown>();
   readonly #abort = new AbortController();
   #next = 0;
 
-  constructor(ports: DownloadPorts, wanted: ChunkToGet, replicas: readonly NodeNumber[], signal: AbortSignal) {
+  constructor(
+    ports: DownloadPorts,
+    wanted: ChunkToGet,
+    replicas: readonly NodeNumber[],
+    signal: AbortSignal,
+    rooms: Rooms | undefined,
+  ) {
+    this.#rooms = rooms;
     this.#ports = ports;
     this.#wanted = wanted;
     this.#order = ports.stores.readOrder(replicas, ports.runtime.random);
@@ -177,7 +195,9 @@ class ChunkGet {
     const node = this.#order[this.#next];
     if (node === undefined) return;
     this.#next += 1;
-    this.#ports.stores.get(node, this.#wanted.chunk, this.#abort.signal).then(
+    const rooms = this.#rooms;
+    const room = rooms === undefined ? undefined : (sizeBytes: number) => rooms.take(sizeBytes);
+    this.#ports.stores.get(node, this.#wanted.chunk, this.#abort.signal, room).then(
       (bytes) => this.#inbox.push({ node, bytes }),
       (error: unknown) => this.#inbox.push({ node, error }),
     );

@@ -1,7 +1,7 @@
 /** Chunk transfers that keep the process small (base/collector.ts). */
 import { Collector } from "../base/collector.ts";
 import type { Path } from "../base/ids.ts";
-import type { BulkClient, ChunkId, Clock, Receipt } from "../ports.ts";
+import type { BulkClient, ChunkId, ChunkRequest, Clock, Receipt } from "../ports.ts";
 
 export class FrugalBulkClient implements BulkClient {
   readonly #bulk: BulkClient;
@@ -26,14 +26,9 @@ export class FrugalBulkClient implements BulkClient {
     return receipt;
   }
 
-  async getChunk(
-    http: string,
-    chunk: ChunkId,
-    range?: { start: number; end: number },
-    signal?: AbortSignal,
-  ): Promise<Uint8Array> {
-    const bytes = await this.#bulk.getChunk(http, chunk, range, signal);
-    this.#collector.moved(bytes.length);
+  async getChunk(http: string, chunk: ChunkId, request?: ChunkRequest): Promise<Uint8Array> {
+    const bytes = await this.#bulk.getChunk(http, chunk, request);
+    if (request?.room === undefined) this.#collector.moved(bytes.length);
     return bytes;
   }
 

@@ -2,7 +2,7 @@ import { codeOf, QdfsError } from "../base/errors.ts";
 import { nodeName, type Path } from "../base/ids.ts";
 import { OPERATION_BUDGET_MS, OVERTAKEN_TRIES_MAX } from "../limits.ts";
 import type { Version } from "../wire/messages.ts";
-import { type ByteRange, type DownloadPorts, download } from "./download.ts";
+import { type ByteRange, type DownloadOptions, type DownloadPorts, download } from "./download.ts";
 import { ageOf, inlineContent, type ReadPorts, readEventual, readStrong, versionIn } from "./read.ts";
 import type { GetOptions, GetResult, ReadOptions, ReadResult } from "./types.ts";
 
@@ -16,8 +16,12 @@ export async function get(ports: GetPorts, path: Path, options: GetOptions): Pro
   const { read, version, guarantee, bytes } = await find(ports, path, options);
   const range = options.range === undefined ? undefined : rangeWithin(path, version, options.range);
   const facts = { path, version, guarantee, node: nodeName(read.node), ...ageOf(read) };
-  if (bytes === undefined) return { ...facts, body: chunked(ports, path, version, range) };
-  return { ...facts, body: once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)) };
+  if (bytes === undefined) {
+    const body = (passing: boolean) => chunked(ports, path, version, { range, passing });
+    return { ...facts, body: body(false), passingBody: body(true) };
+  }
+  const body = once(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1));
+  return { ...facts, body, passingBody: body };
 }
 
 /** As get, with all the bytes at once: for small files. */
@@ -27,7 +31,7 @@ export async function readWhole(ports: GetPorts, path: Path, options: ReadOption
   if (inline !== undefined) return { ...facts, bytes: inline };
   const bytes = new Uint8Array(version.sizeBytes);
   let filled = 0;
-  for await (const piece of chunked(ports, path, version, undefined)) {
+  for await (const piece of chunked(ports, path, version, { passing: true })) {
     bytes.set(piece, filled);
     filled += piece.length;
   }
@@ -59,10 +63,10 @@ async function* chunked(
   ports: GetPorts,
   path: Path,
   version: Version,
-  range: ByteRange | undefined,
+  options: DownloadOptions,
 ): AsyncGenerator<Uint8Array, undefined> {
   try {
-    yield* download(ports, path, version, range);
+    yield* download(ports, path, version, options);
   } catch (error) {
     if (codeOf(error) === "CORRUPT") await checkStillKept(ports, path, version);
     throw error;

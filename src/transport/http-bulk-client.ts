@@ -1,17 +1,32 @@
 /** Chunk bytes over HTTP: the asking end. Connections are kept alive by the runtime and shared between calls. */
 import { messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { CHUNK_BYTES_DEFAULT, CHUNK_BYTES_MAX, CHUNK_STALL_MS } from "../limits.ts";
-import type { BulkClient, ChunkId, Receipt, Runtime } from "../ports.ts";
-import { CHECKSUM_HEADER, chunkUrl, errorFromResponse, OWNER_HEADER, parseReceipt } from "./http-bulk-wire.ts";
+import { CHUNK_BYTES_DEFAULT, CHUNK_BYTES_MAX, CHUNK_STALL_MS, HTTP_FAILURE_BYTES_MAX } from "../limits.ts";
+import type { BulkClient, ChunkId, ChunkRequest, Receipt, Runtime } from "../ports.ts";
+import { CHECKSUM_HEADER, chunkTarget, chunkUrl, errorIn, OWNER_HEADER, parseReceipt } from "./http-bulk-wire.ts";
+import { HttpGetter } from "./http-get.ts";
 
 /** How long this many bytes may take: a pace below this counts as no progress. */
 function spanMs(sizeBytes: number): number {
   return CHUNK_STALL_MS * Math.max(1, Math.ceil(sizeBytes / CHUNK_BYTES_DEFAULT));
 }
 
+interface Limits {
+  readonly sentBytes: number;
+  readonly signal?: AbortSignal;
+}
+
+function fresh(sizeBytes: number): Uint8Array {
+  return new Uint8Array(sizeBytes);
+}
+
+function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
 export class HttpBulkClient implements BulkClient {
   readonly #runtime: Runtime;
+  readonly #getter = new HttpGetter();
   readonly #underWay = new Set<AbortController>();
   #closed = false;
 
@@ -36,18 +51,19 @@ export class HttpBulkClient implements BulkClient {
     });
   }
 
-  async getChunk(
-    http: string,
-    chunk: ChunkId,
-    range?: { start: number; end: number },
-    signal?: AbortSignal,
-  ): Promise<Uint8Array> {
-    const init = range === undefined ? {} : { headers: { range: `bytes=${range.start}-${range.end}` } };
-    return await this.#exchange(http, chunkUrl(http, chunk), init, { sentBytes: 0, signal }, async (response, within) => {
-      const sizeBytes = Number(response.headers.get("content-length") ?? 0);
-      if (sizeBytes > CHUNK_BYTES_MAX) throw new QdfsError("CORRUPT", `a chunk of ${sizeBytes} bytes`, { http, chunk });
-      within(spanMs(sizeBytes));
-      return new Uint8Array(await response.arrayBuffer());
+  async getChunk(http: string, chunk: ChunkId, { range, signal, room = fresh }: ChunkRequest = {}): Promise<Uint8Array> {
+    const headers = range === undefined ? "" : `range: bytes=${range.start}-${range.end}\r\n`;
+    return await this.#within(http, { sentBytes: 0, signal }, async (signal, within) => {
+      const place = (status: number, sizeBytes: number): Uint8Array => {
+        const isChunk = isGood(status);
+        if (sizeBytes > (isChunk ? CHUNK_BYTES_MAX : HTTP_FAILURE_BYTES_MAX))
+          throw new QdfsError("CORRUPT", `a chunk of ${sizeBytes} bytes`, { http, chunk });
+        within(spanMs(sizeBytes));
+        return isChunk ? room(sizeBytes) : fresh(sizeBytes);
+      };
+      const { status, body } = await this.#getter.get(http, chunkTarget(chunk), headers, place, signal);
+      if (!isGood(status)) throw errorIn(status, Buffer.from(body).toString());
+      return body;
     });
   }
 
@@ -63,15 +79,29 @@ export class HttpBulkClient implements BulkClient {
   close(): void {
     this.#closed = true;
     for (const abort of this.#underWay) abort.abort();
+    this.#getter.close();
   }
 
-  /** One request and what `take` makes of a good response. `within` gives the rest of it another span of time. */
+  /** One request by fetch, and what `take` makes of a good response. */
   async #exchange<T>(
     http: string,
     url: string,
     init: RequestInit,
-    { sentBytes, signal }: { readonly sentBytes: number; readonly signal?: AbortSignal },
-    take: (response: Response, within: (ms: number) => void) => Promise<T>,
+    limits: Limits,
+    take: (response: Response) => Promise<T>,
+  ): Promise<T> {
+    return await this.#within(http, limits, async (signal) => {
+      const response = await fetch(url, { ...init, signal, redirect: "error" });
+      if (!response.ok) throw errorIn(response.status, await response.text());
+      return await take(response);
+    });
+  }
+
+  /** What `run` resolves to, if it does in time; it may take another span of time for the rest of it (`within`). */
+  async #within<T>(
+    http: string,
+    { sentBytes, signal }: Limits,
+    run: (signal: AbortSignal, within: (ms: number) => void) => Promise<T>,
   ): Promise<T> {
     bypassProxies(http);
     if (this.#closed) throw new QdfsError("NODE_UNREACHABLE", "the client was closed", { http });
@@ -89,13 +119,7 @@ export class HttpBulkClient implements BulkClient {
       cancel = this.#runtime.timers.after(ms, timeOut);
     };
     try {
-      const response = await fetch(url, {
-        ...init,
-        signal: abort.signal,
-        redirect: "error",
-      });
-      if (!response.ok) throw await errorFromResponse(response);
-      return await take(response, within);
+      return await run(abort.signal, within);
     } catch (error) {
       if (error instanceof QdfsError) throw error;
       if (signal?.aborted) throw new QdfsError("NODE_SILENT", "ended: not wanted any more", { http });

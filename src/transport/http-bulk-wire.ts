@@ -16,8 +16,12 @@ export function parseChunkPath(pathname: string): { chunk: ChunkId; report: bool
   return match?.[1] === undefined ? undefined : { chunk: match[1], report: match[2] !== undefined };
 }
 
+export function chunkTarget(chunk: ChunkId): string {
+  return `/chunks/${chunk}`;
+}
+
 export function chunkUrl(http: string, chunk: ChunkId): string {
-  return `http://${http}/chunks/${chunk}`;
+  return `http://${http}${chunkTarget(chunk)}`;
 }
 
 export interface ByteRange {
@@ -72,12 +76,11 @@ export function errorResponse(error: QdfsError): Response {
 }
 
 /** What a server told with a status that is no success. */
-export async function errorFromResponse(response: Response): Promise<QdfsError> {
-  const text = await response.text();
+export function errorIn(status: number, text: string): QdfsError {
   const told = parseError(text);
   if (told !== undefined) return told;
-  if (response.status === 413) return new QdfsError("BAD_REQUEST", "the chunk is too large");
-  return new QdfsError("NODE_SILENT", `HTTP status ${response.status}`);
+  if (status === 413) return new QdfsError("BAD_REQUEST", "the chunk is too large");
+  return new QdfsError("NODE_SILENT", `HTTP status ${status}`);
 }
 
 /** Undefined: it is no receipt. */

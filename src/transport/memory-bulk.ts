@@ -2,7 +2,7 @@
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { CHUNK_STALL_MS } from "../limits.ts";
-import type { BulkClient, BulkHandler, ChunkId, Receipt, Runtime } from "../ports.ts";
+import type { BulkClient, BulkHandler, ChunkId, ChunkRequest, Receipt, Runtime } from "../ports.ts";
 import { exchange } from "./memory-exchange.ts";
 import type { MemoryNetwork } from "./memory-network.ts";
 
@@ -23,14 +23,17 @@ export class MemoryBulkClient implements BulkClient {
     return this.#ask(http, (handler) => handler.putChunk(chunk, owner, once(copy), checksum));
   }
 
-  getChunk(http: string, chunk: ChunkId, range?: { start: number; end: number }): Promise<Uint8Array> {
+  getChunk(http: string, chunk: ChunkId, { range, room }: ChunkRequest = {}): Promise<Uint8Array> {
     return this.#ask(http, async (handler) => {
       const opened = await handler.openChunk(chunk);
       if (opened === undefined) throw new QdfsError("NOT_FOUND", `no chunk ${chunk} here`);
       const { blob, sizeBytes } = opened;
       if (range !== undefined && range.start >= sizeBytes) throw new QdfsError("BAD_REQUEST", `the chunk has ${sizeBytes} bytes`);
       const part = range === undefined ? blob : blob.slice(range.start, range.end + 1);
-      return new Uint8Array(await part.arrayBuffer());
+      const bytes = new Uint8Array(await part.arrayBuffer());
+      const target = room?.(bytes.length) ?? bytes;
+      if (target !== bytes) target.set(bytes);
+      return target;
     });
   }
 

@@ -9,6 +9,7 @@ import { PARTITIONS } from "../../src/limits.ts";
 import type {
   BulkClient,
   ChunkId,
+  ChunkRequest,
   ControlDialer,
   LamportCounter,
   Receipt,
@@ -231,17 +232,16 @@ export class MemoryBulk implements BulkClient {
   async getChunk(
     http: string,
     chunk: ChunkId,
-    _range?: { start: number; end: number },
-    signal?: AbortSignal,
+    { signal, room = (sizeBytes) => new Uint8Array(sizeBytes) }: ChunkRequest = {},
   ): Promise<Uint8Array> {
     this.gets.push(http);
     await this.#fault(http, signal);
     const bytes = this.chunks.get(http)?.get(chunk);
     if (bytes === undefined || this.faults.get(http) === "missing") throw new QdfsError("NOT_FOUND", "no such chunk");
-    if (this.faults.get(http) !== "corrupt") return bytes.slice();
-    const damaged = bytes.slice();
-    damaged[0] = (damaged[0] ?? 0) ^ 255;
-    return damaged;
+    const copy = room(bytes.length);
+    copy.set(bytes);
+    if (this.faults.get(http) === "corrupt") copy[0] = (copy[0] ?? 0) ^ 255;
+    return copy;
   }
 
   async reportChunk(http: string): Promise<void> {

@@ -74,8 +74,10 @@ function bulkSuite(name: string, client: BulkClient, http: string, dead: string,
       expect(receipt).toEqual({ chunk: CHUNK, diskId: "disk", sizeBytes: BYTES.length, checksum: SUM });
       expect(handler.chunks.get(CHUNK)?.owner).toBe("/a b/ü?#%");
       expect(Buffer.from(await client.getChunk(http, CHUNK)).equals(BYTES)).toBe(true);
-      expect(Buffer.from(await client.getChunk(http, CHUNK, { start: 10, end: 19 }))).toEqual(BYTES.subarray(10, 20));
-      expect(Buffer.from(await client.getChunk(http, CHUNK, { start: 299_990, end: 999_999 }))).toEqual(BYTES.subarray(299_990));
+      expect(Buffer.from(await client.getChunk(http, CHUNK, { range: { start: 10, end: 19 } }))).toEqual(BYTES.subarray(10, 20));
+      expect(Buffer.from(await client.getChunk(http, CHUNK, { range: { start: 299_990, end: 999_999 } }))).toEqual(
+        BYTES.subarray(299_990),
+      );
     });
 
     test("a part of a larger buffer is put as that part", async () => {
@@ -89,7 +91,7 @@ function bulkSuite(name: string, client: BulkClient, http: string, dead: string,
       expect(await codeFrom(client.putChunk(http, CHUNK, "/a", BYTES, "xxh3:0000000000000000"))).toBe("CORRUPT");
       expect(await codeFrom(client.getChunk(http, "ffffffffffffffff-0"))).toBe("NOT_FOUND");
       expect(await codeFrom(client.getChunk(http, "ffffffffffffffff-99"))).toBe("CORRUPT");
-      expect(await codeFrom(client.getChunk(http, CHUNK, { start: 300_000, end: 300_001 }))).toBe("BAD_REQUEST");
+      expect(await codeFrom(client.getChunk(http, CHUNK, { range: { start: 300_000, end: 300_001 } }))).toBe("BAD_REQUEST");
     });
 
     test("a report arrives, and one to nobody does no harm", async () => {

@@ -25,8 +25,8 @@ export class CatCommand extends ClientCommand {
     const consistency = parseConsistency(this.consistency);
     return await this.withClient(async (client) => {
       const write = async (file: (typeof wanted)[number]) => {
-        const { body } = await client.get(file.path, { version: file.version, consistency });
-        for await (const piece of body) await output.bytes(piece);
+        const { passingBody } = await client.get(file.path, { version: file.version, consistency });
+        for await (const piece of passingBody) await output.bytes(piece);
       };
       const [only] = wanted;
       if (wanted.length === 1 && only !== undefined) {

@@ -50,7 +50,7 @@ export class GetCommand extends ClientCommand {
       const began = performance.now();
       const result = await client.get(path, options);
       if (this.local === "-") {
-        for await (const piece of result.body) await output.bytes(piece);
+        for await (const piece of result.passingBody) await output.bytes(piece);
         if (output.options.json) process.stderr.write(`${JSON.stringify(rowOf(result, performance.now() - began))}\n`);
         return Exit.DONE;
       }
@@ -66,7 +66,7 @@ export class GetCommand extends ClientCommand {
     const whole = this.range === undefined;
     const progress = await startProgress(output, result.path, "bytes", whole ? result.version.sizeBytes : 0);
     try {
-      await writeLocalFile(file, counted(result.body, progress.update), whole ? result.version : undefined);
+      await writeLocalFile(file, counted(result.passingBody, progress.update), whole ? result.version : undefined);
     } finally {
       progress.stop();
     }
@@ -129,9 +129,9 @@ export class GetCommand extends ClientCommand {
       output.notice(`${path}: deleted since it was listed, skipped`);
       return 0;
     }
-    const { body, version } = result;
+    const { body, passingBody, version } = result;
     if (version.sizeBytes <= INLINE_BYTES_MAX) writeSmallFile(file, await joined(body), version);
-    else await writeLocalFile(file, body, version, true);
+    else await writeLocalFile(file, passingBody, version, true);
     output.row(rowOf(result, performance.now() - began));
     output.explain(`${path}@${version.version} → ${file}`);
     return version.sizeBytes;
