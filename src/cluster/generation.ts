@@ -1,0 +1,51 @@
+/**
+ * Generations (P17): one for each life of the SuperNode that issues maps. A SuperNode that lost its memory, or whose memory is an older
+ * copy (a restored backup), cannot know what it issued before: two lives would issue two maps under one number. So it opens a new
+ * generation, and issues its first map only when enough replicas follow it, have handed over their newest map, and refuse
+ * maps of older generations from then on.
+ *
+ * How many. P17 asks for N-min(R,W)+1 replicas of each set in the newest map found. With k = min(R,W) that meets every R and every W of the set:
+ * whatever was chosen, read or settled under a map, one of the followers had adopted that map. It does not meet every *barrier* of
+ * P16, which has N-k+1 replicas as well, when 2k > N+1. → N=3, W=R=3, old set {1,2,3}: a change to {4,5,6} passes its barrier with
+ * node 1 alone, and finds no file to settle; the new set serves. A SuperNode that is rebuilt from node 2 alone has never heard of
+ * it, and hands the partition back to {1,2,3}: what {4,5,6} acknowledged is lost to sight. So k replicas are asked for as well:
+ * N-k+1 and k of N always share one. Any two such sets of followers share one too, for 2 max(N-k+1, k) >= N+1: and since a replica
+ * follows one life in a generation, two lives that are rebuilt at the same time never issue maps of the same one.
+ *
+ * Configuration numbers. What an older life issued last may have reached too few to be heard of, and they may have promised in it. So
+ * a new generation numbers every configuration anew, above all that older ones can have issued, with the same sets: for
+ * ballots, whose highest digit it is, that is one more step up, on the same acceptors with the same quorums, as after any refusal.
+ * No barrier and no rescan are needed, as they are where sets change; a joint configuration stays joint, and whoever
+ * completes it begins again with its barrier, for of the older life's nothing is known.
+ */
+import { assert } from "../base/errors.ts";
+import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
+
+/** Numbers of configurations in a generation; 2^16 generations share the 32 bits. */
+const CONFIGURATIONS_OF_GENERATION = 2 ** 16;
+export const GENERATION_MAX = 2 ** 16 - 1;
+
+/** How many replicas of a set must follow a new generation before a map of it may be issued. */
+export function followNeed({ nodes, w, r }: ReplicaSet): number {
+  const least = Math.min(r, w);
+  return Math.max(nodes.length - least + 1, least);
+}
+
+/** The first map of a generation, from the newest that its followers handed over. `address`: of the SuperNode that issues it. */
+export function openGeneration(newest: ClusterMap, generation: number, address: string, nextNode: number): ClusterMap {
+  assert(generation > newest.generation && generation <= GENERATION_MAX, "a new generation is above all that were seen");
+  return {
+    ...newest,
+    generation,
+    // Above the versions before as well: "newer" then means the same to whoever looks at versions alone.
+    version: newest.version + 1,
+    partitions: newest.partitions.map((configuration) => renumbered(configuration, generation)),
+    supernodes: [address],
+    nextNode,
+  };
+}
+
+function renumbered(configuration: Configuration, generation: number): Configuration {
+  const first = (generation - 1) * CONFIGURATIONS_OF_GENERATION + 1;
+  return { ...configuration, number: Math.max(configuration.number + 1, first) };
+}
