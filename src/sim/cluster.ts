@@ -148,6 +148,12 @@ export class SimCluster {
     return this.#configurations[partition]?.get(number);
   }
 
+  latestOf(partition: number): readonly Configuration[] {
+    const all = [...(this.#configurations[partition]?.values() ?? [])];
+    const numbers = new Set(all.map(({ number }) => number));
+    return all.filter(({ number }) => ![1, 2, 3].every((later) => numbers.has(number + later)));
+  }
+
   #issued(map: ClusterMap): void {
     map.partitions.forEach((configuration, partition) => {
       this.#configurations[partition]?.set(configuration.number, configuration);

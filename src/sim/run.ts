@@ -88,7 +88,7 @@ class Run {
         if (keepTrace) this.#say(host.name, answerWords(request, answer));
         this.#registers.served(host.disk, request, answer);
       },
-      serves: (disk) => this.#registers.serves(disk),
+      serves: (disk) => this.#maps.serves(disk),
       issued: (map) => this.#maps.issued(map),
       joined: (host) => this.#faults.joined(host),
       superNodeEnded: () => this.#faults.superNodeEnded(),

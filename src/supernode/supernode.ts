@@ -123,6 +123,7 @@ export class SuperNode implements SuperNodeApi {
       reconfigure: (changes) => this.#membership.reconfigure(changes),
       ...parts.rebalance,
       hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+      isHeard: (node) => this.#membership.vitals(node)?.heartbeat !== undefined,
     });
     if (parts.state.map.policy.name === ADAPTIVE) {
       const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
