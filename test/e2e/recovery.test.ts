@@ -6,29 +6,11 @@ import { Exit } from "../../src/base/errors.ts";
 import type { CatalogueFile } from "../../src/ports.ts";
 import { SqliteCatalogueStore } from "../../src/storage/catalogue-store.ts";
 import type { LocalCluster } from "../../src/tools/local-cluster.ts";
-import { ServerProcess } from "../../src/tools/server-process.ts";
 import { ListKind } from "../../src/wire/messages.ts";
-import { BINARY, bytesOf, fails, putText, scratch, startCluster, textOf } from "./harness.ts";
+import { bytesOf, fails, putText, scratch, startCluster, textOf } from "./harness.ts";
+import { OtherSuperNode } from "./other-supernode.ts";
 
 setDefaultTimeout(240_000); // real processes on a busy machine; Bun forgets it at the end of each file
-
-/** Another SuperNode, on a directory of its own. Ended with the scope. */
-class OtherSuperNode extends ServerProcess {
-  readonly dir: string;
-
-  /** `args`: without --port it gets a free one. */
-  constructor(cluster: LocalCluster, name: string, ...args: readonly string[]) {
-    const dir = join(cluster.dir, name);
-    const listening = (port: string) => (args.includes("--port") ? [] : ["--port", port]);
-    const all = (port: string) => [...listening(port), "--http-port", "0", "--data", dir, ...args];
-    super(BINARY, "supernode", all, dir, cluster.env);
-    this.dir = dir;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-  }
-}
 
 /** Every row of a SuperNode's catalogue, tombstones too. No process may use the directory. */
 function catalogueIn(dir: string): readonly CatalogueFile[] {
