@@ -12,17 +12,38 @@
  * N-k+1 and k of N always share one. Any two such sets of followers share one too, for 2 max(N-k+1, k) >= N+1: and since a replica
  * follows one life in a generation, two lives that are rebuilt at the same time never issue maps of the same one.
  *
+ * What may have been issued unheard. Let M be the newest map found, in which a partition has configuration c. The next change begins with a
+ * joint configuration, whose barrier in the set that it leaves meets the followers: so of a change that they have not heard of no rescan
+ * ended. A lost life can have issued, beyond c: if c is joint, its end, and the beginning of another change; else that beginning. Nothing was
+ * chosen in any of them, for the followers, who meet every W of each set of c, had adopted none of them and never will.
+ *
+ * Hence both sets of a joint configuration must be met: two lives at the same time find newest maps that are at most one such step apart,
+ * and neighbours share a set. In it their followers meet, so they do not open the same generation. And hence a joint configuration
+ * that is found is taken for one that was just issued: barrier and rescan begin anew, under its new number, by which neither what an
+ * older life's movers have reported nor their work under way counts. It ends forwards, in the new set alone, and never by being taken
+ * back. → {1,2,3} to {1,2,4}: a life issues the end, of which node 3 alone hears, and drops what it has left; recovery finds the joint
+ * configuration. Node 3 counts in the old set again with nothing. That is harmless while the new set is needed as well, which holds
+ * everything, for its end was issued; the old set alone would have lost what 2 and 3 had.
+ *
  * Configuration numbers. What an older life issued last may have reached too few to be heard of, and they may have promised in it. So
  * a new generation numbers every configuration anew, above all that older ones can have issued, with the same sets: for
  * ballots, whose highest digit it is, that is one more step up, on the same acceptors with the same quorums, as after any refusal.
- * No barrier and no rescan are needed, as they are where sets change; a joint configuration stays joint, and whoever
- * completes it begins again with its barrier, for of the older life's nothing is known.
+ * No barrier and no rescan are needed, as they are where sets change.
+ *
+ * Joining empty (P15) compares numbers: a replica drops what it holds of a partition when the configuration with which it joined (`since`)
+ * is above the one that it had adopted. `since` keeps its number in a new generation. Who had adopted that configuration or a later one of
+ * c's line has had it with all that came afterwards, and keeps it; who had not drops it, as it would have without the recovery. Who had
+ * adopted a configuration that nobody heard of has adopted one above every `since` of c: nothing was chosen without it there, so it keeps
+ * what it holds. And whatever joins later does so with a number above all of them: what was carried to it by a lost life it drops.
+ * → were `since` numbered anew, too, each replica that ever joined would drop, in the same commit, what others count it for.
  */
 import { assert } from "../base/errors.ts";
 import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
 
 /** Numbers of configurations in a generation; 2^16 generations share the 32 bits. */
 const CONFIGURATIONS_OF_GENERATION = 2 ** 16;
+/** More than a life can have issued of one partition beyond what followers have heard of: the end of a change, the beginning of another. */
+const UNHEARD_MAX = 16;
 export const GENERATION_MAX = 2 ** 16 - 1;
 
 /** How many replicas of a set must follow a new generation before a map of it may be issued. */
@@ -39,13 +60,14 @@ export function openGeneration(newest: ClusterMap, generation: number, address: 
     generation,
     // Above the versions before as well: "newer" then means the same to whoever looks at versions alone.
     version: newest.version + 1,
-    partitions: newest.partitions.map((configuration) => renumbered(configuration, generation)),
+    partitions: newest.partitions.map((configuration) => renumbered(configuration, newest.generation, generation)),
     supernodes: [address],
     nextNode,
   };
 }
 
-function renumbered(configuration: Configuration, generation: number): Configuration {
+/** Where a generation has used up its numbers, those of the next ones follow as closely as is safe. */
+function renumbered(configuration: Configuration, before: number, generation: number): Configuration {
   const first = (generation - 1) * CONFIGURATIONS_OF_GENERATION + 1;
-  return { ...configuration, number: Math.max(configuration.number + 1, first) };
+  return { ...configuration, number: Math.max(first, configuration.number + (generation - before) * UNHEARD_MAX) };
 }
