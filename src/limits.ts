@@ -177,6 +177,17 @@ export const HEARTBEAT_MS = 500;
 /** No heartbeat for this long: suspect, then down. */
 export const SUSPECT_AFTER_MS = 1_500;
 export const DOWN_AFTER_MS = 5_000;
+/** A SuperNode's backup: a map fits an answer, and a file of it is not much larger. */
+export const BACKUP_BYTES_MAX = CONTROL_REPLY_BYTES_MAX;
+/** A DataNode follows a generation that is at most this much above its own (P17): a damaged one would use them all up. */
+export const GENERATION_LEAP_MAX = 1_000;
+/** Numbers that a SuperNode, whose disk was lost, gave to DataNodes of which nobody else has heard: no more than this. */
+export const NODE_NUMBERS_LOST_MAX = 1_000;
+/** How long a SuperNode that is rebuilt waits for enough DataNodes to follow it, and how long from one try to the next. */
+export const RECOVERY_PATIENCE_MS = 60_000;
+export const RECOVERY_RETRY_MS = 500;
+/** … and how long a try waits for answers: what comes later counts for the next one. */
+export const RECOVERY_ANSWER_MS = 1_000;
 /** A change log request that finds nothing new is answered after this long. */
 export const CHANGES_WAIT_MS = 1_000;
 /** How long a listing waits for the change logs before it says what may be missing. */

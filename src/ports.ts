@@ -6,9 +6,12 @@
 import type { NodeNumber, Path } from "./base/ids.ts";
 import type {
   AnswerBody,
+  BackupReply,
   Ballot,
   Chosen,
   ClusterMap,
+  FollowReply,
+  FollowRequest,
   HeartbeatReply,
   HeartbeatRequest,
   Hello,
@@ -125,18 +128,30 @@ export interface ClusterApi {
   getMap(): Promise<MapReply>;
 }
 
+/** A DataNode. */
+export interface MemberApi extends ClusterApi {
+  /** Durable when it resolves (P17). @throws QdfsError WRONG_CLUSTER; SUPERSEDED: it follows another life, details `generation` */
+  follow(request: FollowRequest): Promise<FollowReply>;
+}
+
 export interface SuperNodeApi extends ClusterApi {
   join(request: JoinRequest): Promise<JoinReply>;
   heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply>;
   list(request: ListRequest): Promise<ListReply>;
   usage(request: UsageRequest): Promise<UsageReply>;
   status(request: StatusRequest): Promise<StatusReply>;
+  /** The state that this SuperNode must not forget, as a file. */
+  backup(): Promise<BackupReply>;
+}
+
+/** A server of either kind: what it does not serve rejects with NOT_ALLOWED. */
+export interface ControlConnection extends SuperNodeApi, MemberApi {
+  close(): void;
 }
 
 /** Unary calls to one server. Every call rejects with QdfsError: CLUSTER_UNREACHABLE, or what the server answered. */
 export interface ControlDialer {
-  /** `address` may be a DataNode's: then only getMap is served (others: NOT_ALLOWED). */
-  connect(address: string): SuperNodeApi & { close(): void };
+  connect(address: string): ControlConnection;
 }
 
 // -------------------------------------------------------------------------------------------------- bulk plane
@@ -266,8 +281,18 @@ export interface NodeWrites {
   readonly droppedChunks: readonly ChunkId[];
   readonly ceiling?: number;
   readonly map?: ClusterMap;
+  readonly followed?: Followed;
   /** How far this node has followed a peer's change log. */
   readonly cursors?: readonly { readonly diskId: string; readonly sequence: number }[];
+}
+
+/** The SuperNode that a DataNode has promised to follow (P17). */
+export interface Followed {
+  readonly generation: number;
+  /** Which of the SuperNodes that may have asked for that generation. */
+  readonly life: string;
+  /** HOST:PORT where it is: until it has issued a map, nobody else may know. */
+  readonly supernode: string;
 }
 
 export interface NodeStore {
@@ -300,6 +325,8 @@ export interface NodeStore {
   chunksAfter(after: string, limit: number): readonly ChunkRow[];
   ceiling(): number;
   map(): ClusterMap | undefined;
+  /** Undefined: no SuperNode has asked. */
+  followed(): Followed | undefined;
   cursor(diskId: string): number;
   chunk(chunk: ChunkId): ChunkRow | undefined;
   /** Files (heads) and bytes held here, for people. */
@@ -345,6 +372,8 @@ export interface MapStore {
    * @throws QdfsError STORAGE_FULL (the old state stands), DATA_DIR_UNUSABLE
    */
   save(state: SuperNodeState): void;
+  /** What `load` gives is a backup that was put back: older than what was issued since, so no map is issued from it (P17). Until `save`. */
+  readonly isBackup: boolean;
   close(): void;
 }
 

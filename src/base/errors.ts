@@ -62,6 +62,7 @@ export const ERRORS = {
   LOCAL_FILE: row(Exit.LOCAL, 9, "never", "a local file is missing, unreadable, changing or cannot be written"),
   DATA_DIR_LOCKED: row(Exit.LOCAL, 9, "never", "another process uses the data directory"),
   DATA_DIR_UNUSABLE: row(Exit.LOCAL, 15, "never", "the data directory is damaged, incomplete or of a newer format"),
+  SUPERSEDED: row(Exit.DENIED, 9, "never", "another SuperNode took this one's place: the DataNodes follow a newer generation"),
   NOT_ALLOWED: row(Exit.DENIED, 7, "never", "not allowed"),
   CORRUPT: row(Exit.CORRUPT, 15, "never", "no valid copy of the bytes anywhere"),
   STORAGE_FULL: row(Exit.FULL, 8, "later", "the DataNodes have no room; nothing was done"),

@@ -92,6 +92,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/explain.ts")).ExplainCommand,
   },
   {
+    name: "backup",
+    category: "Cluster",
+    summary: "write what the SuperNode must not forget to a file",
+    load: async () => (await import("./commands/backup.ts")).BackupCommand,
+  },
+  {
+    name: "restore-backup",
+    category: "Cluster",
+    summary: "put a SuperNode's backup into an empty directory",
+    load: async () => (await import("./commands/restore-backup.ts")).RestoreBackupCommand,
+  },
+  {
     name: "up",
     category: "Servers",
     summary: "a whole cluster on this machine, in one command",

@@ -1,7 +1,14 @@
 import { QdfsError } from "../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
-import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
+import {
+  type BackupReply,
+  type ClusterMap,
+  ListKind,
+  type StatusReply,
+  type UsageReply,
+  type Version,
+} from "../wire/messages.ts";
 import { change } from "./change.ts";
 import { checkedOptions } from "./check-options.ts";
 import { copy, move } from "./copy.ts";
@@ -123,6 +130,11 @@ export class Client {
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {
     return await this.#ports.superNodes.call((server) => server.status({ eventual: options.eventual ?? false }));
+  }
+
+  /** What the SuperNode must not forget, as a file. @throws QdfsError CLUSTER_UNREACHABLE, STORAGE_FULL */
+  async backup(): Promise<BackupReply> {
+    return await this.#ports.superNodes.call((server) => server.backup());
   }
 
   /** What a get or put of the path would do, and why; for a get the read is done. */

@@ -3,11 +3,12 @@ import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, METADATA_BYTES_MAX, TAKE_CHUNKS_MAX } from "../limits.ts";
+import { GENERATION_MAX } from "../cluster/generation.ts";
+import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, GENERATION_LEAP_MAX, METADATA_BYTES_MAX, TAKE_CHUNKS_MAX } from "../limits.ts";
 import type { Take } from "../wire/change-messages.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { operationsNamed } from "../wire/head-summary.ts";
-import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
+import type { Accept, Confirm, FollowRequest, Mutate, Policy, Put } from "../wire/messages.ts";
 
 const CHECKSUM = /^xxh3:[0-9a-f]{16}$/;
 
@@ -36,6 +37,16 @@ export function checkTake({ chunks }: Take): void {
     if (!CHECKSUM.test(checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
     checkPath(owner);
   }
+}
+
+/** One word of a sensible length, each. */
+const WORD = /^[^\p{Cc}\s]{1,300}$/u;
+
+/** `generation`: the one followed now; a new one is little above it, as P4 has it for counters. @throws QdfsError BAD_REQUEST */
+export function checkFollow({ generation, life, supernode }: Omit<FollowRequest, "clusterId">, followed: number): void {
+  if (!WORD.test(life) || !WORD.test(supernode)) throw bad("a SuperNode that is to be followed says who and where it is");
+  if (generation < 1 || generation > Math.min(followed + GENERATION_LEAP_MAX, GENERATION_MAX))
+    throw bad(`generation ${generation} does not follow ${followed}`);
 }
 
 function checkPath(path: Path): void {

@@ -19,8 +19,8 @@ import type {
   BulkClient,
   Cancel,
   ChunkFiles,
-  ClusterApi,
   LamportCounter,
+  MemberApi,
   NodeStore,
   Runtime,
   Session,
@@ -30,11 +30,20 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
-import { type Chosen, type ClusterMap, type Hello, type MapReply, type Request, Want } from "../wire/messages.ts";
+import {
+  type Chosen,
+  type ClusterMap,
+  type FollowReply,
+  type FollowRequest,
+  type Hello,
+  type MapReply,
+  type Request,
+  Want,
+} from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkAccept, checkConfirm, checkMutate, checkTake } from "./check-request.ts";
+import { checkAccept, checkConfirm, checkFollow, checkMutate, checkTake } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { Completer } from "./completer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -44,7 +53,7 @@ import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MapKeeper } from "./map-keeper.ts";
 import { MapSeeker } from "./map-seeker.ts";
-import { Heartbeats, type NodeReport, type SuperNodes } from "./membership.ts";
+import { Heartbeats, knownSuperNodes, type NodeReport, type SuperNodes } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { Replica } from "./replica.ts";
 import { Rescan } from "./rescan.ts";
@@ -60,7 +69,7 @@ export interface DataNodeParts {
   readonly supernodes: SuperNodes;
   readonly self: NodeNumber;
   readonly diskId: string;
-  /** The map to begin with: the adopted one on disk, or the one that came with the admission. */
+  /** The map of a newcomer's admission. A member begins with the adopted one on its disk; what is newer is for `adopt`. */
   readonly map: ClusterMap;
   readonly version: string;
   readonly capacityBytes: number;
@@ -68,7 +77,7 @@ export interface DataNodeParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-export class DataNode implements SessionHandler, ClusterApi {
+export class DataNode implements SessionHandler, MemberApi {
   readonly #parts: DataNodeParts;
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
@@ -107,7 +116,15 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.counter = new BallotCounter(store.ceiling());
     this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, (path) => this.#maps.numberOf(path));
     // What is on disk is in force; what came with the admission is adopted like any other (P16).
-    this.#maps = new MapKeeper(self, store.map() ?? parts.map, (...map) => this.#leftovers.adopt(...map));
+    this.#maps = new MapKeeper(
+      self,
+      store.map() ?? parts.map,
+      {
+        adopt: (...map) => this.#leftovers.adopt(...map),
+        follow: (claim) => this.#replica.write({ followed: claim }),
+      },
+      store.followed(),
+    );
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
     this.#peers = new Peers(
       this.#maps,
@@ -117,7 +134,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       (node) => this.#heartbeats.waitingAt(node),
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
-    this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, self);
+    this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, this.#maps);
     this.#alarms = new Alarms(runtime.log);
     this.chunks = new ChunkStore({
       runtime,
@@ -168,7 +185,10 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
     this.#maps.onBehind(() => this.#seeker.seek());
-    this.#maps.watch((map, before) => this.#moved(map, before));
+    this.#maps.watch((map, before) => {
+      this.#adopted(map);
+      this.#moved(map, before);
+    });
   }
 
   /** Makes the first ceiling durable (P3) and the map adopted; then requests may come. */
@@ -176,6 +196,17 @@ export class DataNode implements SessionHandler, ClusterApi {
     const map = this.#store.map() === undefined ? { map: this.#parts.map } : {};
     await this.#replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling), ...map });
     assert(this.counter.ceiling >= CEILING_STEP, "a node that serves has a durable ceiling (P3)");
+  }
+
+  #adopted({ nodes, clusterId }: ClusterMap): void {
+    const { supernodes, diskId, self, onFatal } = this.#parts;
+    supernodes.know(knownSuperNodes(this.#store));
+    const member = nodes.find(({ number }) => number === self);
+    if (member === undefined || member.diskId === diskId) return;
+    const why = "the SuperNode that admitted this one is lost, and the next one gave its number to another disk";
+    onFatal(
+      new QdfsError("NOT_ALLOWED", `${nodeName(self)} of cluster ${clusterId} has another disk: ${why}; use an empty directory`),
+    );
   }
 
   /** Begins heartbeats, housekeeping and catching up. */
@@ -206,6 +237,16 @@ export class DataNode implements SessionHandler, ClusterApi {
 
   async getMap(): Promise<MapReply> {
     return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
+  }
+
+  /** Follows a SuperNode that was rebuilt, and looks for it where it says it is. */
+  async follow({ clusterId, generation, life, supernode }: FollowRequest): Promise<FollowReply> {
+    const { clusterId: own } = this.#maps.map;
+    if (clusterId !== own) throw new QdfsError("WRONG_CLUSTER", `this DataNode belongs to cluster ${own}, not ${clusterId}`);
+    checkFollow({ generation, life, supernode }, this.#maps.generation);
+    const map = await this.#maps.follow({ generation, life, supernode });
+    this.#parts.supernodes.know(knownSuperNodes(this.#store));
+    return { map, number: this.#maps.self, diskId: this.#parts.diskId };
   }
 
   /** Finishes what is under way, says goodbye to the SuperNode, and closes the disk. Nothing may be submitted afterwards. */

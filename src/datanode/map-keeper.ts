@@ -2,36 +2,53 @@
  * The cluster map that this replica goes by. A newer map is adopted by making it durable first (P16: a replica adopts by
  * fsync before it counts); requests that go by another configuration than the adopted one are refused (P5).
  *
+ * Which maps may be adopted: newer ones, and none of an older generation than the one followed. Who follows a SuperNode's generation takes
+ * no map of an older one any more, and of that generation only that life's (P17); that, too, counts when it is durable.
+ *
  * A partition is joined empty (P15). Each replica of a configuration stands there with the number of the configuration with which it
  * joined. Whoever adopts that or a later one, and had adopted none since, may hold something of an earlier life in which others have gone
- * on without it: deleted, and erased. It is dropped in the very commit that adopts the map, so before the first vote.
+ * on without it: deleted, and erased. It is dropped in the very commit that adopts the map, so before the first vote. That a new generation
+ * numbers configurations anew changes nothing of it: cluster/generation.ts.
  */
 import { QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { configurationOf, isNewerMap, isReplica, joinedWith, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
+import type { Followed } from "../ports.ts";
 import type { ClusterMap, Configuration } from "../wire/messages.ts";
 
-/** How a map is made durable, and what this node holds of the partitions that it joins dropped with it. `inForce` is called in between. */
-export type Persist = (map: ClusterMap, joined: ReadonlySet<number>, inForce: () => void) => Promise<void>;
+/** How what this node goes by is made durable. */
+export interface MapDisk {
+  /** With the map goes what this node holds of the partitions that it joins. `inForce` is called when both are durable, before anybody is told. */
+  readonly adopt: (map: ClusterMap, joined: ReadonlySet<number>, inForce: () => void) => Promise<void>;
+  readonly follow: (claim: Followed) => Promise<void>;
+}
 
 export class MapKeeper {
   readonly self: NodeNumber;
   #map: ClusterMap;
-  readonly #persist: Persist;
-  #adopting: Promise<void> = Promise.resolve();
+  #followed: Followed | undefined;
+  readonly #disk: MapDisk;
+  /** One change of what this node goes by at a time. */
+  #last: Promise<unknown> = Promise.resolve();
   readonly #watchers: ((map: ClusterMap, before: ClusterMap) => void)[] = [];
-
   #seek: () => Promise<void> = async () => undefined;
 
-  constructor(self: NodeNumber, map: ClusterMap, persist: Persist) {
+  /** `map`, `followed`: as they stand on the disk. */
+  constructor(self: NodeNumber, map: ClusterMap, disk: MapDisk, followed?: Followed) {
     this.self = self;
     this.#map = map;
-    this.#persist = persist;
+    this.#disk = disk;
+    this.#followed = followed;
   }
 
   get map(): ClusterMap {
     return this.#map;
+  }
+
+  /** Of the SuperNode that this replica follows; its own map may still be of an older one. */
+  get generation(): number {
+    return Math.max(this.#map.generation, this.#followed?.generation ?? 0);
   }
 
   /** `run` is called after every adoption. */
@@ -39,33 +56,60 @@ export class MapKeeper {
     this.#watchers.push(run);
   }
 
-  /** Adopts the map if it is newer; resolves when the newest map offered so far is durable and in force. */
+  /**
+   * Follows a SuperNode that was rebuilt (P17); resolves, when that is durable, with the newest map adopted before. Asked
+   * again by the same life it says so again.
+   * @throws QdfsError SUPERSEDED: this replica follows another life, of that generation or a newer one; details `generation`
+   */
+  follow(claim: Followed): Promise<ClusterMap> {
+    return this.#inTurn(async () => {
+      const again = claim.generation === this.#followed?.generation && claim.life === this.#followed.life;
+      if (claim.generation < this.generation || (claim.generation === this.generation && !again)) {
+        throw new QdfsError("SUPERSEDED", `${nodeName(this.self)} follows generation ${this.generation} of another SuperNode`, {
+          generation: this.generation,
+        });
+      }
+      if (!again || claim.supernode !== this.#followed?.supernode) await this.#disk.follow(claim);
+      this.#followed = claim;
+      return this.#map;
+    });
+  }
+
+  /** Adopts the map if it may and is newer; resolves when the newest map offered so far is durable and in force. */
   adopt(map: ClusterMap): Promise<void> {
-    this.#adopting = this.#adopting.then(async () => {
+    return this.#inTurn(async () => {
       if (map.clusterId !== this.#map.clusterId) {
         throw new QdfsError(
           "WRONG_CLUSTER",
           `a map of cluster ${map.clusterId} was offered to a node of cluster ${this.#map.clusterId}`,
         );
       }
-      if (!isNewerMap(map, this.#map)) return;
+      if (map.generation < this.generation || !isNewerMap(map, this.#map)) return;
       const [now, then] = [this.#map.partitions.length, map.partitions.length];
       if (now !== 0 && then !== now)
         throw new QdfsError("BAD_REQUEST", `a map of ${then} partitions was offered in place of ${now}`);
       const before = this.#map;
-      const joined = new Set<number>();
-      map.partitions.forEach((configuration, partition) => {
-        const adopted = before.partitions[partition]?.number ?? 0;
-        if (isReplica(configuration, this.self) && adopted < joinedWith(configuration, this.self)) joined.add(partition);
-      });
-      await this.#persist(map, joined, () => {
+      await this.#disk.adopt(map, this.#joinedBy(map), () => {
         this.#map = map;
       });
       for (const run of this.#watchers) run(map, before);
     });
-    const adopted = this.#adopting;
-    this.#adopting = adopted.catch(() => undefined);
-    return adopted;
+  }
+
+  /** The partitions that this node joins with a map (P15). */
+  #joinedBy(map: ClusterMap): ReadonlySet<number> {
+    const joined = new Set<number>();
+    map.partitions.forEach((configuration, partition) => {
+      const adopted = this.#map.partitions[partition]?.number ?? 0;
+      if (isReplica(configuration, this.self) && adopted < joinedWith(configuration, this.self)) joined.add(partition);
+    });
+    return joined;
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(run);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   /** How a newer map is looked for: called when somebody goes by one. */

@@ -11,7 +11,7 @@
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime } from "../ports.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, Followed, NodeStore, NodeWrites, Runtime } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
 import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
@@ -312,6 +312,7 @@ export class Replica {
     if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
     const ceilings = [turn.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
     const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
+    const followed = extra.reduce<Followed | undefined>((latest, writes) => writes.followed ?? latest, undefined);
     return {
       dropped: extra.flatMap((writes) => writes.dropped ?? []),
       accepts: turn.accepts,
@@ -322,6 +323,7 @@ export class Replica {
       cursors: extra.flatMap((writes) => writes.cursors ?? []),
       ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
       ...(map === undefined ? {} : { map }),
+      ...(followed === undefined ? {} : { followed }),
     };
   }
 

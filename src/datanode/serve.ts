@@ -15,7 +15,7 @@ import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { HttpBulkClient } from "../transport/http-bulk-client.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { DataNode } from "./datanode.ts";
-import { admit, SuperNodes } from "./membership.ts";
+import { admit, knownSuperNodes, SuperNodes } from "./membership.ts";
 
 export interface DataNodeOptions {
   readonly host: string;
@@ -71,12 +71,16 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
         hello: () => late.served().greeting(),
         counter: late,
       },
-      control: { getMap: () => late.served().getMap() },
+      control: {
+        getMap: async () => await late.served().getMap(),
+        follow: async (request) => await late.served().follow(request),
+      },
     });
     const grpcAddress = await grpc.start();
     undo.push(() => grpc.stop());
 
     const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes);
+    supernodes.know(knownSuperNodes(store));
     const { clusterId, node: number, diskId } = dataDir.identity;
     const { zone, weight, capacityBytes } = options;
     const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };

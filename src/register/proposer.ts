@@ -89,6 +89,11 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
       );
       return true;
     };
+    /** Until those that have not failed would do. While joint, one failure can leave each of two sets one short. */
+    const askEnough = (): void => {
+      const hoped = (): readonly NodeNumber[] => order.slice(0, next).filter((node) => !tally.failed(node));
+      while (!reaches(configuration, readNeed, new Set(hoped())) && askNext());
+    };
     const answered = (node: NodeNumber, answer: AnswerBody): void => {
       if (answer.refused) {
         finish();
@@ -109,7 +114,10 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
       }
       tally.no(node, messageOf(error));
       if (tally.vote() === "lost") giveUp();
-      else askNext();
+      else {
+        askNext();
+        askEnough();
+      }
     };
     // Lost, but answers that are about to come make the arithmetic of the error complete.
     const giveUp = (): void => {
@@ -130,12 +138,7 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
         hedge(PREPARE_HEDGE_MS);
       });
     };
-    const asked = new Set<NodeNumber>();
-    for (const node of order) {
-      if (reaches(configuration, readNeed, asked)) break;
-      asked.add(node);
-    }
-    for (let i = 0; i < asked.size; i += 1) askNext();
+    askEnough();
     hedge(afterMs);
   });
 }

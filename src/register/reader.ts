@@ -185,7 +185,14 @@ class Reading {
       return;
     }
     this.#askNext();
+    this.#askEnough();
     this.#decide();
+  }
+
+  /** Until those that have not failed would do. While joint, one failure can leave each of two sets one short. */
+  #askEnough(): void {
+    const hoped = (): readonly NodeNumber[] => this.#asked.filter((node) => !this.#answered.failed(node));
+    while (!reaches(this.#request.configuration, readNeed, new Set(hoped())) && this.#askNext());
   }
 
   #answer(node: NodeNumber, want: Want, answer: AnswerBody): void {

@@ -68,6 +68,7 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     chunksAfter: (after, limit) => store.chunksAfter(after, limit),
     ceiling: () => store.ceiling(),
     map: () => store.map(),
+    followed: () => store.followed(),
     cursor: (diskId) => store.cursor(diskId),
     chunk: (chunk) => store.chunk(chunk),
     usage: () => store.usage(),

@@ -1,7 +1,7 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
 import { assert } from "../base/errors.ts";
 import type { Link } from "../transport/memory-network.ts";
-import type { DataHost, Death, Host, SimCluster } from "./cluster.ts";
+import type { DataHost, Death, SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
@@ -56,13 +56,37 @@ export class Faults {
     for (const fault of this.#plan.faults) runtime.timers.after(fault.atMs, () => this.#carryOut(fault));
   }
 
-  /** A client, or DataNode, that comes later has links like the others. */
-  joined(client: Host): void {
+  /** A machine that comes later has links like the others. */
+  joined({ name }: { readonly name: string }): void {
     if (this.#over) return;
     for (const other of this.#cluster.hostNames) {
-      this.#spoil(this.#cluster.network.link(client.name, other), this.#plan.links);
-      this.#spoil(this.#cluster.network.link(other, client.name), this.#plan.links);
+      this.#spoil(this.#cluster.network.link(name, other), this.#plan.links);
+      this.#spoil(this.#cluster.network.link(other, name), this.#plan.links);
     }
+  }
+
+  /** When all is mended and no SuperNode is left (one was replaced by another that died on the way), its operator makes a new one. */
+  superNodeEnded(): void {
+    if (!this.#over || this.#cluster.superHosts.some(({ life }) => life !== undefined)) return;
+    this.#cluster.replaceSuperNode(this.#addresses());
+  }
+
+  /**
+   * Recoveries under way are broken off (the one DataNode that an operator knew may have been wiped, and wait for the very SuperNode
+   * that asks it). Where a DataNode follows one that never came to serve, as the SuperNode's alarm says, its operator makes another.
+   */
+  #completeRecoveries(): void {
+    const { superHosts, dataHosts } = this.#cluster;
+    for (const host of superHosts) if (host.superNode === undefined) this.#cluster.kill(host, "kill");
+    const followed = Math.max(...dataHosts.map(({ disk }) => disk.store.followed()?.generation ?? 0));
+    const { superHost } = this.#cluster;
+    superHost.recoverFrom = this.#addresses();
+    if (followed > (superHost.maps.load()?.map.generation ?? 0)) this.#cluster.replaceSuperNode(this.#addresses());
+    else if (superHost.life === undefined) this.#cluster.startSuperNode();
+  }
+
+  #addresses(): readonly string[] {
+    return this.#cluster.dataHosts.map(({ name }) => `${name}:1`);
   }
 
   /** No faults from now on: what is broken is mended, who is dead comes back. */
@@ -71,12 +95,16 @@ export class Faults {
     this.#trace.event("the faults end");
     for (const mend of [...this.#mends]) mend();
     this.#mends.clear();
-    const { hostNames, network, superHost, dataHosts } = this.#cluster;
+    const { hostNames, network, superHosts, dataHosts } = this.#cluster;
     for (const from of hostNames) for (const to of hostNames) this.#spoil(network.link(from, to), GOOD_LINKS);
-    for (const { life } of [superHost, ...dataHosts, ...this.#cluster.clientHosts])
+    for (const { life } of [...superHosts, ...dataHosts, ...this.#cluster.clientHosts])
       life?.whenUsed(Number.POSITIVE_INFINITY, () => {});
-    if (superHost.life === undefined) this.#cluster.startSuperNode();
-    for (const host of dataHosts) this.#restart(host);
+    this.#completeRecoveries();
+    for (const host of dataHosts) {
+      // It waits to be admitted by a SuperNode that there is no more.
+      if (host.node === undefined && host.disk.number === 0 && superHosts.length > 1) this.#cluster.kill(host, "kill");
+      this.#restart(host);
+    }
   }
 
   #carryOut(fault: PlannedFault): void {
@@ -182,6 +210,7 @@ export class Faults {
       this.#cluster.superHost.catalogue.clear();
       return mend;
     },
+    "supernode-loss": (fault) => this.#loseSuperNode(fault),
     "slow-link": (fault) =>
       this.#linkFault(fault, (link) => {
         const before = link.delayMs;
@@ -243,8 +272,8 @@ export class Faults {
   };
 
   #clocks() {
-    const { superHost, dataHosts, clientHosts } = this.#cluster;
-    return [superHost, ...dataHosts, ...clientHosts].map(({ wall }) => wall);
+    const { superHosts, dataHosts, clientHosts } = this.#cluster;
+    return [...superHosts, ...dataHosts, ...clientHosts].map(({ wall }) => wall);
   }
 
   #cutBoth(a: string, b: string, reason: string): void {
@@ -294,7 +323,35 @@ export class Faults {
     const { superHost } = this.#cluster;
     this.#cluster.kill(superHost, death);
     return () => {
-      if (superHost.life === undefined) this.#cluster.startSuperNode();
+      if (superHost.life === undefined) this.#cluster.startSuperNode(superHost);
+    };
+  }
+
+  /**
+   * The SuperNode's state is lost, or its operator thinks so, and another SuperNode is made: from one DataNode or all, with a backup or
+   * without. The old one may live on meanwhile, or come back later with its old disk; the new one may die at any await, or reach no
+   * other DataNode for a while.
+   */
+  #loseSuperNode({ index, forMs, choices: [whom, how, when, old] }: PlannedFault): Mend {
+    const cluster = this.#cluster;
+    const before = cluster.superHost;
+    if (old < 0.6) cluster.kill(before, old < 0.3 ? "kill" : "power");
+    const known = this.#dataHost(whom).name;
+    const addresses = how < 0.5 ? [`${known}:1`] : this.#addresses();
+    const host = cluster.replaceSuperNode(addresses, how % 0.5 < 0.15 ? cluster.firstState : undefined);
+    if (when < 0.4) {
+      host.life?.whenUsed(1 + Math.floor(when * USES_MAX), () => {
+        cluster.kill(host, "kill");
+        cluster.runtime.timers.after(forMs, () => {
+          if (host.life === undefined) cluster.startSuperNode(host);
+        });
+      });
+    }
+    const reason = `fault ${index}`;
+    if (when > 0.6) for (const other of this.#others(host.name)) if (other !== known) this.#cutBoth(host.name, other, reason);
+    return () => {
+      cluster.cuts.healAll(reason);
+      if (before.life === undefined && old % 0.3 < 0.2) cluster.startSuperNode(before);
     };
   }
 

@@ -6,7 +6,7 @@ import { QdfsError } from "../base/errors.ts";
 import { REPLICAS_MAX } from "../limits.ts";
 import type { Random } from "../ports.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
-import type { ClusterShape } from "./cluster.ts";
+import type { ClusterShape } from "./first-map.ts";
 import { type FaultKind, findRecipe, type LinkQuality, RECIPES, type Recipe } from "./recipes.ts";
 
 export const OPERATION_KINDS = [

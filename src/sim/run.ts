@@ -11,6 +11,7 @@ import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
 import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
+import { MapInvariants } from "./invariants/maps.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -49,6 +50,8 @@ const CONVERGENCE_LOOK_MS = 200;
 const DROPPING_MS = 2_000;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
+/** Calls that were lost are given up (CONTROL_CALL_MS) and asked again, twice; then everyone has heard. */
+const SUCCESSION_MS = 20_000;
 const LAST_READS_MS = 40_000;
 
 export function simulate(plan: Plan, keepTrace = false): RunResult {
@@ -63,6 +66,7 @@ class Run {
   readonly #cluster: SimCluster;
   readonly #recorder = new Recorder();
   readonly #registers: RegisterInvariants;
+  readonly #maps: MapInvariants;
   readonly #faults: Faults;
   readonly #view: DiskView;
 
@@ -73,16 +77,21 @@ class Run {
     this.#trace = new Trace(keepTrace, () => this.#runtime.clock.monotonicMs());
     this.#runtime.onStep = (atMs) => this.#trace.step(atMs);
     this.#violations = new Violations(({ of, what }) => this.#trace.event(`VIOLATION of ${of}: ${what}`));
+    this.#maps = new MapInvariants(this.#violations);
     this.#cluster = new SimCluster(this.#runtime, plan.shape, seed, this.#trace, {
       durable: (disk, writes) => {
         if (keepTrace) this.#say(disk.diskId, commitWords(writes));
         this.#registers.durable(disk, writes);
+        this.#maps.durable(disk, writes);
       },
       served: (host, request, answer) => {
         if (keepTrace) this.#say(host.name, answerWords(request, answer));
         this.#registers.served(host.disk, request, answer);
       },
-      serves: (disk) => this.#registers.serves(disk),
+      serves: (disk) => this.#maps.serves(disk),
+      issued: (map) => this.#maps.issued(map),
+      joined: (host) => this.#faults.joined(host),
+      superNodeEnded: () => this.#faults.superNodeEnded(),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
     this.#view = this.#cluster;
@@ -164,7 +173,19 @@ class Run {
       return;
     }
     this.#trace.event("the replicas agree");
+    this.#checkSuperNodes();
     this.#lastReads(paths);
+  }
+
+  /** A recovery under way ends, and whoever was replaced hears of it, and ends. */
+  #checkSuperNodes(): void {
+    const living = (): readonly string[] =>
+      this.#cluster.superHosts
+        .filter(({ life }) => life !== undefined)
+        .map(({ name, superNode }) => (superNode ? name : `${name}, recovering`));
+    const alone = (): boolean => living().length === 1 && this.#cluster.superHost.superNode !== undefined;
+    if (!this.#runtime.advanceUntil(alone, SUCCESSION_MS))
+      this.#violations.found("liveness", `SuperNodes at the end: ${living().join("; ") || "none"}`);
   }
 
   #lastReads(paths: readonly string[]): void {

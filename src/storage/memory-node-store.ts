@@ -11,6 +11,7 @@ import type {
   ChunkId,
   ChunkRow,
   ContentWrite,
+  Followed,
   NodeStore,
   NodeWrites,
   StoredRegister,
@@ -59,6 +60,7 @@ export class MemoryNodeStore implements NodeStore {
   #sequence = 0;
   #ceiling = 0;
   #map: ClusterMap | undefined;
+  #followed: Followed | undefined;
   #flushing: Flushing | undefined;
   /** Rows known chosen of which a crash forgets it. */
   #unsavedMarks: Row[] = [];
@@ -152,6 +154,7 @@ export class MemoryNodeStore implements NodeStore {
   #durable(writes: NodeWrites): void {
     this.#ceiling = writes.ceiling ?? this.#ceiling;
     this.#map = writes.map ?? this.#map;
+    this.#followed = writes.followed ?? this.#followed;
     this.#options.onDurable?.(writes);
   }
 
@@ -202,6 +205,10 @@ export class MemoryNodeStore implements NodeStore {
 
   map(): ClusterMap | undefined {
     return this.#map;
+  }
+
+  followed(): Followed | undefined {
+    return this.#followed;
   }
 
   cursor(diskId: string): number {

@@ -16,6 +16,13 @@ import { type ListEntry, ListKind } from "../wire/messages.ts";
 
 export class MemoryMapStore implements MapStore {
   #state: SuperNodeState | undefined;
+  isBackup = false;
+
+  /** As a disk on which a backup was put back. */
+  restore(state: SuperNodeState): void {
+    this.#state = structuredClone(state);
+    this.isBackup = true;
+  }
 
   load(): SuperNodeState | undefined {
     return this.#state;
@@ -23,6 +30,7 @@ export class MemoryMapStore implements MapStore {
 
   save(state: SuperNodeState): void {
     this.#state = structuredClone(state);
+    this.isBackup = false;
   }
 
   close(): void {}

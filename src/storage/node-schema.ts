@@ -17,7 +17,8 @@
  *   chunks                   chunk TEXT PRIMARY KEY, owner TEXT (path), size INTEGER (bytes), checksum TEXT
  *   cursors                  disk TEXT PRIMARY KEY, sequence INTEGER: how far that disk's change log was followed
  *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling`, `indexed`, `last` (INTEGER),
- *                            `map` (BLOB, a qdfs.v1.ClusterMap message), `chosen` (TEXT, chosen-marks.ts: decimal numbers
+ *                            `map` (BLOB, a qdfs.v1.ClusterMap message), `followed` (TEXT: generation, life and address of a
+ *                            SuperNode, spaces between; P17), `chosen` (TEXT, chosen-marks.ts: decimal numbers
  *                            with a space between: the sequence up to which accepted values are known chosen, and those
  *                            up to it that are not)
  *

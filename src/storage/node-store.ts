@@ -2,7 +2,17 @@
 import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, ContentWrite, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
+import type {
+  AcceptWrite,
+  ChunkId,
+  ChunkRow,
+  ContentWrite,
+  Followed,
+  NodeStore,
+  NodeWrites,
+  StoredRegister,
+  Trim,
+} from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
@@ -12,7 +22,7 @@ import { PathIndex } from "./path-index.ts";
 import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, damaged, LARGE_PAGE_BYTES } from "./sqlite.ts";
-import { isCount, storedBallot, storedCount, storedMap } from "./stored-values.ts";
+import { followedIn, followedText, isCount, storedBallot, storedCount, storedMap } from "./stored-values.ts";
 
 interface Flushing {
   /** The committed values of the files that it accepts; undefined: absent. */
@@ -50,6 +60,7 @@ export class SqliteNodeStore implements NodeStore {
   #chunkBytes: number;
   #ceiling: number;
   #map: ClusterMap | undefined;
+  #followed: Followed | undefined;
   readonly #marks: ChosenMarks;
   readonly #recent: RecentPaths;
   /** A checkpoint that is not on stable storage yet. */
@@ -85,6 +96,7 @@ export class SqliteNodeStore implements NodeStore {
     this.#ceiling = storedCount(this.#sql.meta.row("ceiling")?.[0] ?? 0, "ceiling", database.path);
     const map = this.#sql.meta.row("map")?.[0];
     this.#map = map === undefined ? undefined : storedMap(map, database.path);
+    this.#followed = followedIn(this.#sql.meta.row("followed")?.[0], database.path);
     const marks = this.#sql.meta.row("chosen")?.[0];
     this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
       this.#sql.pathsAfter.rows(after).flatMap(([sequence, path]) => (this.#index.newest(path) === sequence ? [sequence] : [])),
@@ -186,6 +198,7 @@ export class SqliteNodeStore implements NodeStore {
     this.#chunkBytes = staged.chunkBytes;
     if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
     if (writes.map !== undefined) this.#map = writes.map;
+    if (writes.followed !== undefined) this.#followed = writes.followed;
     if (this.#checkpointing === undefined) this.#foldLate();
   }
 
@@ -274,6 +287,10 @@ export class SqliteNodeStore implements NodeStore {
     return this.#map;
   }
 
+  followed(): Followed | undefined {
+    return this.#followed;
+  }
+
   cursor(diskId: string): number {
     const sequence = this.#database.reading(() => this.#sql.cursor.row(diskId)?.[0] ?? 0);
     return isCount(sequence) ? sequence : 0; // damaged: the log is looked through again
@@ -335,6 +352,7 @@ export class SqliteNodeStore implements NodeStore {
     for (const chunk of writes.droppedChunks) this.#dropChunk(chunk, staged);
     if (writes.ceiling !== undefined) this.#sql.putMeta.run("ceiling", writes.ceiling);
     if (writes.map !== undefined) this.#sql.putMeta.run("map", mapCodec.encode(writes.map));
+    if (writes.followed !== undefined) this.#sql.putMeta.run("followed", followedText(writes.followed));
     for (const { diskId, sequence } of writes.cursors ?? []) this.#sql.putCursor.run(diskId, sequence);
   }
 

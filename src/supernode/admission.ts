@@ -8,7 +8,7 @@
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isZone } from "../base/units.ts";
-import { NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
+import { NODE_NUMBERS_LOST_MAX, NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
 import type { SessionDialer } from "../ports.ts";
 import type { JoinReply, JoinRequest, Node } from "../wire/messages.ts";
 import { type Membership, requireCluster } from "./membership.ts";
@@ -50,24 +50,35 @@ export class Admission {
     checkJoin(request);
     requireCluster(this.#membership.map, request.clusterId);
     const member = this.#member(request);
+    const number = member?.number ?? this.#numberOfLostLife(request);
     if (member !== undefined && member.grpc !== request.grpc) await this.#refuseTwin(member, request);
-    const place = this.#membership.map.nodes.find((node) => node.grpc === request.grpc && node.number !== member?.number);
+    const place = this.#membership.map.nodes.find((node) => node.grpc === request.grpc && node.number !== number);
     if (place !== undefined) await this.#refuseNeighbour(place);
-    return this.#admit(request, member?.number, place?.number);
+    return this.#admit(request, number, place?.number);
   }
 
-  /** The member that the request claims to be; undefined: a new node. */
+  /** The member that the request claims to be; undefined: there is none. */
   #member({ number, diskId }: JoinRequest): Node | undefined {
-    const { nodes, clusterId } = this.#membership.map;
+    const { nodes } = this.#membership.map;
     // Without a number: perhaps the answer to its first Join was lost.
     if (number === 0) return nodes.find((node) => node.diskId === diskId);
     const member = nodes.find((node) => node.number === number);
-    if (member === undefined) throw new QdfsError("NOT_ALLOWED", `${nodeName(number)} is not a member of cluster ${clusterId}`);
-    if (member.diskId === diskId) return member;
+    if (member === undefined || member.diskId === diskId) return member;
     throw new QdfsError(
       "NOT_ALLOWED",
       `${nodeName(number)} is a DataNode with another disk (${member.diskId}, not ${diskId}): what a disk lost it may not vote on; start it with an empty data directory, as a new DataNode`,
     );
+  }
+
+  /**
+   * The number with which a node comes that is no member. Never handed out, as far as is known here, it may be one that a SuperNode
+   * gave it whose disk was lost before anyone else heard of it (P17): then the node keeps it. Undefined: it comes without one.
+   */
+  #numberOfLostLife({ number }: JoinRequest): NodeNumber | undefined {
+    if (number === 0) return undefined;
+    const { map, nextNodeNumber: next } = this.#membership;
+    if (map.generation > 1 && number >= next && number < next + NODE_NUMBERS_LOST_MAX) return number;
+    throw new QdfsError("NOT_ALLOWED", `${nodeName(number)} is not a member of cluster ${map.clusterId}`);
   }
 
   async #refuseTwin(member: Node, request: JoinRequest): Promise<void> {

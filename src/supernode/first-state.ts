@@ -45,6 +45,7 @@ function newCluster(quorum: QuorumSpec, random: Random): SuperNodeState {
       partitions: [],
       supernodes: [],
       waitingFor: "",
+      nextNode: 1,
     },
   };
 }

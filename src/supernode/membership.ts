@@ -55,6 +55,10 @@ export class Membership {
     return this.#state.map;
   }
 
+  get nextNodeNumber(): NodeNumber {
+    return this.#state.nextNodeNumber;
+  }
+
   vitals(number: NodeNumber): Vitals | undefined {
     return this.#vitals.get(number);
   }
@@ -188,7 +192,7 @@ export class Membership {
 
   /** Durable first, then ours (I1). */
   #keep(map: ClusterMap, nextNodeNumber = this.#state.nextNodeNumber): void {
-    const state = { map, nextNodeNumber };
+    const state = { map: { ...map, nextNode: nextNodeNumber }, nextNodeNumber };
     this.#store.save(state);
     this.#state = state;
   }

@@ -30,6 +30,8 @@ export interface RebalancerParts {
   /** Makes the next map with these configurations, by partition, durably. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
   readonly reconfigure: (changes: ReadonlyMap<number, Configuration>) => void;
   readonly hasRoom: (node: NodeNumber) => boolean;
+  /** A heartbeat has come from it. */
+  readonly isHeard: (node: NodeNumber) => boolean;
   /** How long the plan must have stood before anything of it begins, and how many partitions change at a time. */
   readonly settleMs?: number | undefined;
   readonly changingMax?: number | undefined;
@@ -42,6 +44,7 @@ export class Rebalancer {
   readonly #nodes: Nodes;
   readonly #reconfigure: RebalancerParts["reconfigure"];
   readonly #hasRoom: RebalancerParts["hasRoom"];
+  readonly #isHeard: RebalancerParts["isHeard"];
   readonly #settleMs: number;
   readonly #changingMax: number;
   /** What is to be moved, and what that was planned for: nodes and policy, since when, and how far it is. */
@@ -56,13 +59,14 @@ export class Rebalancer {
   #looking = false;
   #stopped = false;
 
-  constructor({ runtime, nodes, reconfigure, hasRoom, settleMs, changingMax }: RebalancerParts) {
+  constructor({ runtime, nodes, reconfigure, hasRoom, isHeard, settleMs, changingMax }: RebalancerParts) {
     this.#settleMs = settleMs ?? REBALANCE_SETTLE_MS;
     this.#changingMax = changingMax ?? PARTITIONS_CHANGING_MAX;
     this.#runtime = runtime;
     this.#nodes = nodes;
     this.#reconfigure = reconfigure;
     this.#hasRoom = hasRoom;
+    this.#isHeard = isHeard;
   }
 
   start(): void {
@@ -188,6 +192,9 @@ export class Rebalancer {
     const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
     for (const node of joiningIn({ number: 0, sets: [...configuration.sets, to] })) {
       if (!up.has(node)) return `${nodeName(node)} is not up`;
+      // Admitted, it may not know: the answer was lost. If the SuperNode's disk is lost, too, nobody can tell it, and a replica that does not
+      // know that it is one follows nobody: the next SuperNode would wait for it for ever (P17).
+      if (!this.#isHeard(node)) return `${nodeName(node)} has not been heard yet`;
       if (!this.#hasRoom(node)) return `${nodeName(node)} has no room`;
     }
     const needs = [readNeed, writeNeed, barrierNeed];

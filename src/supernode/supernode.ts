@@ -2,13 +2,14 @@
  * The SuperNode: membership and the map, the catalogue and what is asked of it. It is not on the data path: while it is
  * away, puts and gets go on, and what they did is listed when it is back. Composed over ports only.
  */
-import { codeOf, messageOf } from "../base/errors.ts";
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
   CatalogueStore,
+  ControlDialer,
   LamportCounter,
   MapStore,
   QuorumChanger,
@@ -18,6 +19,7 @@ import type {
   SuperNodeState,
 } from "../ports.ts";
 import {
+  type BackupReply,
   type ClusterMap,
   type HeartbeatReply,
   type HeartbeatRequest,
@@ -38,13 +40,14 @@ import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
 import { Listing } from "./listing.ts";
 import { LogFollower } from "./log-follower.ts";
-import { Membership } from "./membership.ts";
+import { Membership, requireCluster } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
 import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
+import { Succession } from "./succession.ts";
 
 export interface SuperNodeParts {
   readonly runtime: Runtime;
@@ -52,6 +55,8 @@ export interface SuperNodeParts {
   readonly catalogue: CatalogueStore;
   /** Sessions to the DataNodes. */
   readonly dialer: SessionDialer;
+  /** Asks the DataNodes what they go by. */
+  readonly control: ControlDialer;
   /** Observes what the DataNodes' batches carry; never issues. */
   readonly counter: LamportCounter;
   /** As firstState gave it. */
@@ -60,6 +65,10 @@ export interface SuperNodeParts {
   readonly expect?: number | undefined;
   /** As the rebalancer has it by itself, if left out. */
   readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
+  /** Another SuperNode took this one's place, or its state is an older copy: the process must end. It answers nothing any more. */
+  readonly onReplaced: (error: QdfsError) => void;
+  /** The bytes of a backup of the stored state; undefined: there is no file to make one of. @throws QdfsError STORAGE_FULL */
+  readonly backup?: (() => Uint8Array) | undefined;
   /** What an adaptive quorum is changed by; undefined: live changes are not available. */
   readonly quorumChanger?: QuorumChanger | undefined;
 }
@@ -69,6 +78,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #store: CatalogueStore;
   readonly #counter: LamportCounter;
   readonly #membership: Membership;
+  readonly #succession: Succession;
   readonly #admission: Admission;
   readonly #nodes: Nodes;
   readonly #catalogue: Catalogue;
@@ -80,6 +90,7 @@ export class SuperNode implements SuperNodeApi {
   /** Undefined: the quorum is fixed. */
   readonly #quorums: QuorumController | undefined;
   readonly #startedMs: number;
+  readonly #backup: (() => Uint8Array) | undefined;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
   #stopped = false;
@@ -89,7 +100,17 @@ export class SuperNode implements SuperNodeApi {
     this.#runtime = runtime;
     this.#store = parts.catalogue;
     this.#counter = parts.counter;
+    this.#backup = parts.backup;
     this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#mapChanged());
+    this.#succession = new Succession(
+      runtime,
+      parts.control,
+      () => this.#membership.map,
+      (error) => {
+        this.stop();
+        parts.onReplaced(error);
+      },
+    );
     this.#admission = new Admission(this.#membership, dialer);
     const map = () => this.#membership.map;
     this.#nodes = new DialedNodes(map, dialer);
@@ -102,6 +123,7 @@ export class SuperNode implements SuperNodeApi {
       reconfigure: (changes) => this.#membership.reconfigure(changes),
       ...parts.rebalance,
       hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+      isHeard: (node) => this.#membership.vitals(node)?.heartbeat !== undefined,
     });
     if (parts.state.map.policy.name === ADAPTIVE) {
       const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
@@ -145,30 +167,37 @@ export class SuperNode implements SuperNodeApi {
   }
 
   async getMap(): Promise<MapReply> {
+    this.#succession.check();
     return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current() };
   }
 
-  /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
+  /** Of all calls: SUPERSEDED, DATA_DIR_UNUSABLE when this SuperNode was replaced. @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
   async join(request: JoinRequest): Promise<JoinReply> {
+    this.#succession.check();
     return await this.#admission.join(request);
   }
 
   /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, STORAGE_FULL */
   async heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply> {
+    requireCluster(this.map, request.clusterId);
+    this.#succession.claimed(request.mapGeneration, request.mapVersion);
     return this.#membership.heartbeat(request);
   }
 
   /** @throws QdfsError BAD_PATH, NOT_FOUND (no such node) */
   async list(request: ListRequest): Promise<ListReply> {
+    this.#succession.check();
     return await this.#listing.list(request);
   }
 
   /** @throws QdfsError BAD_PATH */
   async usage(request: UsageRequest): Promise<UsageReply> {
+    this.#succession.check();
     return await this.#listing.usage(request);
   }
 
   async status(request: StatusRequest): Promise<StatusReply> {
+    this.#succession.check();
     const incomplete = request.eventual ? "" : await this.#fence.pass();
     return statusReply({
       map: this.map,
@@ -180,6 +209,14 @@ export class SuperNode implements SuperNodeApi {
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums?.status() ?? null,
     });
+  }
+
+  /** @throws QdfsError NOT_ALLOWED, STORAGE_FULL */
+  async backup(): Promise<BackupReply> {
+    this.#succession.check();
+    if (this.#backup === undefined) throw new QdfsError("NOT_ALLOWED", "this SuperNode has no disk to make a backup of");
+    const { clusterId, generation, version, nodes } = this.map;
+    return { file: this.#backup(), clusterId, generation, mapVersion: version, nodes: nodes.length };
   }
 
   /** The text of /metrics. */
@@ -203,7 +240,14 @@ export class SuperNode implements SuperNodeApi {
     }
     for (const number of members) {
       if (this.#followers.has(number)) continue;
-      const follower = new LogFollower(number, this.#runtime, this.#nodes, this.#catalogue, () => this.#fence.hurried);
+      const follower = new LogFollower(
+        number,
+        this.#runtime,
+        this.#nodes,
+        this.#catalogue,
+        () => this.#fence.hurried,
+        (generation) => this.#succession.heard(generation),
+      );
       this.#followers.set(number, follower);
       void follower.run();
     }

@@ -1,9 +1,12 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
-import type { ClusterApi, SuperNodeApi } from "../ports.ts";
+import type { ClusterApi, MemberApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
 import type {
+  BackupReply,
   ClusterMap,
+  FollowReply,
+  FollowRequest,
   GetMapRequest,
   HeartbeatReply,
   HeartbeatRequest,
@@ -29,14 +32,16 @@ function method<Q, A>(path: string, request: string, answer: string): Method<Q, 
 }
 
 const GET_MAP = method<GetMapRequest, MapReply>("Cluster/GetMap", "GetMapRequest", "MapReply");
+const FOLLOW = method<FollowRequest, FollowReply>("Member/Follow", "FollowRequest", "FollowReply");
 const JOIN = method<JoinRequest, JoinReply>("SuperNode/Join", "JoinRequest", "JoinReply");
 const HEARTBEAT = method<HeartbeatRequest, HeartbeatReply>("SuperNode/Heartbeat", "HeartbeatRequest", "HeartbeatReply");
 const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "ListReply");
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
 
-/** A DataNode serves the first, a SuperNode the second. */
-export type ControlApi = ClusterApi | SuperNodeApi;
+const BACKUP = method<Record<string, never>, BackupReply>("SuperNode/Backup", "BackupRequest", "BackupReply");
+
+export type ControlApi = ClusterApi | MemberApi | SuperNodeApi;
 
 /** The gRPC path of a method, and what answers it. Rejects with QdfsError. */
 export interface ServedMethod {
@@ -50,6 +55,7 @@ function served<Q, A>({ path, request, answer }: Method<Q, A>, run: (request: Q)
 
 export function servedMethods(api: ControlApi): readonly ServedMethod[] {
   const cluster = [served(GET_MAP, () => api.getMap())];
+  if ("follow" in api) return [...cluster, served(FOLLOW, (request) => api.follow(request))];
   if (!("join" in api)) return cluster;
   return [
     ...cluster,
@@ -58,6 +64,7 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
     served(LIST, (request) => api.list(request)),
     served(USAGE, (request) => api.usage(request)),
     served(STATUS, (request) => api.status(request)),
+    served(BACKUP, () => api.backup()),
   ];
 }
 
@@ -67,18 +74,21 @@ function withCheckedMap<A extends { readonly map: ClusterMap | null }>(answer: A
 }
 
 /** The API of a server that is reached by `call` (path, request → answer). Maps are handed on checked. */
-export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi {
+export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi & MemberApi {
   const caller =
     <Q, A>({ path, request, answer }: Method<Q, A>): ((message: Q) => Promise<A>) =>
     async (message) =>
       answer.decode(await call(path, request.encode(message)));
-  const [getMap, join, heartbeat] = [caller(GET_MAP), caller(JOIN), caller(HEARTBEAT)];
+  const [getMap, follow, join, heartbeat] = [caller(GET_MAP), caller(FOLLOW), caller(JOIN), caller(HEARTBEAT)];
+  const backup = caller(BACKUP);
   return {
     getMap: async () => withCheckedMap(await getMap({})),
+    follow: async (request) => withCheckedMap(await follow(request)),
     join: async (request) => withCheckedMap(await join(request)),
     heartbeat: async (request) => withCheckedMap(await heartbeat(request)),
     list: caller(LIST),
     usage: caller(USAGE),
     status: caller(STATUS),
+    backup: () => backup({}),
   };
 }

@@ -228,10 +228,13 @@ export interface ChangeBatch {
   readonly current: number;
   /** Everything up to here has been reported: the next `after`. */
   readonly through: number;
+  /** Of the SuperNode that the node follows (P17). */
+  readonly generation: number;
 }
 export interface SequenceAt {
   readonly diskId: string;
   readonly current: number;
+  readonly generation: number;
 }
 
 /** Exactly one field is set. */
@@ -318,6 +321,20 @@ export interface ClusterMap {
   readonly partitions: readonly Configuration[];
   readonly supernodes: readonly string[];
   readonly waitingFor: string;
+  /** As SuperNodeState.nextNodeNumber: the map survives the SuperNode's disk. */
+  readonly nextNode: number;
+}
+export interface FollowRequest {
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly life: string;
+  /** HOST:PORT. */
+  readonly supernode: string;
+}
+export interface FollowReply {
+  readonly map: ClusterMap;
+  readonly number: NodeNumber;
+  readonly diskId: string;
 }
 export interface NodeLoad {
   readonly number: NodeNumber;
@@ -376,6 +393,13 @@ export interface HeartbeatReply {
   /** Only when it is newer than the one the node said it has. */
   readonly map: ClusterMap | null;
   readonly loads: readonly NodeLoad[];
+}
+export interface BackupReply {
+  readonly file: Uint8Array;
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly mapVersion: number;
+  readonly nodes: number;
 }
 export const ListKind = { FILES: 0, TRASH: 1 } as const;
 export type ListKind = (typeof ListKind)[keyof typeof ListKind];

@@ -39,6 +39,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   ClusterMap: ["policy"],
   MapReply: ["map"],
   JoinReply: ["map"],
+  FollowReply: ["map"],
   HeartbeatRequest: ["load"],
   StatusReply: ["policy"],
   NodeStatus: ["node"],

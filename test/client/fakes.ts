@@ -10,6 +10,7 @@ import type {
   BulkClient,
   ChunkId,
   ChunkRequest,
+  ControlConnection,
   ControlDialer,
   LamportCounter,
   Receipt,
@@ -51,6 +52,7 @@ export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Confi
     partitions: Array.from({ length: PARTITIONS }, () => everywhere),
     supernodes: ["super:1"],
     waitingFor: "",
+    nextNode: 1,
     ...changes,
   };
 }
@@ -174,7 +176,7 @@ export class ScriptedControl implements ControlDialer {
   readonly others: Partial<SuperNodeApi> = {};
   counter = 100;
 
-  connect(address: string): SuperNodeApi & { close(): void } {
+  connect(address: string): ControlConnection {
     const refuse = async (): Promise<never> => {
       throw new QdfsError("CLUSTER_UNREACHABLE", `${address}: connection refused`);
     };
@@ -184,11 +186,13 @@ export class ScriptedControl implements ControlDialer {
         const answer = this.maps.get(address);
         return answer === undefined ? await refuse() : { map: await answer(), loads: [], counter: this.counter };
       },
+      follow: refuse,
       join: refuse,
       heartbeat: refuse,
       list: refuse,
       usage: refuse,
       status: refuse,
+      backup: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

@@ -16,7 +16,17 @@ function nodeOf(number: number, state: Node["state"] = NodeState.UP): Node {
 function mapOf(count: number): ClusterMap {
   const nodes = Array.from({ length: count }, (_, i) => nodeOf(i + 1));
   const partitions = firstAssignment(nodes, POLICY, PARTITIONS);
-  return { clusterId: "c", generation: 1, version: 1, policy: POLICY, nodes, partitions, supernodes: [], waitingFor: "" };
+  return {
+    clusterId: "c",
+    generation: 1,
+    version: 1,
+    policy: POLICY,
+    nodes,
+    partitions,
+    supernodes: [],
+    waitingFor: "",
+    nextNode: count + 1,
+  };
 }
 
 /** The map after all its moves, each through its joint configuration. */

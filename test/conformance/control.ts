@@ -2,12 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
 import { CONTROL_CALL_MS, PARTITIONS } from "../../src/limits.ts";
-import type { ClusterApi, ControlDialer, Runtime, SuperNodeApi } from "../../src/ports.ts";
-import type { ClusterMap, ListRequest } from "../../src/wire/messages.ts";
+import type { ClusterApi, ControlDialer, MemberApi, Runtime, SuperNodeApi } from "../../src/ports.ts";
+import type { ClusterMap, FollowReply, FollowRequest, ListRequest } from "../../src/wire/messages.ts";
 
 export interface ControlWorld {
   readonly runtime: Runtime;
-  serve(api: ClusterApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
+  serve(api: ClusterApi | MemberApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
   dialer(): ControlDialer;
   deadAddress(): Promise<string>;
   until<T>(promise: Promise<T>): Promise<T>;
@@ -28,6 +28,7 @@ export const MAP: ClusterMap = {
   })),
   supernodes: ["h:0"],
   waitingFor: "",
+  nextNode: 4,
 };
 
 const refuse = async (): Promise<never> => {
@@ -42,6 +43,7 @@ function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
     list: refuse,
     usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
     status: () => new Promise(() => {}),
+    backup: refuse,
     ...overrides,
   };
 }
@@ -132,6 +134,36 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
       const api = world.dialer().connect(address);
       expect((await world.until(api.getMap())).counter).toBe(9);
       expect((await outcome(world, api.list(LIST))).code).toBe("NOT_ALLOWED");
+      world.close();
+    });
+
+    test("a DataNode is asked to follow, and hands its map over; who refuses says which generation it follows", async () => {
+      const world = makeWorld();
+      const asked: unknown[] = [];
+      const follow = async (request: FollowRequest): Promise<FollowReply> => {
+        asked.push(request);
+        if (request.generation < 3) throw new QdfsError("SUPERSEDED", "no", { generation: 2 });
+        return { map: MAP, number: 2, diskId: "d" };
+      };
+      const api = world.dialer().connect((await world.serve({ getMap: superNode().getMap, follow })).address);
+      const request = { clusterId: "c", generation: 2, life: "l", supernode: "h:9" };
+      const refusal = await outcome(world, api.follow(request));
+      expect([refusal.code, refusal.details]).toEqual(["SUPERSEDED", { generation: 2 }]);
+      expect(await world.until(api.follow({ ...request, generation: 3 }))).toEqual({ map: MAP, number: 2, diskId: "d" });
+      expect(asked).toEqual([request, { ...request, generation: 3 }]);
+      expect((await outcome(world, api.backup())).code).toBe("NOT_ALLOWED");
+      world.close();
+    });
+
+    test("a SuperNode hands a backup out, and follows nobody", async () => {
+      const world = makeWorld();
+      const file = Uint8Array.from({ length: 100_000 }, (_, i) => i % 251);
+      const reply = { file, clusterId: "c", generation: 2, mapVersion: 9, nodes: 3 };
+      const api = world.dialer().connect((await world.serve(superNode({ backup: async () => reply }))).address);
+      const backup = await world.until(api.backup());
+      expect({ ...backup, file: Uint8Array.from(backup.file) }).toEqual(reply);
+      const refusal = await outcome(world, api.follow({ clusterId: "c", generation: 2, life: "l", supernode: "h:9" }));
+      expect(refusal.code).toBe("NOT_ALLOWED");
       world.close();
     });
 

@@ -43,6 +43,7 @@ export const MAP: ClusterMap = {
   partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1], w: 1, r: 1 }] })),
   supernodes: ["s:1"],
   waitingFor: "",
+  nextNode: 4,
 };
 
 export function nodeStoreConformance(name: string, open: () => OpenNodeStore): void {
@@ -63,6 +64,7 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(store.content("/a", "op-1")).toBeUndefined();
         expect([store.sequence, store.ceiling(), store.cursor("d")]).toEqual([0, 0, 0]);
         expect(store.map()).toBeUndefined();
+        expect(store.followed()).toBeUndefined();
         expect(store.changesAfter(0, 10)).toEqual([]);
       }));
 
@@ -156,6 +158,16 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(brief(0, 2)).toEqual(["/b 2", "/a 3"]);
         expect(brief(3, 10)).toEqual(["/c 4"]);
         expect(brief(4, 10)).toEqual([]);
+      }));
+
+    test("whom a node follows is kept, and what comes later takes its place", () =>
+      using(async ({ store, reopen }) => {
+        await store.commit(writes({ followed: { generation: 2, life: "one", supernode: "h:1" } }));
+        const followed = { generation: 3, life: "two", supernode: "[::1]:7000" };
+        await store.commit(writes({ followed }));
+        await store.commit(writes({ ceiling: 5 }));
+        expect(store.followed()).toEqual(followed);
+        if (reopen !== undefined) expect(reopen().followed()).toEqual(followed);
       }));
 
     test("ceiling, map, cursors and chunks are kept", () =>

@@ -29,6 +29,7 @@ const MAP: ClusterMap = {
   partitions: [],
   supernodes: ["s:1"],
   waitingFor: "3 DataNodes",
+  nextNode: 7,
 };
 
 export function mapStoreConformance(name: string, open: () => Opened<MapStore>): void {

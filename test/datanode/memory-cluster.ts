@@ -2,8 +2,9 @@
 import type { Client } from "../../src/client/client.ts";
 import type { DataNode } from "../../src/datanode/datanode.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
-import { type ClusterShape, type DataHost, SimCluster } from "../../src/sim/cluster.ts";
+import { type DataHost, SimCluster } from "../../src/sim/cluster.ts";
 import type { Disk } from "../../src/sim/disk.ts";
+import type { ClusterShape } from "../../src/sim/first-map.ts";
 import type { Life } from "../../src/sim/life.ts";
 import { Trace } from "../../src/sim/trace.ts";
 import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
@@ -44,6 +45,9 @@ export class MemoryCluster {
         if (read) this.readsServed.set(index, (this.readsServed.get(index) ?? 0) + 1);
       },
       serves: () => {},
+      issued: () => {},
+      joined: () => {},
+      superNodeEnded: () => {},
       fatal: (_, error) => void this.fatal.push(error),
     });
     this.network = this.#cluster.network;

@@ -3,38 +3,13 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { treeOf } from "../../src/tools/file-trees.ts";
-import type { ClusterStatus, LocalCluster } from "../../src/tools/local-cluster.ts";
+import { keepWorking, rebalanced } from "./growth.ts";
 import { bytesOf, makeTree, putText, scratch, startCluster, textOf } from "./harness.ts";
 
 setDefaultTimeout(120_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const LARGE_BYTES = 23 * 1024 * 1024 + 5;
 const REBALANCED_MS = 90_000;
-
-/** Every partition is where it belongs, and the node has some. */
-function rebalanced(node: string): (status: ClusterStatus) => boolean {
-  return ({ rebalance, nodes, state }) =>
-    state === "ok" && rebalance === null && nodes.some(({ id, leads, files }) => id === node && leads > 0 && files > 0);
-}
-
-/** Puts and reads one file after the other until it is told to stop; every one must succeed. */
-function keepWorking(cluster: LocalCluster): { readonly stop: () => Promise<number> } {
-  let over = false;
-  const worked = (async () => {
-    let count = 0;
-    for (; !over; count += 1) {
-      await putText(cluster, `/meanwhile/${count}`, `text ${count}`);
-      expect(await textOf(cluster, `/meanwhile/${count}`)).toBe(`text ${count}`);
-    }
-    return count;
-  })();
-  return {
-    stop: async () => {
-      over = true;
-      return await worked;
-    },
-  };
-}
 
 test("a fourth DataNode gets its share under load, over deaths of the SuperNode and of itself; then an old one may die", async () => {
   await using cluster = await startCluster();

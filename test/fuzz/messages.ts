@@ -221,6 +221,7 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
       partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets })) : [],
       supernodes: ["127.0.0.1:7000"],
       waitingFor,
+      nextNode: n + 1,
     };
   });
 

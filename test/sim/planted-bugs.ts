@@ -392,4 +392,58 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "grow",
     seed: 1,
   },
+  {
+    name: "map-before-followers",
+    wrong: "a rebuilt SuperNode issues a map when one replica of each set follows it",
+    edits: [
+      {
+        file: "src/supernode/recovery.ts",
+        find: "this.#follows(newest, number)).length < followNeed(set)",
+        replace: "this.#follows(newest, number)).length < 1",
+      },
+    ],
+    recipe: "recovery",
+    seed: 1,
+  },
+  {
+    name: "generation-forgotten-in-a-crash",
+    wrong: "the generation that a DataNode follows is not on its disk",
+    edits: [
+      {
+        file: "src/datanode/datanode.ts",
+        find: "      store.followed(),\n",
+        replace: "",
+      },
+    ],
+    recipe: "recovery",
+    seed: 40,
+  },
+  {
+    name: "older-generation-adopted",
+    wrong: "a DataNode that follows a generation takes the maps of the SuperNode before all the same",
+    edits: [
+      {
+        file: "src/datanode/map-keeper.ts",
+        find: "map.generation < this.generation || ",
+        replace: "",
+      },
+    ],
+    recipe: "recovery",
+    seed: 1,
+  },
+  {
+    name: "backup-goes-on",
+    wrong: "a SuperNode goes on from its backup as if it were the newest state",
+    edits: [
+      {
+        file: "src/supernode/begin.ts",
+        find: "stored !== undefined && !maps.isBackup",
+        replace: "stored !== undefined",
+      },
+      { file: "src/supernode/begin.ts", find: "if (parts.recoverFrom !== undefined) throw inUse(stored);", replace: "" },
+      { file: "src/supernode/begin.ts", find: "await refuseIfReplaced(runtime, control, () => stored.map);", replace: "" },
+    ],
+    recipe: "recovery",
+    seed: 1,
+  },
 ];

@@ -22,6 +22,7 @@ import type {
   RequestBody,
   Version,
 } from "../../src/wire/messages.ts";
+import { ScriptedControl } from "../client/fakes.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const LATENCY_MS = 1;
@@ -74,6 +75,8 @@ export class ScriptedNode {
   /** Requests taken, by kind. */
   readonly taken: Record<string, number> = {};
   sequence = 0;
+  /** Of the SuperNode that it follows. */
+  generation = 1;
   /** What a settle asked of this node does; the default makes the highest value of the reachable nodes chosen. */
   onSettle: ((path: Path) => AnswerBody) | undefined;
   /** Runs before a question about changes is answered. */
@@ -100,7 +103,8 @@ export class ScriptedNode {
     const kind = Object.keys(body)[0] ?? "";
     this.taken[kind] = (this.taken[kind] ?? 0) + 1;
     if (body.changes) return this.#changes(body.changes);
-    if (body.sequence) return Promise.resolve({ sequence: { diskId: this.diskId, current: this.sequence } });
+    if (body.sequence)
+      return Promise.resolve({ sequence: { diskId: this.diskId, current: this.sequence, generation: this.generation } });
     if (body.read) return Promise.resolve({ held: this.#held(body.read.path) });
     throw new Error(`not scripted: ${kind}`);
   }
@@ -128,7 +132,7 @@ export class ScriptedNode {
       head: heads && entry.ballot.node === this.number ? entry.head : NO_BYTES,
     }));
     const through = rows.length > limit ? (changes.at(-1)?.sequence ?? after) : this.sequence;
-    return { changes: { changes, diskId: this.diskId, current: this.sequence, through } };
+    return { changes: { changes, diskId: this.diskId, current: this.sequence, through, generation: this.generation } };
   }
 }
 
@@ -137,6 +141,10 @@ export class ScriptedCluster implements SessionDialer {
   readonly maps = new MemoryMapStore();
   catalogue: CatalogueStore = new MemoryCatalogueStore();
   readonly nodes: ScriptedNode[] = [];
+  /** What the DataNodes say of their maps. */
+  readonly control = new ScriptedControl();
+  /** What SuperNodes ended with. */
+  readonly replaced: QdfsError[] = [];
   readonly #quorum: string;
   superNode: SuperNode;
   #counter = 1000;
@@ -157,7 +165,16 @@ export class ScriptedCluster implements SessionDialer {
   #boot(): SuperNode {
     const { runtime, maps, catalogue } = this;
     const state = firstState(maps, parseQuorumSpec(this.#quorum), runtime.random);
-    const superNode = new SuperNode({ runtime, maps, catalogue, dialer: this, counter: new HeardCounter(), state });
+    const superNode = new SuperNode({
+      runtime,
+      maps,
+      catalogue,
+      dialer: this,
+      control: this.control,
+      counter: new HeardCounter(),
+      state,
+      onReplaced: (error) => void this.replaced.push(error),
+    });
     superNode.start("super:1");
     return superNode;
   }

@@ -1,6 +1,6 @@
 import { Command, Option } from "clipanion";
 import type { Exit } from "../../base/errors.ts";
-import { parseCount } from "../../base/units.ts";
+import { parseAddresses, parseCount, parseDuration } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
@@ -20,10 +20,18 @@ export class SuperNodeCommand extends ServerCommand {
       read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made.
 
       An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says what it
-      would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.`,
+      would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.
+
+      A SuperNode whose directory is lost is made anew with --recover-from and an empty directory: it takes the cluster map from the DataNodes,
+      of which all that the map names are asked (any one address leads to them), and the catalogue from their change logs. Of every replica
+      set max(N-min(R,W)+1, min(R,W)) DataNodes must answer; until then it waits, says on stderr who is missing, and after --timeout exits with 5.
+      The DataNodes follow the new SuperNode from then on, wherever it is; one with the old directory is refused and exits with 8. A directory that
+      restore-backup made is completed in the same way when it is first used. A recovery that was begun is to be completed, here or
+      elsewhere: who follows the new SuperNode already takes no maps of the old one any more, which an alarm of the old one says.`,
     examples: [
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
+      ["Its directory is lost", "$0 supernode --port 7000 --data ./super-2 --recover-from 127.0.0.1:7101,127.0.0.1:7102"],
     ],
   });
 
@@ -32,15 +40,24 @@ export class SuperNodeCommand extends ServerCommand {
     description: "K wait for K DataNodes before the partitions are first assigned (default: n)",
   });
 
+  readonly recoverFrom = Option.String("--recover-from", {
+    description: "HOST:PORT[,…] of DataNodes: take the lost state from them, into an empty --data DIR",
+  });
+  readonly timeout = Option.String("--timeout", {
+    description: "DURATION how long a recovery waits for enough DataNodes (default: 1m)",
+  });
+
   override async run(output: Output): Promise<Exit> {
     const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
     const quorum = this.quorum === undefined ? undefined : parseQuorumSpec(this.quorum);
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
+    const recoverFrom = this.recoverFrom === undefined ? undefined : parseAddresses(this.recoverFrom);
+    const recoveryPatienceMs = this.timeout === undefined ? undefined : parseDuration(this.timeout);
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime });
+    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, recoverFrom, recoveryPatienceMs, runtime });
     const ready: Ready = {
       event: "ready",
       role: "supernode",

@@ -34,6 +34,11 @@ export function disagreement(view: DiskView, paths: readonly Path[]): string | u
 /** What of a rebalance is not done, in words; undefined: nothing. What waits for a node whose disk is no more waits for ever. */
 export function unfinished(view: DiskView): string | undefined {
   const { map } = view;
+  for (const { number } of map.nodes) {
+    const adopted = view.diskOfNode(number)?.store.map()?.partitions;
+    if (adopted !== undefined && !map.partitions.every((configuration, at) => configuration.number === adopted[at]?.number))
+      return `${nodeName(number)} has not adopted the newest configurations`;
+  }
   const there = (node: number): boolean => view.diskOfNode(node) !== undefined;
   for (const [partition, configuration] of map.partitions.entries()) {
     if (configuration.sets.length > 1 && joiningIn(configuration).every(there)) return `partition ${partition} is still changing`;

@@ -43,6 +43,8 @@ export interface DiskView {
   diskOfNode(node: number): Disk | undefined;
   /** Of any map that ever was. */
   configuration(partition: number, number: number): Configuration | undefined;
+  /** The last three of each generation. */
+  latestOf(partition: number): readonly Configuration[];
 }
 
 export class RegisterInvariants {
@@ -50,8 +52,6 @@ export class RegisterInvariants {
   readonly #view: DiskView;
   readonly #keepVersions: number;
   readonly #registers = new Map<Path, Register>();
-  /** By node, its one disk. */
-  readonly #disks = new Map<number, string>();
   /** By disk and path, the highest ballot that it promised in an answer to somebody else. */
   readonly #promises = new Map<string, Ballot>();
   /** By disk, the map that it has adopted. */
@@ -66,13 +66,6 @@ export class RegisterInvariants {
   /** Chosen heads of a file, oldest first. */
   chain(path: Path): readonly { readonly ballot: Ballot; readonly head: Head }[] {
     return this.#registers.get(path)?.chain ?? [];
-  }
-
-  /** I2: a number goes with a disk for ever; what a disk lost it may not vote on. */
-  serves({ number, diskId }: Disk): void {
-    const before = this.#disks.get(number) ?? diskId;
-    this.#disks.set(number, before);
-    this.#violations.check(before === diskId, "I2", () => `${nodeName(number)} serves with ${diskId}, and had ${before} before`);
   }
 
   durable(disk: Disk, { accepts, map }: NodeWrites): void {
@@ -174,7 +167,7 @@ export class RegisterInvariants {
       const partition = chunkPartitionOf(map, chunk);
       const { number } = configurationOf(map, partition);
       // Its coordinator, and the stores that confirmed it, may have gone by a map a little older than the newest.
-      const lately = [number, number - 1, number - 2].flatMap((one) => this.#view.configuration(partition, one) ?? []);
+      const lately = this.#view.latestOf(partition);
       this.#violations.check(
         lately.some((configuration) => this.#hold(configuration, chunk)),
         "I6",
