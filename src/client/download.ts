@@ -20,11 +20,13 @@ import type { ChunkList, Version } from "../wire/messages.ts";
 import type { ChunkStores } from "./chunk-stores.ts";
 import { backoffMs, Inbox, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
+import type { Suspicions } from "./suspicions.ts";
 
 export interface DownloadPorts {
   readonly stores: ChunkStores;
   readonly holder: MapHolder;
   readonly runtime: Runtime;
+  readonly suspicions: Suspicions;
 }
 
 /** Bytes start … end, inclusive, both inside the content. */
@@ -37,6 +39,7 @@ interface ChunkToGet {
   readonly chunk: ChunkId;
   readonly sizeBytes: number;
   readonly hash: bigint;
+  readonly owner: Path;
   /** Begins the message of a failure: `chunk 3 of /big`. */
   readonly what: string;
 }
@@ -96,6 +99,7 @@ function chunkAt(path: Path, version: Version, chunks: ChunkList, index: number)
     chunk: `${upload}-${index}`,
     sizeBytes,
     hash: view.getBigUint64(index * CHECKSUM_BYTES),
+    owner: path,
     what: `chunk ${index} of ${path}`,
   };
 }
@@ -195,8 +199,15 @@ class ChunkGet {
   #failed(node: NodeNumber, error: unknown): void {
     if (codeOf(error) === undefined) throw error;
     this.#causes.set(node, error);
-    if (saysItHasNone(error)) this.#ports.stores.report(node, this.#wanted.chunk);
+    if (saysItHasNone(error)) this.#tell(node, error);
     this.#askNext();
+  }
+
+  /** The store looks at its copy; one that knows of no such chunk learns from the file's head that it lacks it. */
+  #tell(node: NodeNumber, error: unknown): void {
+    const { stores, suspicions } = this.#ports;
+    stores.report(node, this.#wanted.chunk);
+    if (codeOf(error) === "NOT_FOUND") suspicions.bad(node, this.#wanted.owner);
   }
 }
 

@@ -32,6 +32,8 @@ export interface DataNodeOptions {
   readonly weight: number;
   /** 0: as much as the disk has. */
   readonly capacityBytes: number;
+  /** Every stored byte is read and verified again within this long. */
+  readonly scrubPeriodMs: number;
   readonly runtime: Runtime;
 }
 
@@ -71,7 +73,11 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
         hello: () => late.served().greeting(),
         counter: late,
       },
-      control: { getMap: () => late.served().getMap() },
+      control: {
+        getMap: () => late.served().getMap(),
+        scrub: async (request) => await late.served().scrub(request),
+        repair: async (request) => await late.served().repair(request),
+      },
     });
     const grpcAddress = await grpc.start();
     undo.push(() => grpc.stop());
@@ -98,6 +104,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
       map: admission,
       version: VERSION,
       capacityBytes: options.capacityBytes || diskSize(dataDir.path),
+      scrubPeriodMs: options.scrubPeriodMs,
       onFatal: stopProcess,
     });
     await node.open();

@@ -33,6 +33,8 @@ const VERSION = "sim";
 const CAPACITY_BYTES = 1e9;
 /** Operations are over in a few seconds: what is to meet them begins sooner than in the world. */
 const REBALANCE_SETTLE_MS = 50;
+/** So that every run has a few passes, and one more within the time that replicas have to agree. */
+export const SCRUB_PERIOD_MS = 20_000;
 
 export interface ClusterShape {
   readonly n: number;
@@ -233,6 +235,7 @@ export class SimCluster {
       map,
       version: VERSION,
       capacityBytes: CAPACITY_BYTES,
+      scrubPeriodMs: SCRUB_PERIOD_MS,
       onFatal,
     });
     await node.open();

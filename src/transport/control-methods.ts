@@ -1,7 +1,8 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
-import type { ClusterApi, SuperNodeApi } from "../ports.ts";
+import type { ClusterApi, MaintenanceApi, ServerApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
+import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
 import type {
   ClusterMap,
   GetMapRequest,
@@ -35,8 +36,11 @@ const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "Li
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
 
-/** A DataNode serves the first, a SuperNode the second. */
-export type ControlApi = ClusterApi | SuperNodeApi;
+const SCRUB = method<ScrubRequest, ScrubReport>("Maintenance/Scrub", "ScrubRequest", "ScrubReport");
+const REPAIR = method<RepairRequest, RepairReply>("Maintenance/Repair", "RepairRequest", "RepairReply");
+
+/** A DataNode serves the second, a SuperNode the third. */
+export type ControlApi = ClusterApi | (ClusterApi & MaintenanceApi) | SuperNodeApi;
 
 /** The gRPC path of a method, and what answers it. Rejects with QdfsError. */
 export interface ServedMethod {
@@ -50,6 +54,11 @@ function served<Q, A>({ path, request, answer }: Method<Q, A>, run: (request: Q)
 
 export function servedMethods(api: ControlApi): readonly ServedMethod[] {
   const cluster = [served(GET_MAP, () => api.getMap())];
+  if ("scrub" in api)
+    cluster.push(
+      served(SCRUB, (request) => api.scrub(request)),
+      served(REPAIR, (request) => api.repair(request)),
+    );
   if (!("join" in api)) return cluster;
   return [
     ...cluster,
@@ -67,7 +76,7 @@ function withCheckedMap<A extends { readonly map: ClusterMap | null }>(answer: A
 }
 
 /** The API of a server that is reached by `call` (path, request → answer). Maps are handed on checked. */
-export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi {
+export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): ServerApi {
   const caller =
     <Q, A>({ path, request, answer }: Method<Q, A>): ((message: Q) => Promise<A>) =>
     async (message) =>
@@ -80,5 +89,7 @@ export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8
     list: caller(LIST),
     usage: caller(USAGE),
     status: caller(STATUS),
+    scrub: caller(SCRUB),
+    repair: caller(REPAIR),
   };
 }

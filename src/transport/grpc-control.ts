@@ -11,7 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import { QdfsError } from "../base/errors.ts";
 import { CONNECT_MS, CONTROL_CALL_MS, CONTROL_CALLS_MAX, CONTROL_REPLY_BYTES_MAX } from "../limits.ts";
-import type { ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
+import type { ControlDialer, Runtime, ServerApi } from "../ports.ts";
 import { type ControlApi, calledApi, servedMethods } from "./control-methods.ts";
 import { asItIs, CHANNEL_OPTIONS, methodDefinition } from "./grpc-options.ts";
 import { errorFromStatus, reasonOf, statusOf } from "./grpc-status.ts";
@@ -110,7 +110,7 @@ export class GrpcControlDialer implements ControlDialer {
     this.#runtime = runtime;
   }
 
-  connect(address: string): SuperNodeApi & { close(): void } {
+  connect(address: string): ServerApi & { close(): void } {
     const connection = new ControlConnection(this.#runtime, address);
     return { ...calledApi((path, request) => connection.call(path, request)), close: () => connection.close() };
   }

@@ -39,6 +39,7 @@ export class GrpcServer {
     const services: string[] = [];
     if (sessions !== undefined) services.push("qdfs.v1.DataNode");
     if (control !== undefined) services.push("qdfs.v1.Cluster");
+    if (control !== undefined && "scrub" in control) services.push("qdfs.v1.Maintenance");
     if (control !== undefined && "join" in control) services.push("qdfs.v1.SuperNode");
     this.#health = new Health(services);
     if (sessions !== undefined) this.#addSessions(sessions);

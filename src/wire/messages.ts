@@ -145,6 +145,10 @@ export interface Changes {
   readonly heads: boolean;
 }
 export type Sequence = Readonly<Record<never, never>>;
+/** Somebody met the file missing, older or damaged at the node that is told. */
+export interface Suspect {
+  readonly path: Path;
+}
 
 /** Exactly one field is set. */
 export interface RequestBody {
@@ -162,6 +166,7 @@ export interface RequestBody {
   readonly take?: Take | null;
   readonly map?: MapAsk | null;
   readonly rescan?: Rescan | null;
+  readonly suspect?: Suspect | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -252,6 +257,7 @@ export interface AnswerBody {
   readonly taken?: Taken | null;
   readonly map?: MapAt | null;
   readonly rescanned?: Rescanned | null;
+  readonly noted?: Readonly<Record<never, never>> | null;
 }
 export interface Answer extends AnswerBody {
   id: number;

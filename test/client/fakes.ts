@@ -12,10 +12,10 @@ import type {
   ControlDialer,
   LamportCounter,
   Receipt,
+  ServerApi,
   Session,
   SessionDialer,
   SessionState,
-  SuperNodeApi,
 } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { headCodec } from "../../src/wire/codec.ts";
@@ -170,10 +170,10 @@ export class ScriptedControl implements ControlDialer {
   /** Address → what getMap answers; an address that is not here refuses connections. */
   readonly maps = new Map<string, () => ClusterMap | Promise<ClusterMap>>();
   readonly asked: string[] = [];
-  readonly others: Partial<SuperNodeApi> = {};
+  readonly others: Partial<ServerApi> = {};
   counter = 100;
 
-  connect(address: string): SuperNodeApi & { close(): void } {
+  connect(address: string): ServerApi & { close(): void } {
     const refuse = async (): Promise<never> => {
       throw new QdfsError("CLUSTER_UNREACHABLE", `${address}: connection refused`);
     };
@@ -188,6 +188,8 @@ export class ScriptedControl implements ControlDialer {
       list: refuse,
       usage: refuse,
       status: refuse,
+      scrub: refuse,
+      repair: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { type Exit, QdfsError } from "../../base/errors.ts";
-import { isZone, parseAddresses, parseCount, parseSize } from "../../base/units.ts";
-import { NODE_WEIGHT_MAX, ZONE_CHARS_MAX } from "../../limits.ts";
+import { isZone, parseAddresses, parseCount, parseDuration, parseSize } from "../../base/units.ts";
+import { NODE_WEIGHT_MAX, SCRUB_PERIOD_MS, SCRUB_PERIOD_MS_MAX, SCRUB_PERIOD_MS_MIN, ZONE_CHARS_MAX } from "../../limits.ts";
 import { DEFAULT_SUPERNODE, logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { parseAdvertised, readyWords, ServerCommand } from "../server-command.ts";
@@ -38,6 +38,9 @@ export class DataNodeCommand extends ServerCommand {
   readonly capacity = Option.String("--capacity", {
     description: "SIZE how much it may store, as in 100GiB (default: what the disk has)",
   });
+  readonly scrubPeriod = Option.String("--scrub-period", {
+    description: "DURATION every stored byte is read and verified again within this long (default: 14d)",
+  });
 
   readonly advertiseHttp = Option.String("--advertise-http", { description: "HOST:PORT as --advertise, for the HTTP port" });
 
@@ -49,10 +52,12 @@ export class DataNodeCommand extends ServerCommand {
     // 0: as much as the disk has.
     const capacityBytes = this.capacity === undefined ? 0 : parseSize(this.capacity);
     const listening = { ...this.listening(PORT_DEFAULT), advertiseHttp: parseAdvertised(this.advertiseHttp) };
+    const scrubPeriodMs = this.scrubPeriod === undefined ? SCRUB_PERIOD_MS : parseScrubPeriod(this.scrubPeriod);
     const dataDir = this.dataDir();
     const [{ serveDataNode }, runtime] = await Promise.all([import("../../datanode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveDataNode({ ...listening, dataDir, supernodes, zone: this.zone, weight, capacityBytes, runtime });
+    const own = { zone: this.zone, weight, capacityBytes, scrubPeriodMs };
+    const server = await serveDataNode({ ...listening, ...own, dataDir, supernodes, runtime });
     const ready: Ready = {
       event: "ready",
       role: "datanode",
@@ -66,4 +71,11 @@ export class DataNodeCommand extends ServerCommand {
       server.drain(),
     );
   }
+}
+
+/** @throws QdfsError BAD_USAGE */
+function parseScrubPeriod(text: string): number {
+  const periodMs = parseDuration(text);
+  if (periodMs >= SCRUB_PERIOD_MS_MIN && periodMs <= SCRUB_PERIOD_MS_MAX) return periodMs;
+  throw new QdfsError("BAD_USAGE", `--scrub-period takes from 1s to 365d, not ${JSON.stringify(text)}`);
 }
