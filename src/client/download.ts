@@ -113,6 +113,11 @@ async function getChunk(ports: DownloadPorts, wanted: ChunkToGet, signal: AbortS
     const getting = new ChunkGet(ports, wanted, replicasOf(configuration), signal);
     const bytes = await getting.run();
     if (bytes !== undefined) return bytes;
+    if (getting.hopeless && !signal.aborted) {
+      // Its partition may have moved on to others since our map was drawn.
+      await holder.refresh();
+      if ((await holder.configurationOfChunk(wanted.chunk)).number !== configuration.number) continue;
+    }
     const late = runtime.clock.monotonicMs() - startedMs >= UNAVAILABLE_PATIENCE_MS;
     if (late || getting.hopeless || signal.aborted) throw getting.failure();
     await sleep(runtime.timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));

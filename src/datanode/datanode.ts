@@ -5,6 +5,8 @@
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
+import { isReplica } from "../cluster/map.ts";
+import { isJoining } from "../cluster/moves.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { isBehind } from "../cluster/stale.ts";
 import {
@@ -236,6 +238,12 @@ export class DataNode implements SessionHandler, ClusterApi, MaintenanceApi {
     if (map.partitions.every(({ number }, partition) => number === before.partitions[partition]?.number)) return;
     this.#freshness.forget();
     this.#leftovers.later();
+    const { self } = this.#maps;
+    const joined = map.partitions.some((configuration, partition) => {
+      const then = before.partitions[partition];
+      return then !== undefined && isJoining(then, self) && isReplica(configuration, self) && !isJoining(configuration, self);
+    });
+    if (joined) this.#scrub.again();
   }
 
   async getMap(): Promise<MapReply> {

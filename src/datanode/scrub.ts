@@ -62,6 +62,8 @@ export class Scrub {
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
+  /** Another pass is due as soon as the one under way has ended. */
+  #isDueAnyway = false;
 
   constructor(parts: ScrubParts) {
     this.#parts = parts;
@@ -119,6 +121,14 @@ export class Scrub {
     else if (state.finishedAtMs === 0) this.#run();
   }
 
+  /**
+   * Another pass, as soon as there is none: this node has just joined partitions. It was brought what others had when they were scanned
+   * (P16); what was written since is at W stores, and what it lacks of that was no damage until now.
+   */
+  again(): void {
+    this.#isDueAnyway = true;
+  }
+
   /** Begins a pass now, from the beginning; returns its number. */
   force(): number {
     const state = this.#begin(true);
@@ -134,13 +144,14 @@ export class Scrub {
 
   #isDue({ startedAtMs }: ScrubState): boolean {
     const elapsedMs = this.#parts.runtime.clock.wallMs() - startedAtMs;
-    return elapsedMs < 0 || elapsedMs >= this.#parts.periodMs; // a clock that was set back: who knows when it was
+    return this.#isDueAnyway || elapsedMs < 0 || elapsedMs >= this.#parts.periodMs; // a clock that was set back: who knows when it was
   }
 
   #begin(forced: boolean): ScrubState {
     const { alarms, runtime, store } = this.#parts;
     const state = newPass((this.#state?.pass ?? 0) + 1, forced, runtime.clock.wallMs(), store.sequence);
     this.#state = state;
+    this.#isDueAnyway = false;
     this.#foundBefore = alarms.foundCount;
     this.#mendedBefore = alarms.mendedCount;
     alarms.unreadable = "";
