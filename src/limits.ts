@@ -294,7 +294,8 @@ export const SCRUB_AIM_SHARE = 0.5;
 /** Bytes per second: what the period asks for, but no less (a small store is soon done) and no more (a disk does ten times that). */
 export const SCRUB_RATE_MIN_BYTES = 1 * MIB;
 export const SCRUB_RATE_MAX_BYTES = 32 * MIB;
-/** … when it was asked for by hand and there is little else to do. */
+/** … when it was asked for by hand and there is little else to do. While clients want something it takes this share of the time at most. */
+export const SCRUB_BUSY_SHARE = 0.05;
 export const SCRUB_FORCED_RATE_BYTES = 256 * MIB;
 /** Rows of the database read in one go: it holds up the event loop for well under 10 ms. */
 export const SCRUB_ROWS = 32;

@@ -30,6 +30,8 @@ export class Alarms {
   /** Copies found bad or missing in this life. */
   foundCount = 0;
   mendedCount = 0;
+  /** Of those found, older values than the others hold: replicas had diverged. */
+  olderCount = 0;
   /** Less room than FREE_BYTES_MIN: new bytes are refused. */
   diskFull = false;
   /** The store itself cannot be read, in words; empty: it can. */
@@ -52,10 +54,11 @@ export class Alarms {
     if (this.#open.has(key)) return;
     const finding = { ...damage, serial: this.foundCount, mended: false };
     this.foundCount += 1;
+    if (damage.what === "version") this.olderCount += 1;
     this.#open.set(key, finding);
     this.#findings.push(finding);
     if (this.#findings.length > 2 * FINDINGS_MAX) this.#findings = this.#findings.slice(-FINDINGS_MAX);
-    this.#log.warn("bad or missing here", { ...damage });
+    this.#log.warn(damage.what === "version" ? "an older value here than elsewhere" : "bad or missing here", { ...damage });
   }
 
   /** It is here again as it should be, or not needed any more. */

@@ -195,10 +195,10 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
    * The copy here counts for nobody until it is replaced, and is about to be. Not so where somebody else brings it, or nobody wants it
    * any more (`isOurs`): then it just does not count.
    */
-  #lack(row: ChunkRow, why: string): void {
+  #lack(row: ChunkRow, why: string, expected = false): void {
     this.#bad.set(row.chunk, row);
     if (!this.#isOurs(row.chunk)) return;
-    this.#alarms.damaged({ ...damageOf(row), why });
+    if (!expected) this.#alarms.damaged({ ...damageOf(row), why });
     if (!this.#queue.has(row.chunk)) this.#queue.add(row.chunk);
   }
 
@@ -227,7 +227,10 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
         await this.putChunk(chunk, row.owner, once(bytes), row.checksum);
         return true;
       }
-      if (tries === 0 || (await this.#isNamed(row.owner, chunk))) return false;
+      if (tries === 0 || (await this.#isNamed(row.owner, chunk))) {
+        this.#alarms.damaged({ ...damageOf(row), why: "no peer has it to give" });
+        return false;
+      }
       this.#giveUp(row);
       return true;
     } catch (error) {
@@ -295,21 +298,25 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     return row?.checksum === checksum && row.sizeBytes === sizeBytes;
   }
 
-  /** Looks after a chunk that a head names, its bytes too if `deep`. What is bad or missing is set about to be replaced. */
-  async check(wanted: ChunkRow, deep: boolean): Promise<void> {
+  /**
+   * Looks after a chunk that a head names, its bytes too if `deep`. What is bad or missing is set about to be replaced. `expected`: that it
+   * is missing is no news unless nobody has it.
+   */
+  async check(wanted: ChunkRow, { deep, expected }: { readonly deep: boolean; readonly expected: boolean }): Promise<void> {
     const { chunk } = wanted;
     if (this.#arriving.has(chunk) || this.#queue.has(chunk)) return;
     const row = this.#store.chunk(chunk);
-    if (row === undefined) this.#lackIfNotJoining(wanted);
+    if (row === undefined) this.#lackIfNotJoining(wanted, expected);
     else if (this.#bad.has(chunk)) this.#lack(wanted, "it was bad or missing, and nobody had asked for it");
     else if (!this.holds(wanted)) await this.#reindex(row, wanted);
     else if (deep) await this.verify(row);
   }
 
   /** What a store that joins does not hold yet is brought by whoever carries the partition over (P16), and no damage. */
-  #lackIfNotJoining(wanted: ChunkRow): void {
+  #lackIfNotJoining(wanted: ChunkRow, expected: boolean): void {
     const { map, self } = this.#maps;
-    if (!isJoining(configurationOf(map, chunkPartitionOf(map, wanted.chunk)), self)) this.#lack(wanted, "it is missing");
+    if (!isJoining(configurationOf(map, chunkPartitionOf(map, wanted.chunk)), self))
+      this.#lack(wanted, "it is missing", expected);
   }
 
   /** Index and head differ: the bytes tell which of them is damaged. */

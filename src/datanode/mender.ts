@@ -70,6 +70,8 @@ export class Mender {
   readonly #open = new Map<Path, readonly Found[]>();
   /** Files whose bytes in chunks are to be read as well, and whose heads compared. */
   readonly #deep = new Set<Path>();
+  /** Files that were just taken over: what is missing of them is no news, unless it cannot be had. */
+  readonly #expected = new Set<Path>();
 
   constructor(parts: MenderParts) {
     this.#parts = parts;
@@ -91,7 +93,10 @@ export class Mender {
     const { replica, store } = this.#parts;
     const newest = replica.isWriting(path) ? undefined : store.rowsOf(path).find(({ held }) => held !== undefined);
     const head = newest && decoded(newest.head);
-    if (head === undefined || !(await this.holdsAll(head, path, newest?.held ?? []))) this.suspect(path);
+    if (head === undefined || !(await this.holdsAll(head, path, newest?.held ?? []))) {
+      this.suspect(path);
+      if (this.#queue.has(path)) this.#expected.add(path);
+    }
   }
 
   /** Everything is here that the head names and is to be here, as far as the indexes tell. `held`: the operations of the file's rows. */
@@ -157,10 +162,10 @@ export class Mender {
   }
 
   async #run(path: Path): Promise<boolean> {
-    const deep = this.#deep.delete(path);
+    const [deep, expected] = [this.#deep.delete(path), this.#expected.delete(path)];
     let found: Found[];
     try {
-      found = await this.#look(path, deep);
+      found = await this.#look(path, deep, expected);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       this.#parts.runtime.log.debug("a file could not be looked after yet", { path, why: messageOf(error) });
@@ -176,18 +181,18 @@ export class Mender {
   }
 
   /** Looks, and mends what it can; what is left. */
-  async #look(path: Path, deep: boolean): Promise<Found[]> {
+  async #look(path: Path, deep: boolean, expected: boolean): Promise<Found[]> {
     const { chunks } = this.#parts;
     const configuration = this.#configurationOf(path);
     const mine = configuration !== undefined && this.#role(configuration) !== "none";
     const found = mine ? await this.#register(path, configuration, deep) : [];
-    if (mine) found.push(...(await this.#contents(path, configuration)));
+    if (mine) found.push(...(await this.#contents(path, configuration, expected)));
     const head = await this.#headOf(path);
     if (head === undefined) return found;
     for (const version of versionsOf(head)) {
       for (const [index, named] of chunksNamed(version).entries()) {
         if (index % CHUNK_LOOKUPS === CHUNK_LOOKUPS - 1) await sleep(this.#parts.runtime, 1);
-        if (this.#roleOf(named.chunk) !== "none") await chunks.check({ ...named, owner: path }, deep);
+        if (this.#roleOf(named.chunk) !== "none") await chunks.check({ ...named, owner: path }, { deep, expected });
       }
     }
     return found;
@@ -260,7 +265,7 @@ export class Mender {
   // ------------------------------------------------------------------------------------------------------ contents
 
   /** Brings the inline bytes of every version that the head names; what is left. */
-  async #contents(path: Path, configuration: Configuration): Promise<Found[]> {
+  async #contents(path: Path, configuration: Configuration, expected: boolean): Promise<Found[]> {
     const { coordinator, replica } = this.#parts;
     const rows = new Map((await this.#rowsOf(path)).map((row) => [row.random, row]));
     const head = this.#ownHead(path);
@@ -272,7 +277,8 @@ export class Mender {
       const row = rows.get(random);
       const why = contentFlaw(row?.content, version);
       if (why === undefined || (row === undefined && this.#role(configuration) === "joins")) continue;
-      const found = this.#note(path, { what: "content", name: `@${version.version}`, why });
+      const found: Found = { what: "content", name: `@${version.version}`, why };
+      if (row !== undefined || !expected) this.#note(path, found);
       try {
         const content = await coordinator.inlineBytes(path, version);
         const head = headCodec.encode(headAlone(version));
@@ -280,7 +286,7 @@ export class Mender {
         this.#parts.alarms.mended({ path, ...found });
       } catch (error) {
         if (codeOf(error) === undefined) throw error;
-        left.push({ ...found, why: messageOf(error) });
+        left.push(this.#note(path, { ...found, why: messageOf(error) }));
       }
     }
     return left;

@@ -16,6 +16,7 @@ import {
   CONTROL_CALL_MS,
   SCRUB_AIM_SHARE,
   SCRUB_ASIDE_MS,
+  SCRUB_BUSY_SHARE,
   SCRUB_CHUNKS,
   SCRUB_FORCED_RATE_BYTES,
   SCRUB_RATE_MAX_BYTES,
@@ -187,9 +188,15 @@ export class Scrub {
         return;
       }
       if (clock.monotonicMs() - this.#savedMs > SCRUB_SAVE_MS) await this.#save();
+      const nowMs = clock.monotonicMs();
       const dueMs = beganMs + ((state.bytes - before) * 1000) / this.#bytesPerSec(state);
-      await this.#sleep(Math.max(1, dueMs - clock.monotonicMs()));
+      await this.#sleep(Math.max(1, dueMs - nowMs, this.#politePauseMs(state, nowMs - beganMs)));
     }
+  }
+
+  /** Reading and verifying hold up the event loop, and the disk, that clients wait for: a forced pass gives way without standing still. */
+  #politePauseMs({ forced }: ScrubState, tookMs: number): number {
+    return forced && this.#parts.isBusy() ? tookMs * (1 / SCRUB_BUSY_SHARE - 1) : 0;
   }
 
   #bytesPerSec({ forced }: ScrubState): number {

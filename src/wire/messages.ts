@@ -357,6 +357,8 @@ export interface HeartbeatRequest {
   readonly mapVersion: number;
   readonly mapGeneration: number;
   readonly usedBytes: number;
+  readonly badCopiesFound: number;
+  readonly badCopiesMended: number;
   readonly capacityBytes: number;
   readonly freeBytes: number;
   readonly alarms: readonly string[];
@@ -432,6 +434,8 @@ export interface NodeStatus {
   readonly opsPerSec: number;
   readonly catchingUp: number;
   readonly usedBytes: number;
+  readonly badCopiesFound: number;
+  readonly badCopiesMended: number;
 }
 export interface StatusReply {
   readonly clusterId: string;

@@ -63,6 +63,8 @@ const BEAT = {
   mapVersion: 1,
   mapGeneration: 1,
   usedBytes: 0,
+  badCopiesFound: 0,
+  badCopiesMended: 0,
   capacityBytes: 0,
   freeBytes: 0,
   alarms: ["a"],

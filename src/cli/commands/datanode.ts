@@ -1,9 +1,10 @@
 import { Command, Option } from "clipanion";
 import { type Exit, QdfsError } from "../../base/errors.ts";
-import { isZone, parseAddresses, parseCount, parseDuration, parseSize } from "../../base/units.ts";
-import { NODE_WEIGHT_MAX, SCRUB_PERIOD_MS, SCRUB_PERIOD_MS_MAX, SCRUB_PERIOD_MS_MIN, ZONE_CHARS_MAX } from "../../limits.ts";
+import { isZone, parseAddresses, parseCount, parseSize } from "../../base/units.ts";
+import { NODE_WEIGHT_MAX, SCRUB_PERIOD_MS, ZONE_CHARS_MAX } from "../../limits.ts";
 import { DEFAULT_SUPERNODE, logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
+import { parseScrubPeriod, scrubPeriodOption } from "../scrub-period-flag.ts";
 import { parseAdvertised, readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
 import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
@@ -38,9 +39,7 @@ export class DataNodeCommand extends ServerCommand {
   readonly capacity = Option.String("--capacity", {
     description: "SIZE how much it may store, as in 100GiB (default: what the disk has)",
   });
-  readonly scrubPeriod = Option.String("--scrub-period", {
-    description: "DURATION every stored byte is read and verified again within this long (default: 14d)",
-  });
+  readonly scrubPeriod = scrubPeriodOption();
 
   readonly advertiseHttp = Option.String("--advertise-http", { description: "HOST:PORT as --advertise, for the HTTP port" });
 
@@ -71,11 +70,4 @@ export class DataNodeCommand extends ServerCommand {
       server.drain(),
     );
   }
-}
-
-/** @throws QdfsError BAD_USAGE */
-function parseScrubPeriod(text: string): number {
-  const periodMs = parseDuration(text);
-  if (periodMs >= SCRUB_PERIOD_MS_MIN && periodMs <= SCRUB_PERIOD_MS_MAX) return periodMs;
-  throw new QdfsError("BAD_USAGE", `--scrub-period takes from 1s to 365d, not ${JSON.stringify(text)}`);
 }
