@@ -78,6 +78,17 @@ export const CATCH_UP_BATCH = 500;
 export const CATCH_UP_IN_FLIGHT = 16;
 /** Alarms that a heartbeat names one by one. */
 export const ALARMS_MAX = 20;
+/** What a DataNode found bad lately and remembers for reports; some 300 bytes each. */
+export const FINDINGS_MAX = 200;
+/** Files and chunks that a DataNode mends at a time: a background job. */
+export const FILE_MENDS_IN_FLIGHT = 4;
+export const CHUNK_MENDS_IN_FLIGHT = 2;
+/** Files that are suspected and wait to be looked at, some 200 bytes each; more are forgotten, for the scrub finds them too. */
+export const SUSPECTED_FILES_MAX = 20_000;
+/** Suspicions of a replica that is merely behind that one client passes on in a second: under load one is met all the time. */
+export const SUSPICIONS_PER_SEC = 10;
+/** Files that one repair call names. */
+export const REPAIR_PATHS_MAX = 100;
 /** Entries of one page of a listing. */
 export const LIST_PAGE_MAX = 5000;
 /** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */
@@ -214,8 +225,11 @@ export const REBALANCE_SETTLE_MS = 2_000;
 /** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
 export const REBALANCE_LOOK_MS = 100;
 export const REBALANCE_IDLE_MS = 1_000;
-/** A DataNode that found no good copy of a bad chunk anywhere looks again after this long. */
-export const CHUNK_REPAIR_RETRY_MS = 5_000;
+/** A DataNode that found no good copy anywhere looks again: drawn from half to all of base × 2^tries, at most the maximum. */
+export const MEND_RETRY_BASE_MS = 1_000;
+export const MEND_RETRY_MAX_MS = 30_000;
+/** How long a repair call works before it answers with what is done so far: well within CONTROL_CALL_MS. */
+export const REPAIR_ANSWER_MS = 2_500;
 /** The DataNode's housekeeping: free space, checkpoints, returned peers. */
 export const HOUSEKEEPING_MS = 500;
 /** Chosen hints wait at most this long for a batch to ride on. */
@@ -285,6 +299,33 @@ export const QUICK_CHECK_BYTES_MAX = 256 * MIB;
 export const HEADS_CACHE_BYTES = 4 * MIB;
 /** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
 export const DIRECTORIES_CACHED = 64 * KIB;
+
+// -------------------------------------------------------------------------------------------------------- scrub
+/** Every stored byte is read again within this long unless `--scrub-period` says otherwise: well before a second copy is likely to go bad. */
+export const SCRUB_PERIOD_MS = 14 * 24 * 3_600_000;
+export const SCRUB_PERIOD_MS_MIN = 1_000;
+/** A year: a period in ms then is exact, and longer ones make no sense. */
+export const SCRUB_PERIOD_MS_MAX = 365 * 24 * 3_600_000;
+/** A pass aims to end after this share of the period: until then it stands aside for load, from then on it keeps its pace. */
+export const SCRUB_AIM_SHARE = 0.5;
+/** Bytes per second: what the period asks for, but no less (a small store is soon done) and no more (a disk does ten times that). */
+export const SCRUB_RATE_MIN_BYTES = 1 * MIB;
+export const SCRUB_RATE_MAX_BYTES = 32 * MIB;
+/** … when it was asked for by hand and there is little else to do. While clients want something it takes this share of the time at most. */
+export const SCRUB_BUSY_SHARE = 0.05;
+export const SCRUB_FORCED_RATE_BYTES = 256 * MIB;
+/** Rows of the database read in one go: it holds up the event loop for well under 10 ms. */
+export const SCRUB_ROWS = 32;
+/** Chunk files read before the next pause: about so many bytes. */
+export const SCRUB_STEP_BYTES = 4 * MIB;
+/** Chunk index rows read in one go; their files are read one by one. */
+export const SCRUB_CHUNKS = 64;
+/** Chunks looked up in the index in one go, some 10 µs each: a huge file names tens of thousands. */
+export const CHUNK_LOOKUPS = 256;
+/** Where the scrub stands is written down this often: what is lost in a crash is read twice. */
+export const SCRUB_SAVE_MS = 10_000;
+/** How long it waits when it stands aside for load. */
+export const SCRUB_ASIDE_MS = 1_000;
 
 // ------------------------------------------------------------------------------------------------------ routing
 /** How fast a peak of a node's latency fades: a pause of some ms must not keep a good node out for seconds. */
@@ -380,6 +421,7 @@ assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be he
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
+assert(REPAIR_ANSWER_MS < CONTROL_CALL_MS / 1.5, "a repair call answers before its caller gives it up");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
 assert(
   LISTING_WAIT_MS + FENCE_ANSWER_MS <= REACH_SUPERNODE_MS,

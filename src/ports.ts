@@ -4,6 +4,7 @@
  * opens a socket or a file.
  */
 import type { NodeNumber, Path } from "./base/ids.ts";
+import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "./wire/maintenance-messages.ts";
 import type {
   AnswerBody,
   BackupReply,
@@ -144,8 +145,19 @@ export interface SuperNodeApi extends ClusterApi {
   backup(): Promise<BackupReply>;
 }
 
+/** What a DataNode is asked about its own copies. */
+export interface MaintenanceApi {
+  /** Begins a pass of the scrub if asked to, and tells where the last one stands. */
+  scrub(request: ScrubRequest): Promise<ScrubReport>;
+  /** Compares what this node holds of files with what their heads name and the others hold, and mends it. */
+  repair(request: RepairRequest): Promise<RepairReply>;
+}
+
+/** All that a DataNode serves. */
+export type DataNodeApi = MemberApi & MaintenanceApi;
+
 /** A server of either kind: what it does not serve rejects with NOT_ALLOWED. */
-export interface ControlConnection extends SuperNodeApi, MemberApi {
+export interface ControlConnection extends SuperNodeApi, DataNodeApi {
   close(): void;
 }
 
@@ -261,20 +273,12 @@ export interface Trim {
   readonly keep: readonly string[];
 }
 
-/** Inline bytes of an earlier version that the accepted head names, fetched from another replica. */
-export interface ContentWrite {
-  readonly path: Path;
-  /** The operation that made the version. */
-  readonly random: string;
-  readonly content: Uint8Array;
-}
-
 /** Everything that one commit makes durable, all or nothing; applied in the order of the fields. */
 export interface NodeWrites {
   /** Files of which everything goes: this node is no replica of theirs any more, or begins anew (P15). */
   readonly dropped?: readonly Path[];
   readonly accepts: readonly AcceptWrite[];
-  /** Of files that have an accepted value. Each is a place in the change log, as is the accepted value once more. */
+  /** Inline bytes that take the place of bad ones, or of none, of files that have an accepted value. */
   readonly contents?: readonly ContentWrite[];
   readonly trims: readonly Trim[];
   readonly chunks: readonly ChunkRow[];
@@ -284,6 +288,8 @@ export interface NodeWrites {
   readonly followed?: Followed;
   /** How far this node has followed a peer's change log. */
   readonly cursors?: readonly { readonly diskId: string; readonly sequence: number }[];
+  /** Where the scrub stands (datanode/scrub-state.ts). */
+  readonly scrub?: string;
 }
 
 /** The SuperNode that a DataNode has promised to follow (P17). */
@@ -294,6 +300,31 @@ export interface Followed {
   /** HOST:PORT where it is: until it has issued a map, nobody else may know. */
   readonly supernode: string;
 }
+
+/** Inline bytes of a version that a file's head names: no accept, and no entry of the change log. */
+export interface ContentWrite {
+  readonly path: Path;
+  /** The operation that made the version. */
+  readonly random: string;
+  /** A head with this version alone, by which the bytes can be verified where they lie. */
+  readonly head: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+/** One accept as it lies on the disk: what a memory may hold of it is left aside. */
+export interface StoredRow {
+  readonly sequence: number;
+  readonly path: Path;
+  readonly random: string;
+  /** Its current version is the one whose bytes the row holds. */
+  readonly head: Uint8Array;
+  readonly content: Uint8Array | null;
+  /** The operations of all rows of the file if this is its accepted value; undefined: it is not. */
+  readonly held: readonly string[] | undefined;
+}
+
+/** Below every row's sequence. */
+export const BEFORE_ALL_ROWS = Number.MIN_SAFE_INTEGER;
 
 export interface NodeStore {
   /** The committed accepted value of a file; undefined: absent. */
@@ -329,6 +360,12 @@ export interface NodeStore {
   followed(): Followed | undefined;
   cursor(diskId: string): number;
   chunk(chunk: ChunkId): ChunkRow | undefined;
+  /** Rows with a sequence above `after` and at most `through`, in that order; read from the disk. */
+  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[];
+  /** All rows of a file, read from the disk; in no order. To be called while no accept of the file is being committed. */
+  rowsOf(path: Path): readonly StoredRow[];
+  /** What the last commit with `scrub` said. */
+  scrub(): string | undefined;
   /** Files (heads) and bytes held here, for people. */
   usage(): { readonly files: number; readonly bytes: number };
   /** Work for idle moments: checkpoint when the log has grown. */
@@ -348,8 +385,10 @@ export interface ChunkFiles {
   read(chunk: ChunkId): Promise<Uint8Array | undefined>;
   /** What an HTTP response can stream without copying; undefined when there is none. */
   blob(chunk: ChunkId): Blob | undefined;
-  /** Moves a bad copy aside, where no read finds it. */
+  /** Moves a bad copy aside, where no read finds it; notes the name there if there is no copy at all. */
   quarantine(chunk: ChunkId): Promise<void>;
+  /** The chunks of which a copy was ever set aside. */
+  quarantined(): readonly ChunkId[];
   remove(chunk: ChunkId): Promise<void>;
   freeBytes(): number;
 }

@@ -26,10 +26,13 @@ export interface NodeRow {
   readonly leads: number;
   readonly opsPerSec: number;
   readonly catchingUp: number;
+  readonly badCopiesFound: number;
+  readonly badCopiesMended: number;
 }
 
 export function nodeRow(status: NodeStatus): NodeRow {
   const { node, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp } = status;
+  const { badCopiesFound, badCopiesMended } = status;
   const { grpc, http, zone, weight } = node;
   const state = STATE_NAMES[node.state];
   return {
@@ -46,7 +49,19 @@ export function nodeRow(status: NodeStatus): NodeRow {
     leads,
     opsPerSec,
     catchingUp,
+    badCopiesFound,
+    badCopiesMended,
   };
+}
+
+/** Which nodes met bad copies, mended or not: a line each. */
+export function badCopiesWords(rows: readonly NodeRow[]): readonly string[] {
+  return rows
+    .filter(({ badCopiesFound }) => badCopiesFound > 0)
+    .map(({ id, badCopiesFound: found, badCopiesMended: mended }) => {
+      const what = found === 1 ? "1 copy was" : `${formatCount(found)} copies were`;
+      return `${id}: since it started ${what} found bad, missing or older than others', ${formatCount(mended)} mended`;
+    });
 }
 
 /** Partitions on their way, a line or more. */

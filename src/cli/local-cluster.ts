@@ -21,6 +21,8 @@ export interface LocalClusterOptions {
   readonly dataDir: string;
   readonly temporary: boolean;
   readonly restart: boolean;
+  /** Passed on to every DataNode. */
+  readonly nodeFlags: readonly string[];
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
@@ -49,7 +51,7 @@ export class LocalCluster {
     this.#nodes = Array.from({ length: nodes }, (_, index) => {
       const name = `dn${index + 1}`;
       const own = port === 0 ? 0 : port + NODE_PORT_OFFSET + index;
-      return this.#child("datanode", name, own, name, ["--supernode", supernode.grpc]);
+      return this.#child("datanode", name, own, name, ["--supernode", supernode.grpc, ...this.#options.nodeFlags]);
     });
     const ready: Ready[] = [supernode];
     // The first one alone, so that nodes have the numbers of their ports and directories.

@@ -86,6 +86,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/nodes.ts")).NodesCommand,
   },
   {
+    name: "scrub",
+    category: "Cluster",
+    summary: "read and verify every stored byte now",
+    load: async () => (await import("./commands/scrub.ts")).ScrubCommand,
+  },
+  {
+    name: "repair",
+    category: "Cluster",
+    summary: "compare every copy of a file with its head, and mend it",
+    load: async () => (await import("./commands/repair.ts")).RepairCommand,
+  },
+  {
     name: "explain",
     category: "Cluster",
     summary: "how a get or put of one file would go, step by step",

@@ -1,4 +1,5 @@
 import { QdfsError } from "../base/errors.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
 import {
@@ -15,6 +16,7 @@ import { copy, move } from "./copy.ts";
 import { explain } from "./explain.ts";
 import { get, readWhole } from "./get.ts";
 import { Listing } from "./listing.ts";
+import { type NodeRepair, type NodeScrub, repairAt, repairFile, scrubNode } from "./maintenance.ts";
 import { type PutPorts, put } from "./put.ts";
 import { readStrong } from "./read.ts";
 import { stat } from "./stat.ts";
@@ -135,6 +137,26 @@ export class Client {
   /** What the SuperNode must not forget, as a file. @throws QdfsError CLUSTER_UNREACHABLE, STORAGE_FULL */
   async backup(): Promise<BackupReply> {
     return await this.#ports.superNodes.call((server) => server.backup());
+  }
+
+  /** Where the scrub of a DataNode stands; `start` has it begin a pass now. @throws QdfsError NOT_FOUND (no such node), CLUSTER_UNREACHABLE */
+  async scrub(node: NodeNumber, options: { readonly start?: boolean } = {}): Promise<NodeScrub> {
+    return await scrubNode(this.#ports, this.#known(node), options.start ?? false);
+  }
+
+  /** Has every replica of the file, and every store of its chunks, compare what it holds with what it should, and mend it. */
+  async repair(path: string): Promise<readonly NodeRepair[]> {
+    return await repairFile(this.#ports, parseFilePath(path));
+  }
+
+  /** As `repair`, of one node's copies of many files. */
+  async repairAt(node: NodeNumber, paths: readonly string[]): Promise<NodeRepair> {
+    return await repairAt(this.#ports, this.#known(node), paths.map(parseFilePath));
+  }
+
+  #known(node: NodeNumber): NodeNumber {
+    if (this.map.nodes.some(({ number }) => number === node)) return node;
+    throw new QdfsError("NOT_FOUND", `there is no DataNode ${nodeName(node)} in this cluster`);
   }
 
   /** What a get or put of the path would do, and why; for a get the read is done. */

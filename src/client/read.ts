@@ -23,12 +23,14 @@ import { backoffMs, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
 import type { Router } from "./router.ts";
+import type { Suspicions } from "./suspicions.ts";
 
 export interface ReadPorts {
   readonly holder: MapHolder;
   readonly peers: Peers;
   readonly router: Router;
   readonly runtime: Runtime;
+  readonly suspicions: Suspicions;
 }
 
 export interface ReadRequest {
@@ -90,6 +92,7 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
         clock,
         budgetMs: Math.min(budgetMs, UNAVAILABLE_PATIENCE_MS),
       });
+      ports.suspicions.behind(read.behind, request.path);
       return { ...read, configuration };
     } catch (error) {
       const code = codeOf(error);
@@ -154,7 +157,8 @@ export async function inlineContent(
 ): Promise<Uint8Array> {
   const valid = (content: Uint8Array) => content.length === version.sizeBytes && checksumOf(content) === version.checksum;
   if (read.content !== undefined && valid(read.content)) return read.content;
-  const { holder, peers, router, runtime } = ports;
+  const { holder, peers, router, runtime, suspicions } = ports;
+  if (!read.settled) suspicions.bad(read.node, request.path);
   const configuration = await holder.configurationOf(request.path);
   router.began();
   const body = { fetch: { path: request.path, random: version.operation.random } };
@@ -165,9 +169,9 @@ export async function inlineContent(
     runtime,
     ask: async (replica, timeoutMs) => {
       const { fetched } = await peers.call(replica, configuration, body, timeoutMs);
-      if (!fetched?.held) throw new QdfsError("CORRUPT", "it does not hold the bytes");
-      if (!valid(fetched.content)) throw new QdfsError("CORRUPT", "its bytes do not have their checksum");
-      return fetched.content;
+      if (fetched?.held && valid(fetched.content)) return fetched.content;
+      suspicions.bad(replica, request.path);
+      throw new QdfsError("CORRUPT", fetched?.held ? "its bytes do not have their checksum" : "it does not hold the bytes");
     },
     what: `content of ${request.path}`,
   });

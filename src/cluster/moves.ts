@@ -54,6 +54,11 @@ export function finished({ number, sets }: Configuration): Configuration {
   return { number: number + 1, sets: [to] };
 }
 
+/** Such a replica holds of the partition what has been carried over so far, and need not hold more (P16). */
+export function isJoining(configuration: Configuration, node: NodeNumber): boolean {
+  return joiningIn(configuration).includes(node);
+}
+
 /** The nodes that join with a joint configuration. */
 export function joiningIn({ sets: [from, to] }: Configuration): readonly NodeNumber[] {
   return to?.nodes.filter((node) => !from?.nodes.includes(node)) ?? [];

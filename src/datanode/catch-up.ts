@@ -4,7 +4,7 @@
  * Runs at the start, when a peer comes back, after this process was stopped for a while, and now and then when there is
  * little to do.
  */
-import { CHECKSUM_BYTES, checksumOf, formatChecksum } from "../base/checksum.ts";
+import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { isFilePath } from "../base/path.ts";
@@ -13,6 +13,7 @@ import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS,
 import type { NodeStore, Runtime } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
 import { isInline } from "../register/head.ts";
+import { chunksNamed } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
 import { type Ballot, type Change, type Head, Want } from "../wire/messages.ts";
 import type { ChunkStore } from "./chunk-store.ts";
@@ -31,6 +32,8 @@ export class CatchUp {
   readonly #coordinator: Coordinator;
   readonly #chunks: ChunkStore;
   readonly #freshness: Freshness;
+  /** Told of each file whose current value was taken over: earlier versions of it may be missing here. */
+  readonly #taken: (path: Path) => Promise<void>;
   readonly #running = new Map<NodeNumber, Promise<void>>();
   readonly #behind = new Map<NodeNumber, number>();
   /** Peers that broke off the last run. */
@@ -48,6 +51,7 @@ export class CatchUp {
     coordinator: Coordinator;
     chunks: ChunkStore;
     freshness: Freshness;
+    taken: (path: Path) => Promise<void>;
   }) {
     this.#runtime = parts.runtime;
     this.#store = parts.store;
@@ -57,6 +61,7 @@ export class CatchUp {
     this.#coordinator = parts.coordinator;
     this.#chunks = parts.chunks;
     this.#freshness = parts.freshness;
+    this.#taken = parts.taken;
   }
 
   /** Changes at the peers that have not been looked at yet, as far as known while catching up; 0 when not. */
@@ -106,6 +111,11 @@ export class CatchUp {
     return run;
   }
 
+  /** Takes over what a peer holds of one file, which is newer than what is here, and settles it first if it is not known chosen. */
+  takeOver(peer: NodeNumber, path: Path): Promise<void> {
+    return this.#take(peer, path);
+  }
+
   async #follow(peer: NodeNumber): Promise<void> {
     const { diskId } = nodeOf(this.#maps.map, peer);
     let after = this.#store.cursor(diskId);
@@ -119,7 +129,7 @@ export class CatchUp {
       if (!changes || changes.diskId !== diskId) return;
       end ??= changes.current;
       this.#behind.set(peer, Math.max(0, end - after));
-      taken = Math.min(taken, await this.#takeOver(peer, changes.changes));
+      taken = Math.min(taken, await this.#takeAll(peer, changes.changes));
       if (this.#stopped) return;
       const sequence = Math.min(changes.through, taken);
       if (sequence > this.#store.cursor(diskId)) await this.#replica.write({ cursors: [{ diskId, sequence }] });
@@ -131,7 +141,7 @@ export class CatchUp {
   }
 
   /** The sequence before the first file that could not be taken over; infinity when all were. */
-  async #takeOver(peer: NodeNumber, changes: readonly Change[]): Promise<number> {
+  async #takeAll(peer: NodeNumber, changes: readonly Change[]): Promise<number> {
     const missed = changes.filter((change) => this.#missed(change));
     if (missed.some(({ chosen }) => !chosen)) {
       // What is just being written will be here, or known chosen, in a moment.
@@ -179,6 +189,7 @@ export class CatchUp {
     if (!held.chosen || !intact) await this.takeSettled(path);
     else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
+    await this.#taken(path);
   }
 
   /**
@@ -210,16 +221,12 @@ export class CatchUp {
     await this.#replica.learn({ ...value, configuration: asked });
   }
 
-  /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */
+  /** The chunks of the current version that belong here too. */
   async #takeChunks(path: Path, head: Head): Promise<void> {
-    const { chunks } = head.current;
-    if (chunks === null) return;
-    const sums = new DataView(chunks.checksums.buffer, chunks.checksums.byteOffset, chunks.checksums.byteLength);
-    for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
-      const chunk = `${chunks.upload}-${index}`;
-      const configuration = this.#maps.map.partitions[chunkPartitionOf(this.#maps.map, chunk)];
+    for (const named of chunksNamed(head.current)) {
+      const configuration = this.#maps.map.partitions[chunkPartitionOf(this.#maps.map, named.chunk)];
       if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) continue;
-      await this.#chunks.take(chunk, path, formatChecksum(sums.getBigUint64(index * CHECKSUM_BYTES)));
+      await this.#chunks.want({ ...named, owner: path });
     }
   }
 }

@@ -7,12 +7,31 @@ import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { chunkPartitionOf, configurationOf, nodeOf, replicasOf } from "../cluster/map.ts";
-import { CHUNK_BYTES_MAX, CHUNK_REPAIR_RETRY_MS } from "../limits.ts";
+import { isJoining } from "../cluster/moves.ts";
+import { CHUNK_BYTES_MAX, CHUNK_MENDS_IN_FLIGHT } from "../limits.ts";
 import type { BulkClient, BulkHandler, ChunkFiles, ChunkId, ChunkRow, NodeStore, Receipt, Runtime } from "../ports.ts";
+import type { ChunkAt } from "../wire/change-messages.ts";
 import type { Confirm } from "../wire/messages.ts";
-import type { Alarms } from "./alarms.ts";
+import type { Alarms, Damage } from "./alarms.ts";
 import type { MapKeeper } from "./map-keeper.ts";
+import { MendQueue } from "./mend-queue.ts";
+import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
+
+export interface ChunkStoreParts {
+  readonly runtime: Runtime;
+  readonly store: NodeStore;
+  readonly replica: Replica;
+  readonly files: ChunkFiles;
+  readonly bulk: BulkClient;
+  readonly maps: MapKeeper;
+  readonly peers: Peers;
+  readonly alarms: Alarms;
+  readonly diskId: string;
+  /** Whether a version of the owner that is kept still names the chunk; true when that cannot be said. */
+  readonly isNamed: (owner: Path, chunk: ChunkId) => Promise<boolean>;
+  readonly onFatal: (error: unknown) => void;
+}
 
 export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #runtime: Runtime;
@@ -29,19 +48,11 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #leaving = new Map<ChunkId, Promise<void>>();
   /** Chunks of which the copy here is known to be bad or gone: held by nobody's count until it is replaced. */
   readonly #bad = new Map<ChunkId, ChunkRow>();
-  #repairing: Promise<void> | undefined;
-  #stopped = false;
+  readonly #peers: Peers;
+  readonly #isNamed: ChunkStoreParts["isNamed"];
+  readonly #queue: MendQueue<ChunkId>;
 
-  constructor(parts: {
-    runtime: Runtime;
-    store: NodeStore;
-    replica: Replica;
-    files: ChunkFiles;
-    bulk: BulkClient;
-    maps: MapKeeper;
-    alarms: Alarms;
-    diskId: string;
-  }) {
+  constructor(parts: ChunkStoreParts) {
     this.#runtime = parts.runtime;
     this.#store = parts.store;
     this.#replica = parts.replica;
@@ -50,6 +61,14 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     this.#maps = parts.maps;
     this.#alarms = parts.alarms;
     this.#diskId = parts.diskId;
+    this.#peers = parts.peers;
+    this.#isNamed = parts.isNamed;
+    this.#queue = new MendQueue({
+      runtime: parts.runtime,
+      run: (chunk, tries) => this.#mend(chunk, tries),
+      inFlight: CHUNK_MENDS_IN_FLIGHT,
+      onFatal: parts.onFatal,
+    });
   }
 
   /** Transfers under way. */
@@ -86,6 +105,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     const row: ChunkRow = { chunk, owner, sizeBytes, checksum };
     await this.#replica.write({ chunks: [row] });
     this.#bad.delete(chunk);
+    this.#alarms.mended(damageOf(row));
     return this.#receipt(row);
   }
 
@@ -103,10 +123,15 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   /** A reader says that this copy is wrong: look, and set it aside if it is. */
   async reportChunk(chunk: ChunkId): Promise<void> {
     const row = this.#held(chunk);
-    if (row === undefined) return;
-    const bytes = await this.#files.read(chunk);
-    if (bytes === undefined) await this.#discard(row, "its file is gone");
-    else if (checksumOf(bytes) !== row.checksum) await this.#discard(row, "its bytes do not have their checksum");
+    if (row !== undefined) await this.verify(row);
+  }
+
+  /** Takes up what earlier lives set aside and did not replace. */
+  start(): void {
+    for (const chunk of this.#files.quarantined()) {
+      const row = this.#held(chunk);
+      if (row !== undefined && this.#files.blob(chunk) === undefined) this.#lack(row, "it was set aside before the last start");
+    }
   }
 
   /**
@@ -140,7 +165,8 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async #removeFiles(chunks: readonly ChunkId[]): Promise<void> {
     for (const chunk of chunks) {
       if (this.#store.chunk(chunk) !== undefined || this.#arriving.has(chunk)) continue; // it stays, or comes again
-      this.#bad.delete(chunk);
+      const bad = this.#bad.get(chunk);
+      if (bad !== undefined) this.#giveUp(bad);
       await this.#files.remove(chunk).catch((error) => {
         this.#runtime.log.warn("a dropped chunk's file stays behind", { chunk, why: messageOf(error) });
       });
@@ -159,58 +185,83 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   /** Sets a bad copy aside. Its row stays until a good one takes its place, so that a restart finds the gap again. */
   async #discard(row: ChunkRow, why: string): Promise<void> {
     if (this.#bad.has(row.chunk)) return;
-    this.#bad.set(row.chunk, row);
-    this.#alarms.corrupt(row.chunk, row.owner, why);
+    this.#lack(row, why);
     await this.#files.quarantine(row.chunk).catch((error) => {
       this.#runtime.log.warn("bad copy not set aside", { chunk: row.chunk, why: messageOf(error) });
     });
-    this.#repairing ??= this.#repairAll().finally(() => {
-      this.#repairing = undefined;
-    });
   }
 
-  /** Until every bad copy is replaced: one at a time, and a pause when no replica could help. */
-  async #repairAll(): Promise<void> {
-    while (this.#bad.size > 0 && !this.#stopped) {
-      let repaired = 0;
-      for (const row of [...this.#bad.values()]) if (!this.#stopped && (await this.#repair(row))) repaired += 1;
-      if (repaired > 0) continue;
-      await new Promise<void>((resolve) => this.#runtime.timers.after(CHUNK_REPAIR_RETRY_MS, resolve));
+  /**
+   * The copy here counts for nobody until it is replaced, and is about to be. Not so where somebody else brings it, or nobody wants it
+   * any more (`isOurs`): then it just does not count.
+   */
+  #lack(row: ChunkRow, why: string, expected = false): void {
+    this.#bad.set(row.chunk, row);
+    if (!this.#isOurs(row.chunk)) return;
+    if (!expected) this.#alarms.damaged({ ...damageOf(row), why });
+    if (!this.#queue.has(row.chunk)) this.#queue.add(row.chunk);
+  }
+
+  /** Nothing has to be mended: its partition has left this node, or no kept version names it. A bad copy goes on counting for nobody. */
+  #giveUp(row: ChunkRow): void {
+    if (this.#store.chunk(row.chunk) === undefined) this.#bad.delete(row.chunk);
+    this.#alarms.mended(damageOf(row));
+  }
+
+  #isOurs(chunk: ChunkId): boolean {
+    return this.#maps.numberOfPartition(chunkPartitionOf(this.#maps.map, chunk)) !== undefined;
+  }
+
+  /** One try to replace a bad or missing copy by a peer's. */
+  async #mend(chunk: ChunkId, tries: number): Promise<boolean> {
+    const row = this.#bad.get(chunk);
+    if (row === undefined) return true;
+    if (!this.#isOurs(chunk)) {
+      this.#giveUp(row);
+      return true;
     }
-  }
-
-  async #repair(row: ChunkRow): Promise<boolean> {
+    if (this.#alarms.diskFull) return false;
     try {
-      const bytes = await this.#fetchFromPeers(row.chunk, row.checksum);
-      if (typeof bytes === "string") return false;
-      await this.#keep(row.chunk, row.owner, once(bytes), row.checksum);
+      const bytes = await this.#fetchFromPeers(row);
+      if (typeof bytes !== "string") {
+        await this.putChunk(chunk, row.owner, once(bytes), row.checksum);
+        return true;
+      }
+      if (tries === 0 || (await this.#isNamed(row.owner, chunk))) {
+        this.#alarms.damaged({ ...damageOf(row), why: "no peer has it to give" });
+        return false;
+      }
+      this.#giveUp(row);
+      return true;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      this.#runtime.log.warn("chunk not repaired yet", { chunk: row.chunk, why: messageOf(error) });
+      this.#runtime.log.warn("chunk not mended yet", { chunk, why: messageOf(error) });
       return false;
     }
-    this.#alarms.repaired(row.chunk);
-    return true;
   }
 
-  /** Ends the repairs; resolves when none is under way. */
+  /** Ends the mending; resolves when none is under way. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#repairing;
+    await this.#queue.stop();
   }
 
-  /** A copy with the right checksum from some other replica of the chunk's partition; `lost`: all answered, and none has one. */
-  async #fetchFromPeers(chunk: ChunkId, checksum: string): Promise<Uint8Array | "lost" | "unknown"> {
+  /**
+   * A verified copy from some other replica of the chunk's partition, the quickest first. A bad one there is told its owner.
+   * `lost`: all answered, and none has one.
+   */
+  async #fetchFromPeers({ chunk, checksum }: Pick<ChunkAt, "chunk" | "checksum">): Promise<Uint8Array | "lost" | "unknown"> {
     const map = this.#maps.map;
     const others = replicasOf(configurationOf(map, chunkPartitionOf(map, chunk))).filter(
       (node: NodeNumber) => node !== this.#maps.self,
     );
     let answers = 0;
-    for (const node of others) {
+    for (const node of this.#peers.inOrder(others)) {
+      const { http } = nodeOf(map, node);
       try {
-        const bytes = await this.#bulk.getChunk(nodeOf(map, node).http, chunk);
+        const bytes = await this.#bulk.getChunk(http, chunk);
         if (checksumOf(bytes) === checksum) return bytes;
         answers += 1;
+        this.#bulk.reportChunk(http, chunk).catch(() => {});
       } catch (error) {
         const code = codeOf(error);
         if (code === undefined) throw error;
@@ -224,18 +275,98 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
    * Takes over a chunk that this node should hold but does not, if some other replica has an intact copy. `lost`: none has, and all said
    * so; `missing`: it may come later.
    */
-  async take(
-    chunk: ChunkId,
-    owner: Path,
-    checksum: string,
-  ): Promise<"held" | { readonly sizeBytes: number } | "missing" | "lost"> {
-    if (this.#held(chunk) !== undefined) return "held";
-    const bytes = await this.#fetchFromPeers(chunk, checksum);
+  async take(wanted: ChunkAt): Promise<"held" | { readonly sizeBytes: number } | "missing" | "lost"> {
+    if (this.#held(wanted.chunk) !== undefined) return "held";
+    const bytes = await this.#fetchFromPeers(wanted);
     if (bytes === "unknown") return "missing";
     if (bytes === "lost") return "lost";
-    await this.putChunk(chunk, owner, once(bytes), checksum);
+    await this.putChunk(wanted.chunk, wanted.owner, once(bytes), wanted.checksum);
     return { sizeBytes: bytes.length };
   }
+
+  /** As `take`, of a chunk that a learned head names: when no peer can help now it is fetched later. */
+  async want(wanted: ChunkRow): Promise<void> {
+    if (this.#bad.has(wanted.chunk)) return;
+    const taken = await this.take(wanted);
+    if (taken === "missing" || taken === "lost") this.#lack(wanted, "no peer had it to give");
+  }
+
+  /** True when a copy is here, or on its way, of a chunk that a head names, as far as the index tells. */
+  holds({ chunk, checksum, sizeBytes }: ChunkRow): boolean {
+    if (this.#arriving.has(chunk)) return true;
+    const row = this.#held(chunk);
+    return row?.checksum === checksum && row.sizeBytes === sizeBytes;
+  }
+
+  /**
+   * Looks after a chunk that a head names, its bytes too if `deep`. What is bad or missing is set about to be replaced. `expected`: that it
+   * is missing is no news unless nobody has it.
+   */
+  async check(wanted: ChunkRow, { deep, expected }: { readonly deep: boolean; readonly expected: boolean }): Promise<void> {
+    const { chunk } = wanted;
+    if (this.#arriving.has(chunk) || this.#queue.has(chunk)) return;
+    const row = this.#store.chunk(chunk);
+    if (row === undefined) this.#lackIfNotJoining(wanted, expected);
+    else if (this.#bad.has(chunk)) this.#lack(wanted, "it was bad or missing, and nobody had asked for it");
+    else if (!this.holds(wanted)) await this.#reindex(row, wanted);
+    else if (deep) await this.verify(row);
+  }
+
+  /** What a store that joins does not hold yet is brought by whoever carries the partition over (P16), and no damage. */
+  #lackIfNotJoining(wanted: ChunkRow, expected: boolean): void {
+    const { map, self } = this.#maps;
+    if (!isJoining(configurationOf(map, chunkPartitionOf(map, wanted.chunk)), self))
+      this.#lack(wanted, "it is missing", expected);
+  }
+
+  /** Index and head differ: the bytes tell which of them is damaged. */
+  async #reindex(row: ChunkRow, wanted: ChunkRow): Promise<void> {
+    const found = await this.#checksumOnDisk(row.chunk);
+    if (found === wanted.checksum) await this.#replica.write({ chunks: [wanted] });
+    else if (found === row.checksum) this.#runtime.log.warn("a head names other bytes than this chunk has", { ...wanted, found });
+    else await this.#discard(wanted, "its index row and its bytes are not what the head names");
+  }
+
+  /** Reads a copy and sets it aside if it is bad. True: it is good. */
+  async verify(row: ChunkRow): Promise<boolean> {
+    const found = await this.#checksumOnDisk(row.chunk);
+    if (found === row.checksum || this.#store.chunk(row.chunk) === undefined) return true;
+    await this.#discard(
+      row,
+      found === undefined ? "its file is gone" : `what is on the disk is not ${row.checksum} but ${found}`,
+    );
+    return false;
+  }
+
+  /** Undefined: there is no file. Words instead of a checksum: it cannot be read. */
+  async #checksumOnDisk(chunk: ChunkId): Promise<string | undefined> {
+    try {
+      const bytes = await this.#files.read(chunk);
+      return bytes && checksumOf(bytes);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return messageOf(error);
+    }
+  }
+
+  /** Has a bad or missing copy replaced now. True: none of that chunk is bad any more. */
+  mendNow(chunk: ChunkId): Promise<boolean> {
+    return this.#bad.has(chunk) ? this.#queue.now(chunk) : Promise.resolve(true);
+  }
+
+  /** What could not be mended is tried again at once: a peer is back. */
+  hurry(): void {
+    this.#queue.hurry();
+  }
+
+  /** Copies whose first replacement has not been tried. */
+  get untried(): number {
+    return this.#queue.untried;
+  }
+}
+
+function damageOf({ chunk, owner }: ChunkRow): Pick<Damage, "what" | "path" | "name"> {
+  return { what: "chunk", path: owner, name: chunk };
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -8,9 +8,10 @@ import { nodeName } from "../base/ids.ts";
 import { partitionOf } from "../cluster/map.ts";
 import { QUORUM_PATIENCE_MS } from "../limits.ts";
 import { compareBallots, isAbsent } from "../register/ballot.ts";
-import { isInline } from "../register/head.ts";
+import { headAlone, isInline } from "../register/head.ts";
 import { decodeHeld } from "../register/reader.ts";
 import type { Complete, Completed, Take, Taken } from "../wire/change-messages.ts";
+import { headCodec } from "../wire/codec.ts";
 import type { Configuration, Head, Version } from "../wire/messages.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { ChunkStore } from "./chunk-store.ts";
@@ -64,10 +65,10 @@ export class Completer {
     this.#parts.maps.checkPartition(partition, number);
     const [missing, lost]: [string[], string[]] = [[], []];
     let sizeBytes = 0;
-    for (const { chunk, owner, checksum } of chunks) {
-      const taken = await this.#parts.chunks.take(chunk, owner, checksum);
-      if (taken === "missing") missing.push(chunk);
-      else if (taken === "lost") lost.push(chunk);
+    for (const wanted of chunks) {
+      const taken = await this.#parts.chunks.take(wanted);
+      if (taken === "missing") missing.push(wanted.chunk);
+      else if (taken === "lost") lost.push(wanted.chunk);
       else if (taken !== "held") sizeBytes += taken.sizeBytes;
     }
     return { missing, lost, sizeBytes };
@@ -82,7 +83,13 @@ export class Completer {
     if (fetched?.held && checksumOf(fetched.content) === version.checksum) return 0;
     const { bytes, lost, error } = await contents.fromOthers(path, configuration, version);
     if (bytes !== undefined) {
-      await replica.fill({ path, random, content: bytes, configuration: configuration.number });
+      await replica.fill({
+        path,
+        random,
+        head: headCodec.encode(headAlone(version)),
+        content: bytes,
+        configuration: configuration.number,
+      });
       return bytes.length;
     }
     if (lost) return "lost";

@@ -4,6 +4,9 @@
  */
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { parseFilePath } from "../base/path.ts";
+import { isReplica } from "../cluster/map.ts";
+import { isJoining } from "../cluster/moves.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { isBehind } from "../cluster/stale.ts";
 import {
@@ -19,8 +22,8 @@ import type {
   BulkClient,
   Cancel,
   ChunkFiles,
+  DataNodeApi,
   LamportCounter,
-  MemberApi,
   NodeStore,
   Runtime,
   Session,
@@ -30,6 +33,7 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
+import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
 import {
   type Chosen,
   type ClusterMap,
@@ -51,13 +55,16 @@ import { Coordinator } from "./coordinator.ts";
 import { Freshness } from "./freshness.ts";
 import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
+import { Maintenance } from "./maintenance.ts";
 import { MapKeeper } from "./map-keeper.ts";
 import { MapSeeker } from "./map-seeker.ts";
 import { Heartbeats, knownSuperNodes, type NodeReport, type SuperNodes } from "./membership.ts";
+import { Mender } from "./mender.ts";
 import { Peers } from "./peers.ts";
 import { Replica } from "./replica.ts";
 import { Rescan } from "./rescan.ts";
 import { Scanner } from "./scanner.ts";
+import { Scrub } from "./scrub.ts";
 import type { Reply } from "./turn.ts";
 
 export interface DataNodeParts {
@@ -73,11 +80,13 @@ export interface DataNodeParts {
   readonly map: ClusterMap;
   readonly version: string;
   readonly capacityBytes: number;
+  /** Every stored byte is read again within this long. */
+  readonly scrubPeriodMs: number;
   /** A broken invariant or an unusable disk: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
 
-export class DataNode implements SessionHandler, MemberApi {
+export class DataNode implements SessionHandler, DataNodeApi {
   readonly #parts: DataNodeParts;
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
@@ -100,6 +109,9 @@ export class DataNode implements SessionHandler, MemberApi {
   readonly #dialer: SessionDialer;
   readonly #peerStates = new Map<NodeNumber, SessionState>();
   readonly chunks: ChunkStore;
+  readonly #mender: Mender;
+  readonly #scrub: Scrub;
+  readonly #maintenance: Maintenance;
   #cancelHousekeeping: Cancel | undefined;
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
@@ -143,8 +155,11 @@ export class DataNode implements SessionHandler, MemberApi {
       files: parts.files,
       bulk: parts.bulk,
       maps: this.#maps,
+      peers: this.#peers,
       alarms: this.#alarms,
       diskId,
+      isNamed: (owner, chunk) => this.#mender.names(owner, chunk),
+      onFatal: parts.onFatal,
     });
     this.#freshness = new Freshness(runtime.clock, this.#maps);
     this.#catchUp = new CatchUp({
@@ -156,6 +171,7 @@ export class DataNode implements SessionHandler, MemberApi {
       coordinator: this.#coordinator,
       chunks: this.chunks,
       freshness: this.#freshness,
+      taken: (path) => this.#mender.tookOver(path),
     });
     this.#leftovers = new LeftoverSweep({
       runtime,
@@ -182,6 +198,24 @@ export class DataNode implements SessionHandler, MemberApi {
       onFatal: parts.onFatal,
     });
     this.#load = new LoadMeter(runtime.clock);
+    const mending = {
+      runtime,
+      store,
+      maps: this.#maps,
+      peers: this.#peers,
+      replica: this.#replica,
+      chunks: this.chunks,
+      alarms: this.#alarms,
+      onFatal: parts.onFatal,
+    };
+    this.#mender = new Mender({ ...mending, coordinator: this.#coordinator, catchUp: this.#catchUp });
+    this.#scrub = new Scrub({
+      ...mending,
+      mender: this.#mender,
+      periodMs: parts.scrubPeriodMs,
+      isBusy: () => this.#load.perSec() > QUIET_OPERATIONS_PER_SEC,
+    });
+    this.#maintenance = new Maintenance({ ...mending, mender: this.#mender, scrub: this.#scrub });
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
     this.#maps.onBehind(() => this.#seeker.seek());
@@ -212,6 +246,7 @@ export class DataNode implements SessionHandler, MemberApi {
   /** Begins heartbeats, housekeeping and catching up. */
   start(): void {
     this.#lastHousekeepingMs = this.#runtime.clock.monotonicMs();
+    this.chunks.start();
     this.#housekeeping();
     this.#heartbeats.start();
     this.#leftovers.later();
@@ -233,6 +268,12 @@ export class DataNode implements SessionHandler, MemberApi {
     if (map.partitions.every(({ number }, partition) => number === before.partitions[partition]?.number)) return;
     this.#freshness.forget();
     this.#leftovers.later();
+    const { self } = this.#maps;
+    const joined = map.partitions.some((configuration, partition) => {
+      const then = before.partitions[partition];
+      return then !== undefined && isJoining(then, self) && isReplica(configuration, self) && !isJoining(configuration, self);
+    });
+    if (joined) this.#scrub.again();
   }
 
   async getMap(): Promise<MapReply> {
@@ -261,9 +302,18 @@ export class DataNode implements SessionHandler, MemberApi {
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.chunks.stop()]), patience]);
+    const mending = [this.chunks.stop(), this.#mender.stop(), this.#scrub.stop()];
+    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), ...mending]), patience]);
     await this.#replica.flush();
     this.#store.close();
+  }
+
+  scrub(request: ScrubRequest): Promise<ScrubReport> {
+    return this.#maintenance.scrub(request);
+  }
+
+  repair(request: RepairRequest): Promise<RepairReply> {
+    return this.#maintenance.repair(request);
   }
 
   metrics(): string {
@@ -277,7 +327,12 @@ export class DataNode implements SessionHandler, MemberApi {
       ["qdfs_change_sequence", "Sequence of the last committed accept.", this.#store.sequence],
       ["qdfs_catch_up_behind", "Changes at peers not looked at yet.", this.#catchUp.behind],
       ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
-      ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.corruptCount],
+      ["qdfs_bad_copies_total", "Copies found bad, missing or older than others'.", this.#alarms.foundCount],
+      ["qdfs_older_copies_total", "Of those, values that others held a newer one of.", this.#alarms.olderCount],
+      ["qdfs_mended_copies_total", "Of those, mended.", this.#alarms.mendedCount],
+      ["qdfs_unmended_copies", "Bad, missing or older copies now.", this.#alarms.openCount],
+      ["qdfs_scrub_pass", "Passes begun of this disk.", this.#scrub.state?.pass ?? 0],
+      ["qdfs_scrub_bytes", "Bytes read in the last pass.", this.#scrub.state?.bytes ?? 0],
       ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
     ];
     return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
@@ -365,7 +420,10 @@ export class DataNode implements SessionHandler, MemberApi {
     else if (body.scan) this.#scanner.answer(body.scan, reply);
     else if (body.take) this.#answerLater(this.#completer.take(body.take), (taken) => reply({ taken }), reply);
     else if (body.map) this.#answerLater(this.#seeker.answer(body.map), (map) => reply({ map }), reply);
-    else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
+    else if (body.suspect) {
+      this.#mender.suspect(parseFilePath(body.suspect.path));
+      reply({ noted: {} });
+    } else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
   }
 
   /** P5: only ballots and requests of the adopted configuration. One that is ahead of us makes us look for the newer map. */
@@ -403,6 +461,7 @@ export class DataNode implements SessionHandler, MemberApi {
       this.#replica.full = false; // with room in sight the next commit tells
       this.#store.maintain();
       this.#watchPeers(stalled, now);
+      this.#scrub.tick();
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") {
         this.#parts.onFatal(error);
@@ -423,6 +482,10 @@ export class DataNode implements SessionHandler, MemberApi {
       const connects = session.state !== "ready" && session.state !== "silent";
       if (connects || isAdaptive) void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects, and measures
       const isBack = before !== undefined && before !== "ready";
+      if (session.state === "ready" && isBack) {
+        this.chunks.hurry();
+        this.#mender.hurry();
+      }
       if (session.state === "ready" && (isBack || this.#catchUp.hasFailed(number))) void this.#catchUp.with(number);
       this.#peerStates.set(number, session.state);
     }
@@ -437,9 +500,11 @@ export class DataNode implements SessionHandler, MemberApi {
     return {
       load: { number: this.#maps.self, opsPerSec: this.#load.perSec(), inFlight: this.#coordinator.inFlight },
       usedBytes: this.#store.usage().bytes,
+      badCopiesFound: this.#alarms.foundCount,
+      badCopiesMended: this.#alarms.mendedCount,
       capacityBytes: this.#parts.capacityBytes,
       freeBytes: this.#freeBytes,
-      alarms: this.#alarms.list(),
+      alarms: [...this.#alarms.list(), ...(this.#scrub.alarm === undefined ? [] : [this.#scrub.alarm])],
       catchingUp: this.#catchUp.behind,
       reads: this.#reads,
       writes: this.#writes,

@@ -79,36 +79,20 @@ export class LeftoverSweep {
 
   /** Everything that is held of these partitions. */
   async #held(map: ClusterMap, of: (partition: number) => boolean): Promise<Leftovers> {
-    const { store } = this.#parts;
+    const { store, replica } = this.#parts;
     const paths: Path[] = [];
-    for (let page = await this.#page(() => store.pathsAfter("", SCAN_PAGE_MAX)); page.length > 0; ) {
+    for (let page = await replica.lookThrough(() => store.pathsAfter("", SCAN_PAGE_MAX)); page.length > 0; ) {
       paths.push(...page.filter((path) => of(partitionOf(map, path))));
       const after = page.at(-1) ?? "";
-      page = await this.#page(() => store.pathsAfter(after, SCAN_PAGE_MAX));
+      page = await replica.lookThrough(() => store.pathsAfter(after, SCAN_PAGE_MAX));
     }
     const chunks: ChunkId[] = [];
-    for (let page = await this.#page(() => store.chunksAfter("", SCAN_PAGE_MAX)); page.length > 0; ) {
+    for (let page = await replica.lookThrough(() => store.chunksAfter("", SCAN_PAGE_MAX)); page.length > 0; ) {
       for (const { chunk } of page) if (of(chunkPartitionOf(map, chunk))) chunks.push(chunk);
       const after = page.at(-1)?.chunk ?? "";
-      page = await this.#page(() => store.chunksAfter(after, SCAN_PAGE_MAX));
+      page = await replica.lookThrough(() => store.chunksAfter(after, SCAN_PAGE_MAX));
     }
     return { paths, chunks };
-  }
-
-  /** Between commits, and a page per turn of the event loop. */
-  #page<T>(read: () => readonly T[]): Promise<readonly T[]> {
-    const { replica, runtime } = this.#parts;
-    return new Promise((resolve, reject) => {
-      runtime.timers.soon(() =>
-        replica.betweenCommits(() => {
-          try {
-            resolve(read());
-          } catch (error) {
-            reject(error);
-          }
-        }),
-      );
-    });
   }
 }
 

@@ -11,9 +11,9 @@
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, Followed, NodeStore, NodeWrites, Runtime } from "../ports.ts";
+import type { AcceptWrite, NodeStore, NodeWrites, Runtime } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
-import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
+import { ABSENT, compareBallots, isAbsent, sameBallot } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { keptVersion } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -97,7 +97,7 @@ export class Replica {
     return this.#durable({ body: {}, learned });
   }
 
-  /** Keeps bytes of a version that the accepted head names; resolves when they are durable, or when there is no accepted head. */
+  /** Puts good bytes of a version in the place of bad or missing ones; resolves when they are durable, or the accepted head does not name it. */
   fill(filling: Filling): Promise<void> {
     return this.#durable({ body: {}, filling });
   }
@@ -164,6 +164,21 @@ export class Replica {
   betweenCommits(run: () => void): void {
     if (this.#committing === undefined) run();
     else this.#betweenCommits.push(run);
+  }
+
+  /** What `read` finds in the store between two commits; a turn of the event loop passes first, so that pages do not add up. */
+  lookThrough<T>(read: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.timers.soon(() =>
+        this.betweenCommits(() => {
+          try {
+            resolve(read());
+          } catch (error) {
+            reject(error);
+          }
+        }),
+      );
+    });
   }
 
   get depth(): number {
@@ -306,25 +321,9 @@ export class Replica {
   }
 
   #writes(turn: Turn): NodeWrites | undefined {
-    const extra = turn.extra;
-    const empty = turn.accepts.length === 0 && turn.contents.length === 0 && extra.length === 0 && turn.ceiling === undefined;
-    if (empty) return undefined;
+    if (turn.isEmpty) return undefined;
     if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
-    const ceilings = [turn.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
-    const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
-    const followed = extra.reduce<Followed | undefined>((latest, writes) => writes.followed ?? latest, undefined);
-    return {
-      dropped: extra.flatMap((writes) => writes.dropped ?? []),
-      accepts: turn.accepts,
-      contents: turn.contents,
-      trims: this.#superseded.takeTrims(),
-      chunks: extra.flatMap((writes): readonly ChunkRow[] => writes.chunks ?? []),
-      droppedChunks: extra.flatMap((writes): readonly ChunkId[] => writes.droppedChunks ?? []),
-      cursors: extra.flatMap((writes) => writes.cursors ?? []),
-      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
-      ...(map === undefined ? {} : { map }),
-      ...(followed === undefined ? {} : { followed }),
-    };
+    return turn.writes(this.#superseded.takeTrims());
   }
 
   /** Committed plus what this turn has staged. */
@@ -410,16 +409,19 @@ export class Replica {
   #learn(entry: Entry, { configuration, ...learned }: Learned, turn: Turn): void {
     this.#checkForce(learned.path, configuration);
     const accepted = this.#view(learned.path, turn);
-    if (this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
+    const mends = learned.mends === true && sameBallot(learned.ballot, accepted.ballot);
+    if (mends || this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
     turn.waiting.push({ entry, answer: {} });
   }
 
   #fill(entry: Entry, { configuration, ...content }: Filling, turn: Turn): void {
-    this.#checkForce(content.path, configuration);
-    const accepted = this.#view(content.path, turn);
-    if (!isAbsent(accepted.ballot)) {
+    const { path, random } = content;
+    this.#checkForce(path, configuration);
+    const accepted = this.#view(path, turn);
+    // Bytes of a version that was dropped meanwhile would stay for ever.
+    if (!isAbsent(accepted.ballot) && this.#superseded.names(path, accepted.head, random)) {
       turn.contents.push(content);
-      turn.staged.set(content.path, accepted); // its bytes are being written
+      turn.staged.set(path, accepted); // its bytes are being written
     }
     turn.waiting.push({ entry, answer: {} });
   }

@@ -32,6 +32,8 @@ export interface DataNodeOptions {
   readonly weight: number;
   /** 0: as much as the disk has. */
   readonly capacityBytes: number;
+  /** Every stored byte is read and verified again within this long. */
+  readonly scrubPeriodMs: number;
   readonly runtime: Runtime;
 }
 
@@ -74,6 +76,8 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
       control: {
         getMap: async () => await late.served().getMap(),
         follow: async (request) => await late.served().follow(request),
+        scrub: async (request) => await late.served().scrub(request),
+        repair: async (request) => await late.served().repair(request),
       },
     });
     const grpcAddress = await grpc.start();
@@ -102,6 +106,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
       map: admission,
       version: VERSION,
       capacityBytes: options.capacityBytes || diskSize(dataDir.path),
+      scrubPeriodMs: options.scrubPeriodMs,
       onFatal: stopProcess,
     });
     await node.open();

@@ -47,6 +47,11 @@ export class Superseded {
     return trims;
   }
 
+  /** Whether a head names the version that an operation made; not if it cannot be read. */
+  names(path: Path, head: Uint8Array, random: string): boolean {
+    return this.#kept(path, head)?.includes(random) ?? false;
+  }
+
   /** The operations whose bytes stay. Undefined: a damaged head does not say, so all of them do. */
   #kept(path: Path, head: Uint8Array): string[] | undefined {
     try {

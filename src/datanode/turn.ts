@@ -1,12 +1,16 @@
 /** What the replica works through: entries of its inbox, and one turn's worth of what they stage (replica.ts). */
 import type { Path } from "../base/ids.ts";
-import type { AcceptWrite, ChunkId, ContentWrite, NodeWrites } from "../ports.ts";
+import type { AcceptWrite, ChunkId, ContentWrite, NodeWrites, Trim } from "../ports.ts";
 import type { AnswerBody, Ballot, RequestBody } from "../wire/messages.ts";
 
 export type Reply = (answer: AnswerBody) => void;
 
 /** A value that is known chosen, taken over from a peer, in the configuration by which that one was asked (P15). */
-export type Learned = Omit<AcceptWrite, "chosen"> & { readonly configuration: number };
+export type Learned = Omit<AcceptWrite, "chosen"> & {
+  readonly configuration: number;
+  /** What is held at this very ballot is damaged: the same value takes its place (one ballot, one value: I3). */
+  readonly mends?: boolean;
+};
 
 /** Bytes of a version that the accepted head names, and the configuration in which they were asked for. */
 export type Filling = ContentWrite & { readonly configuration: number };
@@ -47,6 +51,31 @@ export class Turn {
   readonly staged = new Map<Path, Accepted>();
   readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
   ceiling: number | undefined;
+
+  /** Nothing is to be made durable. */
+  get isEmpty(): boolean {
+    return this.accepts.length + this.contents.length + this.extra.length === 0 && this.ceiling === undefined;
+  }
+
+  /** Everything staged as one commit; of what can be said once, the last word counts. */
+  writes(trims: readonly Trim[]): NodeWrites {
+    const { accepts, contents, extra, ceiling } = this;
+    const last = <Key extends "map" | "scrub">(key: Key) => extra.findLast((writes) => writes[key] !== undefined)?.[key];
+    const [map, scrub] = [last("map"), last("scrub")];
+    const ceilings = [ceiling, ...extra.map((writes) => writes.ceiling)].filter((each) => each !== undefined);
+    return {
+      dropped: extra.flatMap((writes) => writes.dropped ?? []),
+      accepts,
+      contents,
+      trims,
+      chunks: extra.flatMap((writes) => writes.chunks ?? []),
+      droppedChunks: extra.flatMap((writes) => writes.droppedChunks ?? []),
+      cursors: extra.flatMap((writes) => writes.cursors ?? []),
+      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
+      ...(map === undefined ? {} : { map }),
+      ...(scrub === undefined ? {} : { scrub }),
+    };
+  }
 }
 
 /** The file whose bytes it writes. */

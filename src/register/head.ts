@@ -48,6 +48,11 @@ const NO_VERSION: Version = {
   chunks: null,
 };
 
+/** A head that names one version and nothing else: by which the bytes of that version can be verified wherever they lie. */
+export function headAlone(version: Version): Head {
+  return { current: version, history: [], window: [], forgotten: 0 };
+}
+
 export function isLive(head: Head | undefined): head is Head {
   return head !== undefined && !head.current.tombstone;
 }

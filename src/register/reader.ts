@@ -32,6 +32,8 @@ export interface RegisterRead {
   readonly asked: readonly NodeNumber[];
   /** The read had to have the file settled. */
   readonly settled: boolean;
+  /** Who answered with an older value, or none, where there is a newer one. */
+  readonly behind: readonly NodeNumber[];
 }
 
 /** What a read learns from those before it and tells those after it (routing/replica-choice.ts). */
@@ -241,7 +243,7 @@ class Reading {
       const [node] = holders;
       assert(node !== undefined, "an absent file has a holder of the absent ballot");
       this.#finish();
-      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false });
+      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false, behind: [] });
       return;
     }
     let best: { node: NodeNumber; held: Held; head: Head } | undefined;
@@ -257,7 +259,8 @@ class Reading {
     this.#finish();
     const { node, held, head } = best;
     const content = held.contentHeld ? held.content : undefined;
-    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false });
+    const behind = [...this.#answers.keys()].filter((each) => !holders.has(each));
+    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false, behind });
   }
 
   /**
@@ -300,6 +303,7 @@ class Reading {
           node: ballot.node,
           asked: this.#asked,
           settled: true,
+          behind: [],
         }),
       )
       .catch(this.#reject);

@@ -34,6 +34,8 @@ const VERSION = "sim";
 const CAPACITY_BYTES = 1e9;
 /** Operations are over in a few seconds: what is to meet them begins sooner than in the world. */
 const REBALANCE_SETTLE_MS = 50;
+/** So that every run has a few passes, and one more within the time that replicas have to agree. */
+export const SCRUB_PERIOD_MS = 20_000;
 
 /** What watches the cluster from outside. */
 export interface ClusterObserver {
@@ -238,6 +240,7 @@ export class SimCluster {
       map,
       version: VERSION,
       capacityBytes: CAPACITY_BYTES,
+      scrubPeriodMs: SCRUB_PERIOD_MS,
       onFatal,
     });
     await node.open();

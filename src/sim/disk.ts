@@ -65,12 +65,15 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     },
     changesAfter: (sequence, limit) => store.changesAfter(sequence, limit),
     pathsAfter: (after, limit) => store.pathsAfter(after, limit),
-    chunksAfter: (after, limit) => store.chunksAfter(after, limit),
     ceiling: () => store.ceiling(),
     map: () => store.map(),
     followed: () => store.followed(),
     cursor: (diskId) => store.cursor(diskId),
     chunk: (chunk) => store.chunk(chunk),
+    rowsAfter: (after, through, limit) => store.rowsAfter(after, through, limit),
+    rowsOf: (path) => store.rowsOf(path),
+    chunksAfter: (after, limit) => store.chunksAfter(after, limit),
+    scrub: () => store.scrub(),
     usage: () => store.usage(),
     maintain: () => {
       if (!life.over) store.maintain();
@@ -90,6 +93,7 @@ export function filesOf({ files }: Disk, life: Life): ChunkFiles {
     read: (chunk) => alive(() => files.read(chunk)),
     blob: (chunk) => files.blob(chunk),
     quarantine: (chunk) => alive(() => files.quarantine(chunk)),
+    quarantined: () => files.quarantined(),
     remove: (chunk) => alive(() => files.remove(chunk)),
     freeBytes: () => files.freeBytes(),
   };

@@ -1,5 +1,6 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
 import { assert } from "../base/errors.ts";
+import { chunkPartitionOf, configurationOf, partitionOf } from "../cluster/map.ts";
 import type { Link } from "../transport/memory-network.ts";
 import type { DataHost, Death, SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
@@ -357,19 +358,27 @@ export class Faults {
 
   /**
    * One disk of the cluster goes bad, never a second, and only copies that are not the last: of a value that one replica alone
-   * has accepted, which may have been read, nobody could tell what it was.
+   * has accepted, which may have been read, nobody could tell what it was. A copy at a replica that is leaving, or has left, counts for
+   * nothing: it goes.
    */
   #flipBit({ choices: [whom, which, where] }: PlannedFault): undefined {
     const [bad] = this.damaged;
     const disk = bad ?? this.#dataHost(whom).disk;
-    const others = this.#cluster.dataHosts
-      .filter((host) => host.disk !== disk && !host.disk.store.isFlushing)
-      .map((host) => host.disk);
-    const chunks = disk.files.names().filter((chunk) => others.some(({ files }) => files.names().includes(chunk)));
+    const { map } = this.#cluster;
+    const others = (partition: number): readonly Disk[] =>
+      (configurationOf(map, partition).sets.at(-1)?.nodes ?? [])
+        .map((node) => this.#cluster.diskOfNode(node))
+        .filter((other) => other !== undefined)
+        .filter((other) => other !== disk && !other.store.isFlushing);
+    const chunks = disk.files
+      .names()
+      .filter((chunk) => others(chunkPartitionOf(map, chunk)).some(({ files }) => files.names().includes(chunk)));
     const inline = disk.store
       .paths()
       .flatMap((path) => disk.store.contents(path).map((random) => ({ path, random })))
-      .filter(({ path, random }) => others.some(({ store }) => store.content(path, random) !== undefined));
+      .filter(({ path, random }) =>
+        others(partitionOf(map, path)).some(({ store }) => store.content(path, random) !== undefined),
+      );
     if (chunks.length + inline.length === 0) return undefined;
     this.damaged.add(disk);
     const at = Math.floor(which * (chunks.length + inline.length));

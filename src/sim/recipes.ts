@@ -203,6 +203,16 @@ export const RECIPES: readonly Recipe[] = [
     filesMax: 6,
     chunkedShare: 0.3,
   },
+  {
+    ...BASE,
+    name: "rot",
+    summary: "a disk rots, and disks fill, while DataNodes join and are given their share, among crashes and cuts",
+    weights: { join: 6, "bit-flip": 8, "full-disk": 2, "slow-disk": 1, ...DEATHS, isolate: 1, split: 1, "supernode-crash": 1 },
+    faults: [5, 14],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.4,
+  },
 ];
 
 export function findRecipe(name: string): Recipe | undefined {

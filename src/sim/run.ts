@@ -10,7 +10,7 @@ import { LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
-import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
+import { disagreement, leftovers, listingDifference, notWhole, unfinished } from "./invariants/convergence.ts";
 import { MapInvariants } from "./invariants/maps.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
@@ -41,8 +41,16 @@ const START_MS = 50;
 const WORK_MS_MAX = 8_000;
 /** When the faults are over, every operation ends within its budget and this. */
 const ENDING_MS = 15_000;
-/** … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). */
+/**
+ * … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). The scrub has been through
+ * everything by then (SCRUB_PERIOD_MS), and what it found is mended.
+ */
 const CONVERGENCE_MS = 75_000;
+const CONVERGED = [
+  ["a rebalance is not done", unfinished],
+  ["the replicas differ", disagreement],
+  ["not everything that heads name is there", notWhole],
+] as const;
 /** Above what any attempt has: its budget, and the patience of a call. */
 const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
@@ -156,23 +164,26 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    const difference = (): string | undefined => unfinished(this.#view) ?? disagreement(this.#view, paths);
-    let apart = difference();
-    while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
-      runtime.advance(CONVERGENCE_LOOK_MS);
-      apart = difference();
-    }
-    if (apart === undefined && this.#faults.newcomers > 0) {
-      runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
-      apart = difference() ?? leftovers(this.#view, paths);
-    }
-    const thin = apart === undefined ? thinHistory(this.#view, paths) : undefined;
-    if (thin !== undefined) this.#violations.found("I5", thin);
-    if (apart !== undefined) {
-      this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault the replicas differ: ${apart}`);
+    for (const [what, look] of CONVERGED) {
+      let wrong = look(this.#view, paths);
+      while (wrong !== undefined && runtime.clock.monotonicMs() < endMs) {
+        runtime.advance(CONVERGENCE_LOOK_MS);
+        wrong = look(this.#view, paths);
+      }
+      if (wrong === undefined) continue;
+      this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault ${what}: ${wrong}`);
       return;
     }
-    this.#trace.event("the replicas agree");
+    if (this.#faults.newcomers > 0) {
+      runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
+      for (const [what, look] of [...CONVERGED, ["something was left behind", leftovers] as const]) {
+        const wrong = look(this.#view, paths);
+        if (wrong === undefined) continue;
+        this.#violations.found("convergence", `when the partitions that were left had been dropped, ${what}: ${wrong}`);
+        return;
+      }
+    }
+    this.#trace.event("the replicas agree, and every copy is whole");
     this.#checkSuperNodes();
     this.#lastReads(paths);
   }

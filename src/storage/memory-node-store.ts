@@ -15,10 +15,11 @@ import type {
   NodeStore,
   NodeWrites,
   StoredRegister,
+  StoredRow,
   Timers,
   Trim,
 } from "../ports.ts";
-import { compareBallots, sameBallot } from "../register/ballot.ts";
+import { ABSENT, compareBallots, sameBallot } from "../register/ballot.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 
 interface Row {
@@ -58,6 +59,8 @@ export class MemoryNodeStore implements NodeStore {
   readonly #chunks = new Map<ChunkId, ChunkRow>();
   readonly #cursors = new Map<string, number>();
   #sequence = 0;
+  #oldest = 0;
+  #scrub: string | undefined;
   #ceiling = 0;
   #map: ClusterMap | undefined;
   #followed: Followed | undefined;
@@ -155,6 +158,7 @@ export class MemoryNodeStore implements NodeStore {
     this.#ceiling = writes.ceiling ?? this.#ceiling;
     this.#map = writes.map ?? this.#map;
     this.#followed = writes.followed ?? this.#followed;
+    this.#scrub = writes.scrub ?? this.#scrub;
     this.#options.onDurable?.(writes);
   }
 
@@ -219,6 +223,29 @@ export class MemoryNodeStore implements NodeStore {
     return this.#flushing?.chunks.has(chunk) ? undefined : this.#chunks.get(chunk);
   }
 
+  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
+    const rows = [...this.#rows.values()].flat().filter(({ sequence }) => sequence > after && sequence <= through);
+    return rows
+      .sort((a, b) => a.sequence - b.sequence)
+      .slice(0, limit)
+      .map((row) => this.#stored(row));
+  }
+
+  rowsOf(path: Path): readonly StoredRow[] {
+    assert(!this.#flushing?.before.has(path), "rows of a file are not asked for while an accept of it is being flushed (P1)");
+    return (this.#rows.get(path) ?? []).map((row) => this.#stored(row));
+  }
+
+  #stored({ sequence, path, random, head, content }: Row): StoredRow {
+    const rows = this.#rows.get(path) ?? [];
+    const held = rows.at(-1)?.sequence === sequence ? rows.map((row) => row.random) : undefined;
+    return { sequence, path, random, head, content, held };
+  }
+
+  scrub(): string | undefined {
+    return this.#scrub;
+  }
+
   usage(): { readonly files: number; readonly bytes: number } {
     let bytes = 0;
     for (const rows of this.#rows.values()) for (const row of rows) bytes += bytesOf(row);
@@ -255,7 +282,7 @@ export class MemoryNodeStore implements NodeStore {
     for (const accept of writes.accepts) this.#put(this.#rows, accept.path, this.#accepted(accept), undo);
     for (const content of contents) {
       const rows = this.#rows.get(content.path);
-      if (rows !== undefined) this.#put(this.#rows, content.path, this.#withContent(rows, content), undo);
+      if (rows !== undefined) this.#put(this.#rows, content.path, this.#mended(rows, content), undo);
     }
     for (const trim of writes.trims) {
       const rows = this.#rows.get(trim.path);
@@ -264,7 +291,7 @@ export class MemoryNodeStore implements NodeStore {
     for (const row of writes.chunks) this.#put(this.#chunks, row.chunk, { ...row }, undo);
     for (const chunk of writes.droppedChunks) this.#put(this.#chunks, chunk, undefined, undo);
     for (const { diskId, sequence: at } of writes.cursors ?? []) this.#put(this.#cursors, diskId, at, undo);
-    if (writes.accepts.length + contents.length > 0) undo.push(() => this.#rewind(sequence));
+    if (writes.accepts.length > 0) undo.push(() => this.#rewind(sequence));
     return { writes, before, chunks: new Set(writes.chunks.map(({ chunk }) => chunk)), sequence, undo };
   }
 
@@ -279,6 +306,20 @@ export class MemoryNodeStore implements NodeStore {
     else map.set(key, value);
   }
 
+  /** The accepted value stays the last row. */
+  #mended(rows: readonly Row[], { path, random, head, content }: ContentWrite): readonly Row[] {
+    const old = rows.find((row) => row.random === random);
+    this.#oldest -= 1;
+    const added = { path, sequence: this.#oldest, ballot: ABSENT, head, random, content, chosen: false };
+    if (old === undefined) return [added, ...rows];
+    return rows.map((row, at) => {
+      if (row !== old) return row;
+      const mended: Row = { ...row, head: at === rows.length - 1 ? row.head : head, content, chosen: false };
+      if (row.chosen) this.#mark(mended);
+      return mended;
+    });
+  }
+
   #accepted({ path, ballot, head, random, content, chosen }: AcceptWrite): readonly Row[] {
     const rows = this.#rows.get(path) ?? [];
     const before = rows.at(-1);
@@ -288,22 +329,6 @@ export class MemoryNodeStore implements NodeStore {
     const row: Row = { path, sequence: ++this.#sequence, ballot, head, random, content: bytes, chosen: false };
     if (known) this.#mark(row);
     return [...rows.filter((other) => other.random !== random), row];
-  }
-
-  /** The accepted value stays the last row: it moves behind the new one. */
-  #withContent(rows: readonly Row[], { random, content }: ContentWrite): readonly Row[] {
-    const current = rows.at(-1);
-    if (current === undefined) return rows;
-    const others = rows.filter((row) => row !== current && row.random !== random);
-    const { ballot, path } = current;
-    const own = random === current.random ? content : current.content;
-    if (random !== current.random) {
-      const head = new Uint8Array(0);
-      others.push({ path, sequence: ++this.#sequence, ballot, head, random, content, chosen: false });
-    }
-    const moved: Row = { ...current, sequence: ++this.#sequence, content: own, chosen: false };
-    if (current.chosen) this.#mark(moved);
-    return [...others, moved];
   }
 }
 

@@ -5,7 +5,9 @@
  *   PRAGMA user_version      2
  *   accepted                 one row per accept still of use, in the order of acceptance; register, change log and inline
  *                            bytes are this one table, so an accept is one insert
- *     sequence               INTEGER PRIMARY KEY, rises by 1 per accept: the place in the change log
+ *     sequence               INTEGER PRIMARY KEY, rises by 1 per accept: the place in the change log. Below 0, falling: inline
+ *                            bytes of an earlier version that were brought later (mended), in no log and never a register;
+ *                            their ballot is 0.0.0, their head has that version alone
  *     path                   TEXT, normalised (base/path.ts), UTF-8
  *     configuration, counter, node    the ballot
  *     random                 TEXT, the operation that made the version which the head calls current
@@ -17,21 +19,23 @@
  *   chunks                   chunk TEXT PRIMARY KEY, owner TEXT (path), size INTEGER (bytes), checksum TEXT
  *   cursors                  disk TEXT PRIMARY KEY, sequence INTEGER: how far that disk's change log was followed
  *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling`, `indexed`, `last` (INTEGER),
- *                            `map` (BLOB, a qdfs.v1.ClusterMap message), `followed` (TEXT: generation, life and address of a
- *                            SuperNode, spaces between; P17), `chosen` (TEXT, chosen-marks.ts: decimal numbers
+ *                            `scrub` (TEXT, datanode/scrub-state.ts), `map` (BLOB, a qdfs.v1.ClusterMap message), `followed` (TEXT:
+ *                            generation, life and address of a SuperNode, spaces between; P17), `chosen` (TEXT, chosen-marks.ts: decimal numbers
  *                            with a space between: the sequence up to which accepted values are known chosen, and those
  *                            up to it that are not)
  *
  * The row with a path's highest sequence is the file's accepted value; no row: absent. Its other rows keep the inline bytes
  * of versions in the history until a trim drops them (their heads are of no use). An accept of a version that has a row
- * already (a settle, a learned copy) replaces that row, at its own new sequence: one row per file and version. Bytes of an earlier
- * version that are fetched later get a row of their own, without a head, and the accepted value's row is replaced by one after it.
+ * already (a settle, a learned copy) replaces that row, at its own new sequence: one row per file and version.
  *
  * Sequences never repeat (P19): the next one is the highest row's, or `last` of meta if that is higher, plus 1. The highest row goes
  * only in a transaction that inserts a higher one, or that drops files and writes `last`. A trim never takes a path's highest
  * row, and the table's highest row is its path's.
  *
- * Rows never change: an accept of 4 KiB writes them once, in the order of arrival.
+ * Rows never change: an accept of 4 KiB writes them once, in the order of arrival. Only bytes found bad are replaced where they lie.
+ *
+ * Rows carry no checksum of their own. What each row's bytes must be follows from its own head, whose current version it is; that
+ * the head itself is what was accepted, other replicas can tell, which hold the same at the same ballot.
  */
 import type { Path } from "../base/ids.ts";
 import type { Database, SqlValue } from "./sqlite.ts";
@@ -89,6 +93,13 @@ export function nodeStatements(database: Database) {
       `SELECT path, ${REGISTER} FROM accepted WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
     ),
     pathsAfter: database.prepare<[number, Path]>("SELECT sequence, path FROM accepted WHERE sequence > ? ORDER BY sequence"),
+    rowsAfter: database.prepare<[number, Path, string, Buffer, Buffer | null]>(
+      "SELECT sequence, path, random, head, content FROM accepted WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+    ),
+    row: database.prepare<[string, Buffer, Buffer | null]>("SELECT random, head, content FROM accepted WHERE sequence = ?"),
+    putContent: database.prepare<[]>("UPDATE accepted SET content = ? WHERE sequence = ?"),
+    putOldRow: database.prepare<[]>("UPDATE accepted SET random = ?, head = ?, content = ? WHERE sequence = ?"),
+    firstSequence: database.prepare<[number | null]>("SELECT min(sequence) FROM accepted"),
     lastSequence: database.prepare<[number | null]>("SELECT max(sequence) FROM accepted"),
     chunksAfter: database.prepare<[string, string, number, string]>(
       "SELECT chunk, owner, size, checksum FROM chunks WHERE chunk > ? ORDER BY chunk LIMIT ?",

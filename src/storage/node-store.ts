@@ -11,12 +11,14 @@ import type {
   NodeStore,
   NodeWrites,
   StoredRegister,
+  StoredRow,
   Trim,
 } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { ChosenMarks } from "./chosen-marks.ts";
+import { logBytesOf } from "./commit-size.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
 import { PathIndex } from "./path-index.ts";
 import { RecentPaths } from "./recent-paths.ts";
@@ -33,19 +35,17 @@ interface Flushing {
 /** A small commit is flushed on the spot: handing it to another thread and back costs more than the flush. */
 const FLUSH_HERE_ACCEPTS = 2;
 
-const NO_BYTES = new Uint8Array(0);
-
 /** What a commit in progress has changed, taken over once it is durable. */
 interface Staged {
   /** Null: everything of the file is dropped. */
   readonly registers: Map<Path, CachedRegister | null>;
   /** `before`: the sequence of the value that it takes the place of. */
-  readonly accepted: { sequence: number; chosen: boolean; before: number | undefined }[];
-  /** The files of the new rows, in the order of their sequences. */
-  readonly paths: Path[];
+  readonly accepted: { path: Path; sequence: number; chosen: boolean; before: number | undefined }[];
   /** The sequences of accepted values that are no more. */
   readonly dropped: number[];
   sequence: number;
+  /** The lowest of a row, at most 0. */
+  oldest: number;
   files: number;
   chunkBytes: number;
 }
@@ -56,6 +56,7 @@ export class SqliteNodeStore implements NodeStore {
   readonly #index: PathIndex;
   readonly #cache = new RegisterCache();
   #sequence: number;
+  #oldest: number;
   #files: number;
   #chunkBytes: number;
   #ceiling: number;
@@ -90,6 +91,7 @@ export class SqliteNodeStore implements NodeStore {
     this.#claim(diskId);
     const highest = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
     this.#sequence = Math.max(highest, storedCount(this.#sql.meta.row("last")?.[0] ?? 0, "last sequence", database.path));
+    this.#oldest = Math.min(0, this.#sql.firstSequence.row()?.[0] ?? 0);
     this.#index = new PathIndex(database, this.#sequence, youngMax);
     this.#files = this.#index.files();
     this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
@@ -164,9 +166,9 @@ export class SqliteNodeStore implements NodeStore {
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
-      paths: [],
       dropped: [],
       sequence: this.#sequence,
+      oldest: this.#oldest,
       files: this.#files,
       chunkBytes: this.#chunkBytes,
     };
@@ -190,10 +192,14 @@ export class SqliteNodeStore implements NodeStore {
     this.#checkpointIfDue();
     flushing.before.clear();
     for (const sequence of staged.dropped) this.#marks.dropped(sequence);
-    for (const { sequence, chosen, before } of staged.accepted) this.#marks.accepted(sequence, chosen, before);
-    for (const path of staged.paths) this.#recent.push(path);
+    for (const { path, sequence, chosen, before } of staged.accepted) {
+      this.#marks.accepted(sequence, chosen, before);
+      this.#recent.push(path);
+    }
+    for (const { path } of writes.contents ?? []) this.#forgetContent(path);
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
     this.#sequence = staged.sequence;
+    this.#oldest = staged.oldest;
     this.#files = staged.files;
     this.#chunkBytes = staged.chunkBytes;
     if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
@@ -213,6 +219,12 @@ export class SqliteNodeStore implements NodeStore {
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") throw error; // what is durable is so in the log
     }
+  }
+
+  /** What memory holds of a file's bytes may be what was replaced. */
+  #forgetContent(path: Path): void {
+    const known = this.#cache.get(path);
+    if (known) this.#cache.keep(path, { ...known, content: undefined });
   }
 
   /** The commit is done: that there is no room for the index now is no failure of it. */
@@ -302,6 +314,34 @@ export class SqliteNodeStore implements NodeStore {
     return row && { chunk, owner: row[0], sizeBytes: row[1], checksum: row[2] };
   }
 
+  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
+    const rows = this.#database.reading(() => this.#sql.rowsAfter.rows(after, Math.min(through, this.#sequence), limit));
+    return rows.map(([sequence, path, random, head, content]) => {
+      const newest = this.#index.newest(path) === sequence;
+      const held = newest ? this.#index.rows(path).map((row) => row.random) : undefined;
+      return { sequence, path, random, head, content, held };
+    });
+  }
+
+  rowsOf(path: Path): readonly StoredRow[] {
+    assert(!this.#flushing?.before.has(path), "rows of a file are not asked for while an accept of it is being flushed (P1)");
+    return this.#database.reading(() => {
+      const rows = this.#index.rows(path);
+      const newest = this.#index.newest(path);
+      const held = rows.map(({ random }) => random);
+      return rows.flatMap(({ sequence }): StoredRow[] => {
+        const row = this.#sql.row.row(sequence);
+        if (row === undefined) throw this.#noRow(path, sequence);
+        return [{ sequence, path, random: row[0], head: row[1], content: row[2], held: sequence === newest ? held : undefined }];
+      });
+    });
+  }
+
+  scrub(): string | undefined {
+    const text = this.#database.reading(() => this.#sql.meta.row("scrub")?.[0]);
+    return typeof text === "string" ? text : undefined;
+  }
+
   usage(): { readonly files: number; readonly bytes: number } {
     return { files: this.#files, bytes: this.#database.usedBytes() + this.#chunkBytes };
   }
@@ -354,6 +394,7 @@ export class SqliteNodeStore implements NodeStore {
     if (writes.map !== undefined) this.#sql.putMeta.run("map", mapCodec.encode(writes.map));
     if (writes.followed !== undefined) this.#sql.putMeta.run("followed", followedText(writes.followed));
     for (const { diskId, sequence } of writes.cursors ?? []) this.#sql.putCursor.run(diskId, sequence);
+    if (writes.scrub !== undefined) this.#sql.putMeta.run("scrub", writes.scrub);
   }
 
   #accept(accept: AcceptWrite, staged: Staged): void {
@@ -364,9 +405,11 @@ export class SqliteNodeStore implements NodeStore {
     const content = accept.content ?? (before === undefined ? null : this.#storedContent(path, random));
     if (before !== undefined) this.#dropVersion(path, random);
     const sequence = ++staged.sequence;
-    this.#insert(sequence, path, ballot, random, accept.head, content, staged);
+    const { configuration, counter, node } = ballot;
+    this.#sql.insert.run(sequence, path, configuration, counter, node, random, accept.head, content);
+    this.#index.add(path, { sequence, random });
     if (before === undefined) staged.files += 1;
-    staged.accepted.push({ sequence, chosen, before: before?.sequence });
+    staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
     staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
   }
 
@@ -379,30 +422,16 @@ export class SqliteNodeStore implements NodeStore {
     return before;
   }
 
-  #insert(
-    sequence: number,
-    path: Path,
-    { configuration, counter, node }: Ballot,
-    random: string,
-    head: Uint8Array,
-    content: Uint8Array | null,
-    staged: Staged,
-  ): void {
-    this.#sql.insert.run(sequence, path, configuration, counter, node, random, head, content);
-    this.#index.add(path, { sequence, random });
-    staged.paths.push(path);
-  }
-
-  /** The accepted value's row must stay the file's highest: it moves behind the new one. */
-  #putContent({ path, random, content }: ContentWrite, staged: Staged): void {
-    const current = this.#before(path, staged);
-    if (current === undefined) return; // dropped meanwhile
-    const accept = { path, ballot: current.ballot, head: current.head, random: current.random, chosen: current.chosen };
-    if (random !== current.random) {
-      this.#dropVersion(path, random);
-      this.#insert(++staged.sequence, path, current.ballot, random, NO_BYTES, content, staged);
-    }
-    this.#accept({ ...accept, content: random === current.random ? content : null }, staged);
+  /** The head of the accepted value is not touched: it is the register. */
+  #putContent({ path, random, head, content }: ContentWrite, staged: Staged): void {
+    if (this.#before(path, staged) === undefined) return; // dropped meanwhile
+    const row = this.#index.rows(path).find((each) => each.random === random);
+    if (row === undefined) {
+      staged.oldest -= 1;
+      this.#sql.insert.run(staged.oldest, path, 0, 0, 0, random, head, content);
+      this.#index.addOld(path, { sequence: staged.oldest, random });
+    } else if (row.sequence === this.#index.newest(path)) this.#sql.putContent.run(content, row.sequence);
+    else this.#sql.putOldRow.run(random, head, content, row.sequence);
   }
 
   #dropFile(path: Path, staged: Staged): void {
@@ -471,12 +500,4 @@ export class SqliteNodeStore implements NodeStore {
 
 function hasContent(register: CachedRegister): register is CachedRegister & { readonly content: Uint8Array | null } {
   return register.content !== undefined;
-}
-
-/** Roughly what a commit adds to the write-ahead log: what is accepted, in order, and a page per trim and chunk. */
-function logBytesOf({ accepts, trims, chunks, contents = [], dropped = [] }: NodeWrites, pageBytes: number): number {
-  let bytes = (2 + trims.length + chunks.length + dropped.length) * pageBytes;
-  for (const { content } of contents) bytes += content.length + pageBytes;
-  for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
-  return bytes;
 }

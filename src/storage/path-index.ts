@@ -92,6 +92,11 @@ export class PathIndex {
     this.#undo.push(() => this.#drop(path, row.sequence));
   }
 
+  /** As `add`, of a row that is older than all of the log. */
+  addOld(path: Path, { sequence, random }: PathRow): void {
+    this.#sql.insert.run(path, sequence, random);
+  }
+
   /** As `add`. */
   remove(path: Path, row: PathRow): void {
     if (row.sequence <= this.#through) {

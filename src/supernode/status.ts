@@ -91,6 +91,8 @@ function nodeStatuses({ map, totals, vitals }: StatusFacts): NodeStatus[] {
       opsPerSec,
       catchingUp: heartbeat?.catchingUp ?? 0,
       usedBytes: heartbeat?.usedBytes ?? 0,
+      badCopiesFound: heartbeat?.badCopiesFound ?? 0,
+      badCopiesMended: heartbeat?.badCopiesMended ?? 0,
     };
   });
 }

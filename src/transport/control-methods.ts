@@ -1,7 +1,8 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
-import type { ClusterApi, MemberApi, SuperNodeApi } from "../ports.ts";
+import type { ClusterApi, DataNodeApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
+import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
 import type {
   BackupReply,
   ClusterMap,
@@ -41,7 +42,10 @@ const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusReq
 
 const BACKUP = method<Record<string, never>, BackupReply>("SuperNode/Backup", "BackupRequest", "BackupReply");
 
-export type ControlApi = ClusterApi | MemberApi | SuperNodeApi;
+const SCRUB = method<ScrubRequest, ScrubReport>("Maintenance/Scrub", "ScrubRequest", "ScrubReport");
+const REPAIR = method<RepairRequest, RepairReply>("Maintenance/Repair", "RepairRequest", "RepairReply");
+
+export type ControlApi = ClusterApi | DataNodeApi | SuperNodeApi;
 
 /** The gRPC path of a method, and what answers it. Rejects with QdfsError. */
 export interface ServedMethod {
@@ -55,7 +59,13 @@ function served<Q, A>({ path, request, answer }: Method<Q, A>, run: (request: Q)
 
 export function servedMethods(api: ControlApi): readonly ServedMethod[] {
   const cluster = [served(GET_MAP, () => api.getMap())];
-  if ("follow" in api) return [...cluster, served(FOLLOW, (request) => api.follow(request))];
+  if ("follow" in api)
+    return [
+      ...cluster,
+      served(FOLLOW, (request) => api.follow(request)),
+      served(SCRUB, (request) => api.scrub(request)),
+      served(REPAIR, (request) => api.repair(request)),
+    ];
   if (!("join" in api)) return cluster;
   return [
     ...cluster,
@@ -74,7 +84,7 @@ function withCheckedMap<A extends { readonly map: ClusterMap | null }>(answer: A
 }
 
 /** The API of a server that is reached by `call` (path, request → answer). Maps are handed on checked. */
-export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi & MemberApi {
+export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8Array>): SuperNodeApi & DataNodeApi {
   const caller =
     <Q, A>({ path, request, answer }: Method<Q, A>): ((message: Q) => Promise<A>) =>
     async (message) =>
@@ -90,5 +100,7 @@ export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8
     usage: caller(USAGE),
     status: caller(STATUS),
     backup: () => backup({}),
+    scrub: caller(SCRUB),
+    repair: caller(REPAIR),
   };
 }

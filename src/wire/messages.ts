@@ -145,6 +145,10 @@ export interface Changes {
   readonly heads: boolean;
 }
 export type Sequence = Readonly<Record<never, never>>;
+/** Somebody met the file missing, older or damaged at the node that is told. */
+export interface Suspect {
+  readonly path: Path;
+}
 
 /** Exactly one field is set. */
 export interface RequestBody {
@@ -162,6 +166,7 @@ export interface RequestBody {
   readonly take?: Take | null;
   readonly map?: MapAsk | null;
   readonly rescan?: Rescan | null;
+  readonly suspect?: Suspect | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -255,6 +260,7 @@ export interface AnswerBody {
   readonly taken?: Taken | null;
   readonly map?: MapAt | null;
   readonly rescanned?: Rescanned | null;
+  readonly noted?: Readonly<Record<never, never>> | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -368,6 +374,8 @@ export interface HeartbeatRequest {
   readonly mapVersion: number;
   readonly mapGeneration: number;
   readonly usedBytes: number;
+  readonly badCopiesFound: number;
+  readonly badCopiesMended: number;
   readonly capacityBytes: number;
   readonly freeBytes: number;
   readonly alarms: readonly string[];
@@ -450,6 +458,8 @@ export interface NodeStatus {
   readonly opsPerSec: number;
   readonly catchingUp: number;
   readonly usedBytes: number;
+  readonly badCopiesFound: number;
+  readonly badCopiesMended: number;
 }
 export interface StatusReply {
   readonly clusterId: string;

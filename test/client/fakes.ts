@@ -17,7 +17,6 @@ import type {
   Session,
   SessionDialer,
   SessionState,
-  SuperNodeApi,
 } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { headCodec } from "../../src/wire/codec.ts";
@@ -173,7 +172,7 @@ export class ScriptedControl implements ControlDialer {
   /** Address → what getMap answers; an address that is not here refuses connections. */
   readonly maps = new Map<string, () => ClusterMap | Promise<ClusterMap>>();
   readonly asked: string[] = [];
-  readonly others: Partial<SuperNodeApi> = {};
+  readonly others: Partial<ControlConnection> = {};
   counter = 100;
 
   connect(address: string): ControlConnection {
@@ -193,6 +192,8 @@ export class ScriptedControl implements ControlDialer {
       usage: refuse,
       status: refuse,
       backup: refuse,
+      scrub: refuse,
+      repair: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

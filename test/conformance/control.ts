@@ -2,12 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
 import { CONTROL_CALL_MS, PARTITIONS } from "../../src/limits.ts";
-import type { ClusterApi, ControlDialer, MemberApi, Runtime, SuperNodeApi } from "../../src/ports.ts";
+import type { ClusterApi, ControlDialer, DataNodeApi, Runtime, SuperNodeApi } from "../../src/ports.ts";
 import type { ClusterMap, FollowReply, FollowRequest, ListRequest } from "../../src/wire/messages.ts";
 
 export interface ControlWorld {
   readonly runtime: Runtime;
-  serve(api: ClusterApi | MemberApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
+  serve(api: ClusterApi | DataNodeApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
   dialer(): ControlDialer;
   deadAddress(): Promise<string>;
   until<T>(promise: Promise<T>): Promise<T>;
@@ -65,6 +65,8 @@ const BEAT = {
   mapVersion: 1,
   mapGeneration: 1,
   usedBytes: 0,
+  badCopiesFound: 0,
+  badCopiesMended: 0,
   capacityBytes: 0,
   freeBytes: 0,
   alarms: ["a"],

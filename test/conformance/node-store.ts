@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { PARTITIONS } from "../../src/limits.ts";
-import type { AcceptWrite, NodeStore, NodeWrites, Trim } from "../../src/ports.ts";
-import { compareBallots, sameBallot } from "../../src/register/ballot.ts";
+import { type AcceptWrite, BEFORE_ALL_ROWS, type NodeStore, type NodeWrites, type Trim } from "../../src/ports.ts";
+import { ABSENT, compareBallots, sameBallot } from "../../src/register/ballot.ts";
 import type { Ballot, Chosen, ClusterMap } from "../../src/wire/messages.ts";
 
 export interface OpenNodeStore {
@@ -78,6 +78,82 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(text(store.content("/a", "op-5"))).toBe("bytes of op-5");
         expect(store.changesAfter(0, 10)).toMatchObject([{ path: "/a", ...expected }]);
         expect(store.usage().files).toBe(1);
+      }));
+
+    test("rows are walked in the order of acceptance, and say which is the accepted value", () =>
+      using(async ({ store }) => {
+        await store.commit(writes({ accepts: [acceptOf("/a", 1, { random: "x" }), acceptOf("/b", 2)] }));
+        await store.commit(writes({ accepts: [acceptOf("/a", 3, { random: "y" })] }));
+        const all = store.rowsAfter(BEFORE_ALL_ROWS, store.sequence, 10);
+        expect(all.map(({ sequence, path, random }) => [sequence, path, random])).toEqual([
+          [1, "/a", "x"],
+          [2, "/b", "op-2"],
+          [3, "/a", "y"],
+        ]);
+        expect(all.map(({ held }) => held && [...held].sort())).toEqual([undefined, ["op-2"], ["x", "y"]]);
+        expect(all.map(({ content }) => text(content))).toEqual(["bytes of x", "bytes of op-2", "bytes of y"]);
+        expect(store.rowsAfter(1, 2, 10).map(({ sequence }) => sequence)).toEqual([2]);
+        expect(store.rowsAfter(BEFORE_ALL_ROWS, 3, 2).map(({ sequence }) => sequence)).toEqual([1, 2]);
+        expect(
+          store
+            .rowsOf("/a")
+            .map(({ random }) => random)
+            .sort(),
+        ).toEqual(["x", "y"]);
+        expect(store.rowsOf("/none")).toEqual([]);
+      }));
+
+    test("mended bytes take the place of bad and of missing ones, change no register and no log, and go with their version", () =>
+      using(async ({ store, reopen }) => {
+        const none = { content: null };
+        await store.commit(writes({ accepts: [acceptOf("/a", 1, { random: "x" })] }));
+        await store.commit(writes({ accepts: [acceptOf("/a", 2, { random: "y", ...none })] }));
+        const before = { register: store.register("/a"), sequence: store.sequence, changes: store.changesAfter(0, 10) };
+        const mended = (random: string) => ({
+          path: "/a",
+          random,
+          head: bytes(`alone ${random}`),
+          content: bytes(`good ${random}`),
+        });
+        await store.commit(writes({ contents: [mended("x"), mended("y"), mended("old")] }));
+        const check = (open: NodeStore) => {
+          expect(["x", "y", "old"].map((random) => text(open.content("/a", random)))).toEqual(["good x", "good y", "good old"]);
+          expect(text(open.current("/a")?.content)).toBe("good y");
+          expect(open.register("/a")).toMatchObject({ sequence: 2, ballot: ballotOf(2) });
+          expect(open.register("/a")?.head).toEqual(Buffer.from("head of y"));
+          expect(open.sequence).toBe(before.sequence);
+          expect(open.changesAfter(0, 10).map(({ sequence }) => sequence)).toEqual([2]);
+          const rows = open.rowsAfter(BEFORE_ALL_ROWS, open.sequence, 10);
+          expect(rows.map(({ random, head }) => [random, text(head)])).toEqual([
+            ["old", "alone old"],
+            ["x", "alone x"],
+            ["y", "head of y"],
+          ]);
+          expect(open.usage().files).toBe(1);
+        };
+        check(store);
+        const again = reopen?.() ?? store;
+        check(again);
+        await again.commit(writes({ accepts: [acceptOf("/a", 3, { random: "z" })] }));
+        const trim: Trim = { path: "/a", ballot: ballotOf(3), keep: ["z", "y"] };
+        await again.commit(writes({ trims: [trim] }));
+        expect(["x", "old", "y", "z"].map((random) => again.content("/a", random) !== undefined)).toEqual([
+          false,
+          false,
+          true,
+          true,
+        ]);
+      }));
+
+    test("chunks are walked by id, and the scrub's place is kept", () =>
+      using(async ({ store, reopen }) => {
+        const chunk = (id: string) => ({ chunk: id, owner: "/a", sizeBytes: 1, checksum: "xxh3:0" });
+        expect(store.scrub()).toBeUndefined();
+        await store.commit(writes({ chunks: [chunk("b-0"), chunk("a-1"), chunk("a-0")], scrub: "here" }));
+        const again = reopen?.() ?? store;
+        expect(again.chunksAfter("", 2).map((row) => row.chunk)).toEqual(["a-0", "a-1"]);
+        expect(again.chunksAfter("a-1", 9)).toEqual([chunk("b-0")]);
+        expect(again.scrub()).toBe("here");
       }));
 
     test("empty content is content, no content is none", () =>
@@ -268,6 +344,8 @@ const commitArbitrary: fc.Arbitrary<AbstractCommit> = fc.record({
   dropped: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(PATHS) }),
 });
 
+const lastOf = (model: readonly ModelRow[]) => Math.max(0, ...model.map(({ sequence }) => sequence));
+
 const newestOf = (model: readonly ModelRow[], path: string) => model.findLast((row) => row.path === path && !row.gone);
 
 /** Ballots of a path never fall: each accept is at the path's highest or a little above. */
@@ -282,7 +360,9 @@ function concretely(commit: AbstractCommit, model: readonly ModelRow[]): { commi
   const trims = commit.trims.map(({ path, lower, keep }) => ({ ...at(path, lower), keep }));
   const held = ({ path }: { readonly path: string }) =>
     accepts.some((accept) => accept.path === path) || (newestOf(model, path) !== undefined && !commit.dropped.includes(path));
-  const contents = commit.contents.filter(held).map((write) => ({ ...write, content: bytes(write.content) }));
+  const contents = commit.contents
+    .filter(held)
+    .map((write) => ({ ...write, head: bytes("alone"), content: bytes(write.content) }));
   return {
     commit: writes({ dropped: commit.dropped, accepts, contents, trims }),
     chosen: commit.chosen.map(({ path, lower }) => at(path, lower)),
@@ -304,19 +384,13 @@ function applyToModel(
     const known = before?.chosen === true && sameBallot(before.ballot, accept.ballot);
     if (twin !== undefined) change(twin, { gone: true });
     const content = accept.content ?? twin?.content ?? null;
-    model.push({ ...accept, content, chosen: accept.chosen || known, sequence: model.length + 1, gone: false });
+    model.push({ ...accept, content, chosen: accept.chosen || known, sequence: lastOf(model) + 1, gone: false });
   }
-  for (const { path, random, content } of contents) {
-    const newest = newestOf(model, path);
-    if (newest === undefined) continue;
+  for (const { path, random, head, content } of contents) {
+    if (newestOf(model, path) === undefined) continue;
     const twin = model.find((row) => row.path === path && row.random === random && !row.gone);
-    if (twin !== undefined) change(twin, { gone: true });
-    if (twin !== newest) {
-      model.push({ ...newest, random, content, head: bytes(""), chosen: false, sequence: model.length + 1, gone: false });
-      change(newest, { gone: true });
-    }
-    const own = twin === newest ? content : newest.content;
-    model.push({ ...newest, content: own, sequence: model.length + 1, gone: false });
+    if (twin !== undefined) change(twin, { content });
+    else model.unshift({ path, ballot: ABSENT, random, head, content, chosen: false, sequence: -1, gone: false });
   }
   for (const trim of trims) for (const row of dropped(model, trim)) change(row, { gone: true });
   for (const { path, ballot } of chosen) {
@@ -351,7 +425,7 @@ function compare(store: NodeStore, model: readonly ModelRow[]): void {
     }
   }
   const newest = PATHS.map((path) => newestOf(model, path)).filter((row) => row !== undefined);
-  expect(store.sequence).toBe(model.length);
+  expect(store.sequence).toBe(lastOf(model));
   expect(store.usage().files).toBe(newest.length);
   expect(store.pathsAfter("", 10)).toEqual(PATHS.filter((path) => newestOf(model, path) !== undefined).sort(byUtf8));
   const changes = store.changesAfter(Math.floor(model.length / 2), 2).map((change) => [change.path, ...(shown(change) ?? [])]);

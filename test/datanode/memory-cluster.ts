@@ -7,6 +7,7 @@ import type { Disk } from "../../src/sim/disk.ts";
 import type { ClusterShape } from "../../src/sim/first-map.ts";
 import type { Life } from "../../src/sim/life.ts";
 import { Trace } from "../../src/sim/trace.ts";
+import type { MemoryChunkFiles } from "../../src/storage/memory-chunk-files.ts";
 import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
 import type { SuperNode } from "../../src/supernode/supernode.ts";
 import type { MemoryNetwork } from "../../src/transport/memory-network.ts";
@@ -15,6 +16,7 @@ import type { ClusterMap } from "../../src/wire/messages.ts";
 export interface Member {
   readonly number: number;
   readonly store: MemoryNodeStore;
+  readonly files: MemoryChunkFiles;
   readonly node: DataNode;
   readonly life: Life;
 }
@@ -72,7 +74,7 @@ export class MemoryCluster {
   member(number: number): Member {
     const { disk, node, life } = this.#host(number);
     if (node === undefined || life === undefined) throw new Error(`dn-${number} is not running`);
-    return { number, store: disk.store, node, life };
+    return { number, store: disk.store, files: disk.files, node, life };
   }
 
   /** Its connections break, and what was not committed is gone or not, as the seed says. */

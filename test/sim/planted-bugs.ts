@@ -446,4 +446,43 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "recovery",
     seed: 1,
   },
+  {
+    name: "damaged-copy-trusted",
+    wrong: "bytes are mended with those that lie there, damaged as they are",
+    edits: [
+      {
+        file: "src/datanode/content-source.ts",
+        find: "if (own !== undefined && checksumOf(own) === version.checksum) return own;",
+        replace: "if (own !== undefined) return own;",
+      },
+    ],
+    recipe: "disks",
+    seed: 20,
+  },
+  {
+    name: "scrub-skips-chunks",
+    wrong: "the scrub reads the database and leaves the chunk files out",
+    edits: [
+      {
+        file: "src/datanode/scrub.ts",
+        find: "store.chunksAfter(state.afterChunk, SCRUB_CHUNKS)",
+        replace: 'store.chunksAfter("~", SCRUB_CHUNKS)',
+      },
+    ],
+    recipe: "disks",
+    seed: 1,
+  },
+  {
+    name: "kept-versions-left-out",
+    wrong: "only what the current version names is looked after",
+    edits: [
+      {
+        file: "src/datanode/mender.ts",
+        find: "return [head.current, ...head.history].filter(",
+        replace: "return [head.current].filter(",
+      },
+    ],
+    recipe: "disks",
+    seed: 1,
+  },
 ];

@@ -320,6 +320,8 @@ export function heartbeat(number: NodeNumber, changes: Partial<HeartbeatRequest>
     mapVersion: 0,
     mapGeneration: 0,
     usedBytes: 5,
+    badCopiesFound: 0,
+    badCopiesMended: 0,
     capacityBytes: 2 ** 40,
     freeBytes: 2 ** 39,
     alarms: [],

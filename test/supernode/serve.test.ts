@@ -8,6 +8,7 @@ import { codeOf, messageOf } from "../../src/base/errors.ts";
 import { configurationOf, nodeOf, partitionOf } from "../../src/cluster/map.ts";
 import { parseQuorumSpec } from "../../src/cluster/quorum-spec.ts";
 import { type DataNodeOptions, type ServedDataNode, serveDataNode } from "../../src/datanode/serve.ts";
+import { SCRUB_PERIOD_MS } from "../../src/limits.ts";
 import { HeardCounter } from "../../src/register/heard-counter.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { type ServedSuperNode, type SuperNodeOptions, serveSuperNode } from "../../src/supernode/serve.ts";
@@ -39,7 +40,8 @@ async function superNode(options: Partial<SuperNodeOptions>): Promise<ServedSupe
 }
 
 async function dataNode(dataDir: string, supernode: string, advertised: Partial<DataNodeOptions> = {}): Promise<ServedDataNode> {
-  const options = { host, port: 0, httpPort: 0, dataDir, supernodes: [supernode], zone: "", weight: 1, capacityBytes: 0 };
+  const own = { zone: "", weight: 1, capacityBytes: 0, scrubPeriodMs: SCRUB_PERIOD_MS };
+  const options = { host, port: 0, httpPort: 0, dataDir, supernodes: [supernode], ...own };
   const served = await serveDataNode({ ...options, ...advertised, runtime });
   ends.push(served.drain);
   return served;

@@ -3,7 +3,7 @@ import { Exit } from "../../base/errors.ts";
 import { formatFiles, formatSize } from "../../base/units.ts";
 import type { AdaptiveStatus, Policy } from "../../wire/messages.ts";
 import { ClientCommand } from "../base-command.ts";
-import { nodeRow, nodeTable, rebalanceWords } from "../cluster-rows.ts";
+import { badCopiesWords, nodeRow, nodeTable, rebalanceWords } from "../cluster-rows.ts";
 import { type Output, sayIncomplete } from "../output.ts";
 
 function adaptiveWords({ w, r }: Policy, adaptive: AdaptiveStatus): string {
@@ -44,6 +44,7 @@ export class StatusCommand extends ClientCommand {
         ...(waitingFor === "" ? [] : [`waiting: ${waitingFor}`]),
         ...(rebalance === null ? [] : rebalanceWords(rebalance)),
         ...(nodes.length === 0 ? [] : ["", nodeTable(nodes)]),
+        ...badCopiesWords(nodes),
         ...(alarms.length === 0 ? [] : ["", ...alarms.map((alarm) => `! ${alarm}`)]),
       ];
       output.row({ clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor, rebalance }, words.join("\n"));

@@ -9,6 +9,7 @@ import { LocalCluster } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
 import { quorumFor } from "../quorum-flag.ts";
+import { parseScrubPeriod, scrubPeriodOption } from "../scrub-period-flag.ts";
 import type { Ready } from "../serving.ts";
 import { takeSignals } from "../signals.ts";
 
@@ -26,6 +27,7 @@ export class UpCommand extends QdfsCommand {
     examples: [
       ["A cluster to try things on, gone afterwards", "$0 up --temp"],
       ["One that stays", "$0 up --data ./my-cluster"],
+      ["One that reads and verifies all that it stores every day", "$0 up --data ./my-cluster --scrub-period 24h"],
       ["Five DataNodes on free ports", "$0 up --temp --nodes 5 --port 0 --quorum majority,n=5"],
     ],
   });
@@ -41,12 +43,14 @@ export class UpCommand extends QdfsCommand {
   readonly quorum = Option.String("--quorum", {
     description: "SPEC replicas and quorums, as in n=3,w=2,r=2 (see `qdfs help supernode`)",
   });
+  readonly scrubPeriod = scrubPeriodOption();
   readonly restartNodes = Option.Boolean("--restart-nodes", false, { description: "bring a child back that died" });
 
   override async run(output: Output): Promise<Exit> {
     const nodes = this.nodes === undefined ? NODES_DEFAULT : parseCount(this.nodes, "--nodes", 1, NODES_MAX);
     const port = parseCount(this.port, "--port", 0, PORT_MAX);
     const quorum = quorumFor(this.quorum, nodes);
+    if (this.scrubPeriod !== undefined) parseScrubPeriod(this.scrubPeriod); // now, not in each child
     if (this.temp && this.data !== undefined) throw new QdfsError("BAD_USAGE", "--temp and --data exclude each other");
     const stopped = new Promise<void>((resolveStopped) => {
       let signals = 0;
@@ -67,6 +71,7 @@ export class UpCommand extends QdfsCommand {
       dataDir,
       temporary: this.temp,
       restart: this.restartNodes,
+      nodeFlags: this.scrubPeriod === undefined ? [] : ["--scrub-period", this.scrubPeriod],
       flags: [...(this.verbose ? ["-v"] : []), ...(this.quiet ? ["-q"] : [])],
       say: (text) => output.notice(text),
     });

@@ -1,10 +1,14 @@
-/** What must hold once the faults are over and the cluster has had its time: every replica holds the same, and so does the catalogue (I11). */
+/**
+ * What must hold once the faults are over and the cluster has had its time: every replica holds the same, whole down to the last byte
+ * that a head names, and so does the catalogue (I11).
+ */
+import { checksumOf } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
-import { configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
+import { chunkPartitionOf, configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
 import { joiningIn, movesOf } from "../../cluster/moves.ts";
 import { formatBallot, sameBallot } from "../../register/ballot.ts";
 import { isInline, isLive } from "../../register/head.ts";
-import { reaches, writeNeed } from "../../register/quorum.ts";
+import { chunksNamed } from "../../wire/chunk-list.ts";
 import { headCodec } from "../../wire/codec.ts";
 import type { Head, ListEntry } from "../../wire/messages.ts";
 import type { DiskView } from "./registers.ts";
@@ -63,22 +67,39 @@ export function leftovers(view: DiskView, paths: readonly Path[]): string | unde
   return undefined;
 }
 
-/** A kept version of which fewer than W replicas hold the inline bytes (I5), in words. A disk that was wiped had its share. */
-export function thinHistory(view: DiskView, paths: readonly Path[]): string | undefined {
+/**
+ * The first copy of a byte that a head names which is missing or damaged, in words; undefined: every replica of every file holds the
+ * inline bytes of all kept versions, every store all their chunks. Damage and wipes leave a good copy of each (faults.ts).
+ */
+export function notWhole(view: DiskView, paths: readonly Path[]): string | undefined {
+  const { map } = view;
   for (const path of paths) {
-    const configuration = configurationOf(view.map, partitionOf(view.map, path));
     const head = agreedHead(view, path);
-    for (const version of head === undefined ? [] : [head.current, ...head.history]) {
-      if (!isInline(version)) continue;
-      const holders = replicasOf(configuration).filter((node) => {
+    if (head === undefined) continue;
+    for (const version of [head.current, ...head.history]) {
+      const { random } = version.operation;
+      for (const node of replicasOf(configurationOf(map, partitionOf(map, path)))) {
         const disk = view.diskOfNode(node);
-        return disk === undefined || disk.store.content(path, version.operation.random) !== undefined;
-      });
-      if (!reaches(configuration, writeNeed, new Set(holders)))
-        return `version ${version.version} of ${path} has bytes at ${holders.map(nodeName).join(", ") || "no node"} only`;
+        if (disk === undefined || !isInline(version)) continue;
+        const flaw = flawOf(disk.store.content(path, random), version.checksum);
+        if (flaw !== undefined) return `the content of ${path}@${version.version} is ${flaw} at ${nodeName(node)}`;
+      }
+      for (const { chunk, checksum } of chunksNamed(version)) {
+        for (const node of replicasOf(configurationOf(map, chunkPartitionOf(map, chunk)))) {
+          const disk = view.diskOfNode(node);
+          if (disk === undefined) continue;
+          const flaw = disk.store.chunk(chunk) === undefined ? "not indexed" : flawOf(disk.files.peek(chunk), checksum);
+          if (flaw !== undefined) return `chunk ${chunk} of ${path}@${version.version} is ${flaw} at ${nodeName(node)}`;
+        }
+      }
     }
   }
   return undefined;
+}
+
+function flawOf(bytes: Uint8Array | undefined, checksum: string): string | undefined {
+  if (bytes === undefined) return "missing";
+  return checksumOf(bytes) === checksum ? undefined : "damaged";
 }
 
 /** The head that all replicas of a converged file hold; undefined: none was ever written. */
