@@ -132,6 +132,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       self,
       store.map() ?? parts.map,
       {
+        diskId,
         adopt: (...map) => this.#leftovers.adopt(...map),
         follow: (claim) => this.#replica.write({ followed: claim }),
       },
@@ -219,8 +220,9 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
     this.#maps.onBehind(() => this.#seeker.seek());
+    this.#maps.onDisplaced(parts.onFatal);
     this.#maps.watch((map, before) => {
-      this.#adopted(map);
+      parts.supernodes.know(knownSuperNodes(store));
       this.#moved(map, before);
     });
   }
@@ -230,17 +232,6 @@ export class DataNode implements SessionHandler, DataNodeApi {
     const map = this.#store.map() === undefined ? { map: this.#parts.map } : {};
     await this.#replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling), ...map });
     assert(this.counter.ceiling >= CEILING_STEP, "a node that serves has a durable ceiling (P3)");
-  }
-
-  #adopted({ nodes, clusterId }: ClusterMap): void {
-    const { supernodes, diskId, self, onFatal } = this.#parts;
-    supernodes.know(knownSuperNodes(this.#store));
-    const member = nodes.find(({ number }) => number === self);
-    if (member === undefined || member.diskId === diskId) return;
-    const why = "the SuperNode that admitted this one is lost, and the next one gave its number to another disk";
-    onFatal(
-      new QdfsError("NOT_ALLOWED", `${nodeName(self)} of cluster ${clusterId} has another disk: ${why}; use an empty directory`),
-    );
   }
 
   /** Begins heartbeats, housekeeping and catching up. */

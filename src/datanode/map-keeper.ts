@@ -3,7 +3,9 @@
  * fsync before it counts); requests that go by another configuration than the adopted one are refused (P5).
  *
  * Which maps may be adopted: newer ones, and none of an older generation than the one followed. Who follows a SuperNode's generation takes
- * no map of an older one any more, and of that generation only that life's (P17); that, too, counts when it is durable.
+ * no map of an older one any more, and of that generation only that life's (P17); that, too, counts when it is durable. And none that
+ * has another disk under this node's number: a SuperNode that was lost gave it away unheard, and its successor once more. → by such a map
+ * this node would propose under the other one's ballots (I3).
  *
  * A partition is joined empty (P15). Each replica of a configuration stands there with the number of the configuration with which it
  * joined. Whoever adopts that or a later one, and had adopted none since, may hold something of an earlier life in which others have gone
@@ -19,6 +21,7 @@ import type { ClusterMap, Configuration } from "../wire/messages.ts";
 
 /** How what this node goes by is made durable. */
 export interface MapDisk {
+  readonly diskId: string;
   /** With the map goes what this node holds of the partitions that it joins. `inForce` is called when both are durable, before anybody is told. */
   readonly adopt: (map: ClusterMap, joined: ReadonlySet<number>, inForce: () => void) => Promise<void>;
   readonly follow: (claim: Followed) => Promise<void>;
@@ -33,6 +36,7 @@ export class MapKeeper {
   #last: Promise<unknown> = Promise.resolve();
   readonly #watchers: ((map: ClusterMap, before: ClusterMap) => void)[] = [];
   #seek: () => Promise<void> = async () => undefined;
+  #onDisplaced: (error: QdfsError) => void = () => undefined;
 
   /** `map`, `followed`: as they stand on the disk. */
   constructor(self: NodeNumber, map: ClusterMap, disk: MapDisk, followed?: Followed) {
@@ -88,12 +92,29 @@ export class MapKeeper {
       const [now, then] = [this.#map.partitions.length, map.partitions.length];
       if (now !== 0 && then !== now)
         throw new QdfsError("BAD_REQUEST", `a map of ${then} partitions was offered in place of ${now}`);
+      this.#refuseOther(map);
       const before = this.#map;
       await this.#disk.adopt(map, this.#joinedBy(map), () => {
         this.#map = map;
       });
       for (const run of this.#watchers) run(map, before);
     });
+  }
+
+  /** `run` is called when this node's number is another disk's now: it has no place in the cluster any more. */
+  onDisplaced(run: (error: QdfsError) => void): void {
+    this.#onDisplaced = run;
+  }
+
+  #refuseOther({ nodes, clusterId }: ClusterMap): void {
+    const member = nodes.find(({ number }) => number === this.self);
+    if (member === undefined || member.diskId === this.#disk.diskId) return;
+    const error = new QdfsError(
+      "NOT_ALLOWED",
+      `${nodeName(this.self)} of cluster ${clusterId} has another disk: the SuperNode that admitted this one is lost, and the next one gave its number to another disk; use an empty directory`,
+    );
+    this.#onDisplaced(error);
+    throw error;
   }
 
   /** The partitions that this node joins with a map (P15). */

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { codeOf } from "../../src/base/errors.ts";
 import { type MapDisk, MapKeeper } from "../../src/datanode/map-keeper.ts";
 import { PARTITIONS } from "../../src/limits.ts";
-import type { ClusterMap } from "../../src/wire/messages.ts";
+import { type ClusterMap, NodeState } from "../../src/wire/messages.ts";
 
 const FORMING: ClusterMap = {
   clusterId: "here",
@@ -17,7 +17,7 @@ const FORMING: ClusterMap = {
 };
 const partitions = Array.from({ length: PARTITIONS }, () => ({ number: 1, sets: [{ nodes: [1], w: 1, r: 1 }] }));
 
-const QUICK: MapDisk = { adopt: async (_map, _joined, inForce) => inForce(), follow: async () => undefined };
+const QUICK: MapDisk = { diskId: "d1", adopt: async (_map, _joined, inForce) => inForce(), follow: async () => undefined };
 
 function codeFrom(keeper: MapKeeper, number: number): string | undefined {
   try {
@@ -85,6 +85,7 @@ const life = { generation: 2, life: "one", supernode: "new:1" };
 test("who follows a generation takes no older map any more, and that generation of no other life (P17)", async () => {
   const written: object[] = [];
   const keeper = new MapKeeper(1, FORMING, {
+    diskId: "d1",
     adopt: async (map, _joined, inForce) => {
       written.push(map);
       inForce();
@@ -122,4 +123,17 @@ test("a map that is adopted counts as a generation followed", async () => {
   expect(codeOf(await keeper.follow(life).catch((error: unknown) => error))).toBe("SUPERSEDED");
   await keeper.follow({ ...life, generation: 3 });
   expect(keeper.generation).toBe(3);
+});
+
+test("a map in which this node's number is another disk's is not adopted, and the node is told (P17, I3)", async () => {
+  const keeper = new MapKeeper(1, FORMING, QUICK);
+  const told: (string | undefined)[] = [];
+  keeper.onDisplaced((error) => told.push(codeOf(error)));
+  const node = { number: 1, grpc: "a:1", http: "a:2", zone: "", weight: 1, state: NodeState.UP, diskId: "another" };
+  const refused = keeper.adopt({ ...FORMING, generation: 2, version: 3, partitions, nodes: [node] });
+  expect(codeOf(await refused.catch((error: unknown) => error))).toBe("NOT_ALLOWED");
+  expect(told).toEqual(["NOT_ALLOWED"]);
+  expect(keeper.map).toBe(FORMING);
+  await keeper.adopt({ ...FORMING, version: 3, partitions, nodes: [{ ...node, diskId: "d1" }] });
+  expect(codeFrom(keeper, 1)).toBeUndefined();
 });

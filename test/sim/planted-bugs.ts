@@ -416,7 +416,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "recovery",
-    seed: 40,
+    seed: 1,
   },
   {
     name: "older-generation-adopted",
@@ -483,6 +483,35 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "disks",
+    seed: 1,
+  },
+  {
+    name: "joint-taken-for-done",
+    wrong:
+      "a rebuilt SuperNode has the new set of a joint configuration that it finds stand alone, though nobody knows how far it was carried over",
+    edits: [
+      {
+        file: "src/cluster/generation.ts",
+        find: "return { ...configuration, number:",
+        replace: "return { ...configuration, sets: configuration.sets.slice(-1), number:",
+      },
+    ],
+    recipe: "grow-recovery",
+    seed: 1010,
+  },
+  {
+    name: "joined-again",
+    wrong:
+      "a new generation numbers the configurations anew with which replicas joined: they drop what others count them for (P15)",
+    edits: [
+      {
+        file: "src/cluster/generation.ts",
+        find: "return { ...configuration, number:",
+        replace:
+          "return { ...configuration, sets: configuration.sets.map((set) => ({ ...set, since: set.since?.map((one) => (one > 0 ? first : 0)) ?? [] })), number:",
+      },
+    ],
+    recipe: "grow-recovery",
     seed: 1,
   },
 ];

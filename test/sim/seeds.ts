@@ -47,4 +47,29 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "recovery",
     why: "a client looked for the SuperNode where its own map had it, and asked no DataNode again",
   },
+  {
+    seed: 1_283,
+    recipe: "grow-recovery",
+    why: "one replica that failed left both sets of a joint configuration one short, and nobody else was asked, for ever",
+  },
+  {
+    seed: 1_518,
+    recipe: "grow-recovery",
+    why: "a recovery waited for ever for a replica that had never heard of its admission",
+  },
+  {
+    seed: 1_379,
+    recipe: "grow-recovery",
+    why: "the check of I6 looked for the configurations before the newest one right below its number",
+  },
+  {
+    seed: 1_176,
+    recipe: "grow-recovery",
+    why: "leftovers were looked for sooner than their holder had heard that they are: the check's mistake",
+  },
+  {
+    seed: 3_048,
+    recipe: "grow-recovery",
+    why: "a DataNode served by a map that had another disk under its number",
+  },
 ];

@@ -18,6 +18,7 @@ class Members implements ControlDialer {
 
   add(address: string, number: number, map: ClusterMap, diskId = `disk${number}`): MapKeeper {
     const keeper = new MapKeeper(number, map, {
+      diskId,
       adopt: async (_map, _joined, inForce) => inForce(),
       follow: async () => undefined,
     });

@@ -50,9 +50,10 @@ export class MapInvariants {
     });
   }
 
-  /** A DataNode begins to serve. */
+  /** A DataNode begins to serve; by a map that does not name it, it serves nothing. */
   serves({ number, diskId, store }: Disk): void {
-    this.#member(store.map()?.generation ?? 0, number, diskId);
+    const map = store.map();
+    if (map?.nodes.some((node) => node.number === number)) this.#member(map.generation, number, diskId);
   }
 
   #member(generation: number, number: number, diskId: string): void {
