@@ -41,4 +41,10 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "grow",
     why: "what W of one of two sets had accepted was taken for chosen when that set stood alone, and never settled",
   },
+  {
+    seed: 88,
+    recipe: "rot",
+    why: "what a node lacked of a partition that it had joined was looked for in the next pass of its scrub only",
+  },
+  { seed: 173, recipe: "rot", why: "a reader with an older map called a chunk lost whose partition had moved on" },
 ];
