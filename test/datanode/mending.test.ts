@@ -101,6 +101,30 @@ describe("inline bytes", () => {
   });
 });
 
+test("what a node found bad or missing is told by status when it is mended, and what it lacks after it was away is not", async () => {
+  const { cluster, client } = await made();
+  const counts = async () => {
+    await alarms(cluster, client);
+    const { nodes } = await cluster.until(client.status());
+    return nodes.map(({ badCopiesFound, badCopiesMended }) => [badCopiesFound, badCopiesMended]);
+  };
+  const [random = ""] = randomsOf(cluster.member(2));
+  await forget(cluster, cluster.member(2), random);
+  cluster.runtime.advance(2 * SCRUB_PERIOD_MS);
+  expect(await counts()).toEqual([
+    [0, 0],
+    [1, 1],
+    [0, 0],
+  ]);
+  cluster.crash(3);
+  for (const text of ["four", "five"]) await cluster.until(client.put(PATH, bytesOf(text)));
+  cluster.restart(3);
+  cluster.runtime.advance(2 * SCRUB_PERIOD_MS);
+  expect(contentsOf(cluster.member(3))).toEqual(contentsOf(cluster.member(2)));
+  expect((await counts())[2]).toEqual([0, 0]);
+  expect(await alarms(cluster, client)).toEqual([]);
+});
+
 describe("chunks", () => {
   async function chunked(): Promise<{ cluster: MemoryCluster; client: Client; names: readonly ChunkId[] }> {
     const { cluster, client } = await made();

@@ -390,7 +390,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/datanode/completer.ts", find: "of [current, ...history]", replace: "of [current, ...history].slice(0, 1)" },
     ],
     recipe: "grow",
-    seed: 1,
+    seed: 31,
   },
   {
     name: "map-before-followers",
@@ -513,5 +513,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     recipe: "grow-recovery",
     seed: 1,
+  },
+  {
+    name: "joined-and-never-looked-at",
+    wrong: "a node that has joined partitions waits for its period before it looks for what it lacks of them",
+    edits: [{ file: "src/datanode/datanode.ts", find: "if (joined) this.#scrub.again();", replace: "" }],
+    recipe: "rot",
+    seed: 88,
+  },
+  {
+    name: "lost-by-an-older-map",
+    wrong: "a reader does not ask where a chunk's partition is now before it calls the chunk lost",
+    edits: [
+      { file: "src/client/download.ts", find: "if (getting.hopeless && !signal.aborted) {", replace: "if (signal.aborted) {" },
+    ],
+    recipe: "rot",
+    seed: 173,
   },
 ];

@@ -72,4 +72,10 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "grow-recovery",
     why: "a DataNode served by a map that had another disk under its number",
   },
+  {
+    seed: 88,
+    recipe: "rot",
+    why: "what a node lacked of a partition that it had joined was looked for in the next pass of its scrub only",
+  },
+  { seed: 173, recipe: "rot", why: "a reader with an older map called a chunk lost whose partition had moved on" },
 ];
