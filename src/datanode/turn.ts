@@ -60,8 +60,9 @@ export class Turn {
   /** Everything staged as one commit; of what can be said once, the last word counts. */
   writes(trims: readonly Trim[]): NodeWrites {
     const { accepts, contents, extra, ceiling } = this;
-    const last = <Key extends "map" | "scrub">(key: Key) => extra.findLast((writes) => writes[key] !== undefined)?.[key];
-    const [map, scrub] = [last("map"), last("scrub")];
+    const last = <Key extends "map" | "followed" | "scrub">(key: Key) =>
+      extra.findLast((writes) => writes[key] !== undefined)?.[key];
+    const [map, followed, scrub] = [last("map"), last("followed"), last("scrub")];
     const ceilings = [ceiling, ...extra.map((writes) => writes.ceiling)].filter((each) => each !== undefined);
     return {
       dropped: extra.flatMap((writes) => writes.dropped ?? []),
@@ -73,6 +74,7 @@ export class Turn {
       cursors: extra.flatMap((writes) => writes.cursors ?? []),
       ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
       ...(map === undefined ? {} : { map }),
+      ...(followed === undefined ? {} : { followed }),
       ...(scrub === undefined ? {} : { scrub }),
     };
   }
