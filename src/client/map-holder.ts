@@ -94,6 +94,14 @@ export class MapHolder {
     return configurationOf(this.map, partitionOf(this.map, path));
   }
 
+  /** As configurationOf, at once; undefined while it takes asking. */
+  knownConfigurationOf(path: Path): Configuration | undefined {
+    const { map } = this;
+    if (map.partitions.length === 0) return undefined;
+    this.touch();
+    return configurationOf(map, partitionOf(map, path));
+  }
+
   /** As configurationOf, of a chunk's partition. */
   async configurationOfChunk(chunk: ChunkId): Promise<Configuration> {
     await this.#assigned();

@@ -64,17 +64,9 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
   const { clock, timers } = runtime;
   const startedMs = clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
-    const configuration = await holder.configurationOf(request.path);
-    const budgetMs = Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
+    const configuration = holder.knownConfigurationOf(request.path) ?? (await holder.configurationOf(request.path));
+    const budgetMs = tries === 0 ? request.budgetMs : Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
     let staleAt: NodeNumber | undefined;
-    const call = async (node: NodeNumber, body: RequestBody, timeoutMs: number) => {
-      try {
-        return await observed(ports, request, node, configuration, body, timeoutMs);
-      } catch (error) {
-        if (codeOf(error) === "CONFIGURATION_STALE") staleAt = node;
-        throw error;
-      }
-    };
     router.began();
     const order = router.readOrder(replicasOf(configuration));
     measureBeside(ports, request, configuration, order);
@@ -86,7 +78,10 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
         version: request.version,
         order,
         pace: router,
-        call,
+        call: (node, body, timeoutMs) => observed(ports, request, node, configuration, body, timeoutMs),
+        stale: (node) => {
+          staleAt = node;
+        },
         settle: (budget) => settle(ports, request.path, configuration, budget),
         timers,
         clock,
@@ -242,15 +237,27 @@ async function settle(ports: ReadPorts, path: Path, configuration: Configuration
   return answer;
 }
 
-async function observed(
-  { peers, runtime }: ReadPorts,
-  { onAnswer }: ReadRequest,
+function observed(
+  ports: ReadPorts,
+  request: ReadRequest,
   node: NodeNumber,
   configuration: Configuration,
   body: RequestBody,
   timeoutMs: number,
 ): Promise<AnswerBody> {
-  if (onAnswer === undefined) return await peers.call(node, configuration, body, timeoutMs);
+  const { onAnswer } = request;
+  if (onAnswer === undefined) return ports.peers.call(node, configuration, body, timeoutMs);
+  return told(ports, onAnswer, node, configuration, body, timeoutMs);
+}
+
+async function told(
+  { peers, runtime }: ReadPorts,
+  onAnswer: NonNullable<ReadRequest["onAnswer"]>,
+  node: NodeNumber,
+  configuration: Configuration,
+  body: RequestBody,
+  timeoutMs: number,
+): Promise<AnswerBody> {
   const startedMs = runtime.clock.monotonicMs();
   const ended = (answer: string) => onAnswer(node, runtime.clock.monotonicMs() - startedMs, answer);
   try {

@@ -6,9 +6,9 @@
 import type { NodeNumber } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
 import { READ_HEDGE_MS } from "../limits.ts";
-import type { Runtime } from "../ports.ts";
+import type { Runtime, Session } from "../ports.ts";
 import type { ReadPace } from "../register/reader.ts";
-import { ReplicaChoice } from "../routing/replica-choice.ts";
+import { type Candidate, ReplicaChoice } from "../routing/replica-choice.ts";
 import { NodeState } from "../wire/messages.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
@@ -26,12 +26,12 @@ export class Router implements ReadPace {
 
   /** All of `replicas`, the one to ask for content first. */
   readOrder(replicas: readonly NodeNumber[]): readonly NodeNumber[] {
-    return this.#choice.order(replicas.map((node) => ({ node, rank: this.#rank(node), waiting: this.#waiting(node) })));
+    return this.#choice.order(replicas.map((node) => this.#candidate(node)));
   }
 
   /** All of `replicas`, the home first unless it is not up. */
   writeOrder(replicas: readonly NodeNumber[]): readonly NodeNumber[] {
-    const ranked = replicas.map((node, index) => ({ node, index, rank: this.#rank(node) }));
+    const ranked = replicas.map((node, index) => ({ node, index, rank: this.#rank(node, this.#peers.session(node)) }));
     return ranked.sort((a, b) => a.rank - b.rank || a.index - b.index).map(({ node }) => node);
   }
 
@@ -73,9 +73,16 @@ export class Router implements ReadPace {
     return this.#choice.hedges;
   }
 
+  #candidate(node: NodeNumber): Candidate {
+    const session = this.#peers.session(node);
+    // What the node told the SuperNode includes what we had sent it.
+    const waiting = Math.max(session.inFlight, this.#holder.inFlightHint(node));
+    return { node, rank: this.#rank(node, session), waiting };
+  }
+
   /** 0: nothing speaks against it; higher is worse. What our own session shows outweighs what the map says. */
-  #rank(node: NodeNumber): number {
-    switch (this.#peers.session(node).state) {
+  #rank(node: NodeNumber, session: Session): number {
+    switch (session.state) {
       case "ready":
         return 0;
       case "connecting":
@@ -91,10 +98,5 @@ export class Router implements ReadPace {
     const { state } = nodeOf(this.#holder.map, node);
     if (state === NodeState.DOWN) return 2;
     return state === NodeState.SUSPECT ? 1 : 0;
-  }
-
-  /** What the node told the SuperNode includes what we had sent it. */
-  #waiting(node: NodeNumber): number {
-    return Math.max(this.#peers.session(node).inFlight, this.#holder.inFlightHint(node));
   }
 }

@@ -37,7 +37,8 @@ export function replicasOf(configuration: Configuration): readonly NodeNumber[] 
 
 /** True when the node is a replica in one of the sets. */
 export function isReplica({ sets }: Configuration, node: NodeNumber): boolean {
-  return sets.some(({ nodes }) => nodes.includes(node));
+  for (const { nodes } of sets) if (nodes.includes(node)) return true;
+  return false;
 }
 
 /** The configuration with which a replica joined the partition, with nothing of it (P15); 0: it was there from the first. */
@@ -48,9 +49,8 @@ export function joinedWith({ sets }: Configuration, node: NodeNumber): number {
 }
 
 export function nodeOf(map: ClusterMap, number: NodeNumber): Node {
-  const node = map.nodes.find((candidate) => candidate.number === number);
-  assert(node !== undefined, `the map names ${nodeName(number)} in a configuration but does not describe it`);
-  return node;
+  for (const node of map.nodes) if (node.number === number) return node;
+  assert(false, `the map names ${nodeName(number)} in a configuration but does not describe it`);
 }
 
 /** Maps are ordered by (generation, version) (P17). */

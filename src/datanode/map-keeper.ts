@@ -158,13 +158,20 @@ export class MapKeeper {
   configurationOf(path: Path): Configuration {
     const configuration = configurationOf(this.#map, partitionOf(this.#map, path));
     if (isReplica(configuration, this.self)) return configuration;
-    throw staleError(`${nodeName(this.self)} is no replica of ${path}`, this.#map, false);
+    throw this.#noReplicaOf(path);
+  }
+
+  #noReplicaOf(path: Path): QdfsError {
+    return staleError(`${nodeName(this.self)} is no replica of ${path}`, this.#map, false);
   }
 
   /** As configurationOf, and `number` must be the adopted one. */
   check(path: Path, number: number): Configuration {
-    this.#checkNumber(partitionOf(this.#map, path), number);
-    return this.configurationOf(path);
+    const partition = partitionOf(this.#map, path);
+    this.#checkNumber(partition, number);
+    const configuration = configurationOf(this.#map, partition);
+    if (isReplica(configuration, this.self)) return configuration;
+    throw this.#noReplicaOf(path);
   }
 
   /** The adopted configuration of a partition, whose number this must be, and of which this node is a replica. @throws as check */

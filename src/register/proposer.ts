@@ -10,7 +10,7 @@ import type { Cancel, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { Accept, AnswerBody, Ballot, Configuration, Promised, RequestBody } from "../wire/messages.ts";
 import { ABSENT, compareBallots, highestBallot, isAbsent, sameBallot } from "./ballot.ts";
-import { reaches, readNeed, Tally, writeNeed } from "./quorum.ts";
+import { reaches, readNeed, Tally, type Vote, writeNeed } from "./quorum.ts";
 
 /** How the proposer reaches the replicas; calls reject as Session.call does. */
 export interface Replicas {
@@ -218,8 +218,7 @@ export function propose(
       done = true;
       resolve(proposed);
     };
-    const settleVote = (): void => {
-      const vote = tally.vote();
+    const settleVote = (vote: Vote): void => {
       const mayHaveTaken = unclear || tally.count > 0;
       if (vote === "won") finish({ kind: "chosen", acks: tally.count });
       else if (vote === "pending") return;
@@ -268,13 +267,15 @@ export function propose(
           (error) => failed(node, error),
         )
         .then(() => {
-          onAccept(tally.count, tally.vote() === "won", open);
-          settleVote();
+          const vote = tally.vote();
+          onAccept(tally.count, vote === "won", open);
+          settleVote(vote);
         }, reject);
     };
     // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
-    const order = replicas.inOrder(round.replicas).reverse();
     const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base } };
-    for (const node of order) if (node !== own) send(node, body);
+    const ownNow = own === undefined && round.replicas.includes(ballot.node);
+    for (const node of round.replicas) if (node !== ballot.node) send(node, body);
+    if (ownNow) send(ballot.node, body);
   });
 }

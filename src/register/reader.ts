@@ -10,7 +10,7 @@
  * lowest ballot is known chosen, and anything chosen before would have been met.
  */
 
-import { assert, messageOf, QdfsError } from "../base/errors.ts";
+import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
@@ -56,6 +56,8 @@ export interface RegisterReadRequest {
   readonly order: readonly NodeNumber[];
   readonly pace: ReadPace;
   call(node: NodeNumber, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
+  /** Told of replicas that go by another configuration. */
+  stale(node: NodeNumber): void;
   /** Has a coordinator settle the file; the answer's head is known chosen. */
   settle(budgetMs: number): Promise<Settled>;
   readonly timers: Timers;
@@ -80,7 +82,8 @@ class Reading {
   readonly #reject: (error: unknown) => void;
   readonly #answers = new Map<NodeNumber, Answered>();
   readonly #asked: NodeNumber[] = [];
-  readonly #askedAtMs = new Map<NodeNumber, number>();
+  /** By the place in `asked`. */
+  readonly #askedAtMs: number[] = [];
   readonly #answered: Tally;
   readonly #startedMs: number;
   #next = 0;
@@ -106,23 +109,23 @@ class Reading {
     let first = true;
     this.#next = chosen.size;
     for (const node of chosen) {
-      this.#ask(node, first ? wanted : Want.BALLOT);
+      this.#ask(node, first ? wanted : Want.BALLOT, this.#startedMs);
       first = false;
     }
     this.#armHedge(this.#request.pace.hedgeMs);
   }
 
-  #leftMs(): number {
-    return Math.max(1, this.#request.budgetMs - (this.#request.clock.monotonicMs() - this.#startedMs));
+  #leftMs(nowMs = this.#request.clock.monotonicMs()): number {
+    return Math.max(1, this.#request.budgetMs - (nowMs - this.#startedMs));
   }
 
-  #ask(node: NodeNumber, want: Want): void {
+  #ask(node: NodeNumber, want: Want, nowMs: number): void {
     const { path, version } = this.#request;
     this.#asked.push(node);
-    this.#askedAtMs.set(node, this.#request.clock.monotonicMs());
-    this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS)).then(
+    this.#askedAtMs.push(nowMs);
+    this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(nowMs), QUORUM_PATIENCE_MS)).then(
       (answer) => {
-        this.#request.pace.answered(node, this.#waitedMs(node)); // also when it comes too late to be of use
+        this.#request.pace.answered(node, this.#request.clock.monotonicMs() - nowMs); // also when it comes too late to be of use
         this.#answer(node, want, answer);
       },
       (error) => this.#failed(node, error),
@@ -132,7 +135,7 @@ class Reading {
   /** Since the node was asked. */
   #waitedMs(node: NodeNumber): number {
     const nowMs = this.#request.clock.monotonicMs();
-    return nowMs - (this.#askedAtMs.get(node) ?? nowMs);
+    return nowMs - (this.#askedAtMs[this.#asked.indexOf(node)] ?? nowMs);
   }
 
   /** One more replica, with content this time: the first one may be the slow one. False when all were asked. */
@@ -140,7 +143,8 @@ class Reading {
     const node = this.#request.order[this.#next];
     if (node === undefined) return false;
     this.#next += 1;
-    this.#ask(node, this.#request.want === "content" ? Want.CONTENT : Want.HEAD);
+    const want = this.#request.want === "content" ? Want.CONTENT : Want.HEAD;
+    this.#ask(node, want, this.#request.clock.monotonicMs());
     return true;
   }
 
@@ -171,6 +175,7 @@ class Reading {
 
   #failed(node: NodeNumber, error: unknown): void {
     if (this.#done) return;
+    if (codeOf(error) === "CONFIGURATION_STALE") this.#request.stale(node);
     if (isOvertaken(error) || !(error instanceof QdfsError)) {
       this.#finish();
       this.#reject(error);

@@ -88,6 +88,14 @@ export class DirectWriter {
     return this;
   }
 
+  /** What is encoded already, as it is. */
+  encoded(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#buffer.set(value, this.#at);
+    this.#at += value.length;
+    return this;
+  }
+
   /** A sub-message begins. */
   fork(): this {
     const depth = this.#marks.length;

@@ -46,6 +46,7 @@ function read({ answers, silent = [], budget = 0 }: Scene) {
     version: 0,
     order: [1, 2, 3],
     pace,
+    stale: () => undefined,
     call,
     settle: async () => {
       settles += 1;
