@@ -7,6 +7,7 @@ import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { isBehind } from "../cluster/stale.ts";
 import {
+  CATCH_UP_BUSY_EVERY_MS,
   CATCH_UP_EVERY_MS,
   CEILING_STEP,
   DRAIN_MS,
@@ -39,7 +40,10 @@ import { ChunkStore } from "./chunk-store.ts";
 import { Completer } from "./completer.ts";
 import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
+import { DifferenceMender } from "./difference-mender.ts";
+import { Entropy } from "./entropy.ts";
 import { Freshness } from "./freshness.ts";
+import { HeldRanges } from "./held-ranges.ts";
 import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MapKeeper } from "./map-keeper.ts";
@@ -86,6 +90,8 @@ export class DataNode implements SessionHandler, ClusterApi {
   readonly #scanner: Scanner;
   readonly #completer: Completer;
   readonly #rescan: Rescan;
+  readonly #ranges: HeldRanges;
+  readonly entropy: Entropy;
   readonly #seeker: MapSeeker;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
@@ -164,6 +170,11 @@ export class DataNode implements SessionHandler, ClusterApi {
       coordinator: this.#coordinator,
       onFatal: parts.onFatal,
     });
+    const { onFatal } = parts;
+    const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
+    const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
+    this.#ranges = new HeldRanges(own);
+    this.entropy = new Entropy({ ...own, ranges: this.#ranges, mender: new DifferenceMender({ ...own, ...holdings }), onFatal });
     this.#load = new LoadMeter(runtime.clock);
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
@@ -184,7 +195,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#housekeeping();
     this.#heartbeats.start();
     this.#leftovers.later();
-    this.#beginCatchUp();
+    void this.#beginCatchUp().then(() => this.entropy.begin());
   }
 
   /** What this node says of itself at the start of every session. */
@@ -213,6 +224,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#stopping = true;
     this.#cancelHousekeeping?.();
     this.#catchUp.stop();
+    this.entropy.stop();
     this.#leftovers.stop();
     this.#rescan.stop();
     const patience = new Promise<void>((resolve) => this.#runtime.timers.after(DRAIN_MS, resolve));
@@ -220,14 +232,17 @@ export class DataNode implements SessionHandler, ClusterApi {
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.chunks.stop()]), patience]);
+    await Promise.race([
+      Promise.all([this.#catchUp.idle(), this.entropy.idle(), this.#rescan.idle(), this.chunks.stop()]),
+      patience,
+    ]);
     await this.#replica.flush();
     this.#store.close();
   }
 
   metrics(): string {
     const { files, bytes } = this.#store.usage();
-    const lines: [string, string, number][] = [
+    const lines: (readonly [string, string, number])[] = [
       ["qdfs_files", "Files of which this node holds a head.", files],
       ["qdfs_bytes", "Bytes of inline content and chunks.", bytes],
       ["qdfs_operations_total", "Requests taken.", this.#load.total],
@@ -238,6 +253,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
       ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.corruptCount],
       ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
+      ...this.entropy.findings.metrics(),
     ];
     return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
   }
@@ -322,6 +338,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     else if (complete)
       this.#answerLater(this.#completer.complete(complete, body.configuration), (completed) => reply({ completed }), reply);
     else if (body.scan) this.#scanner.answer(body.scan, reply);
+    else if (body.compare) this.#answerLater(this.#ranges.answer(body.compare), (compared) => reply({ compared }), reply);
     else if (body.take) this.#answerLater(this.#completer.take(body.take), (taken) => reply({ taken }), reply);
     else if (body.map) this.#answerLater(this.#seeker.answer(body.map), (map) => reply({ map }), reply);
     else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
@@ -372,8 +389,8 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   #watchPeers(stalled: boolean, now: number): void {
-    const quiet = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC && now - this.#lastCatchUpMs > CATCH_UP_EVERY_MS;
-    if (stalled || quiet) this.#beginCatchUp();
+    const everyMs = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC ? CATCH_UP_EVERY_MS : CATCH_UP_BUSY_EVERY_MS;
+    if (stalled || now - this.#lastCatchUpMs > everyMs) void this.#beginCatchUp();
     const isAdaptive = this.#maps.map.policy.name === ADAPTIVE;
     for (const { number } of this.#maps.map.nodes) {
       if (number === this.#maps.self) continue;
@@ -387,9 +404,9 @@ export class DataNode implements SessionHandler, ClusterApi {
     }
   }
 
-  #beginCatchUp(): void {
+  #beginCatchUp(): Promise<void> {
     this.#lastCatchUpMs = this.#runtime.clock.monotonicMs();
-    this.#catchUp.all().catch(this.#parts.onFatal);
+    return this.#catchUp.all().catch(this.#parts.onFatal);
   }
 
   #report(): NodeReport {
@@ -398,7 +415,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       usedBytes: this.#store.usage().bytes,
       capacityBytes: this.#parts.capacityBytes,
       freeBytes: this.#freeBytes,
-      alarms: this.#alarms.list(),
+      alarms: [...this.#alarms.list(), ...this.entropy.findings.alarms()],
       catchingUp: this.#catchUp.behind,
       reads: this.#reads,
       writes: this.#writes,

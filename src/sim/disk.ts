@@ -65,6 +65,7 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     },
     changesAfter: (sequence, limit) => store.changesAfter(sequence, limit),
     pathsAfter: (after, limit) => store.pathsAfter(after, limit),
+    held: (path) => store.held(path),
     chunksAfter: (after, limit) => store.chunksAfter(after, limit),
     ceiling: () => store.ceiling(),
     map: () => store.map(),

@@ -11,6 +11,7 @@ import type {
   ChunkId,
   ChunkRow,
   ContentWrite,
+  HeldFile,
   NodeStore,
   NodeWrites,
   StoredRegister,
@@ -188,6 +189,14 @@ export class MemoryNodeStore implements NodeStore {
     assert(this.#flushing === undefined, "files are looked through between commits");
     const later = [...this.#rows.keys()].filter((path) => byUtf8(path, after) > 0);
     return later.sort(byUtf8).slice(0, limit);
+  }
+
+  held(path: Path): HeldFile | undefined {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    const newest = this.#rows.get(path)?.at(-1);
+    if (newest === undefined) return undefined;
+    const { sequence, ballot, head, chosen } = newest;
+    return { path, sequence, ballot, head, chosen, contents: this.contents(path) };
   }
 
   chunksAfter(after: string, limit: number): readonly ChunkRow[] {

@@ -17,6 +17,7 @@ import type {
   Take,
   Taken,
 } from "./change-messages.ts";
+import type { Compare, Compared } from "./entropy-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -162,6 +163,7 @@ export interface RequestBody {
   readonly take?: Take | null;
   readonly map?: MapAsk | null;
   readonly rescan?: Rescan | null;
+  readonly compare?: Compare | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -252,6 +254,7 @@ export interface AnswerBody {
   readonly taken?: Taken | null;
   readonly map?: MapAt | null;
   readonly rescanned?: Rescanned | null;
+  readonly compared?: Compared | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
