@@ -42,8 +42,8 @@ import type { Peers } from "./peers.ts";
 export interface EntropyParts {
   readonly runtime: Runtime;
   readonly store: NodeStore;
-  readonly maps: MapKeeper;
-  readonly peers: Peers;
+  readonly maps: Pick<MapKeeper, "map" | "self">;
+  readonly peers: Pick<Peers, "call">;
   readonly ranges: HeldRanges;
   readonly mender: Pick<DifferenceMender, "file" | "chunk">;
   readonly onFatal: (error: unknown) => void;

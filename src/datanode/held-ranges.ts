@@ -40,8 +40,8 @@ interface Slice {
 export interface HeldRangesParts {
   readonly runtime: Runtime;
   readonly store: NodeStore;
-  readonly maps: MapKeeper;
-  readonly replica: Replica;
+  readonly maps: Pick<MapKeeper, "map" | "self">;
+  readonly replica: Pick<Replica, "betweenCommits">;
 }
 
 export class HeldRanges {
@@ -71,7 +71,7 @@ export class HeldRanges {
         if (sum.count < size) continue;
         const range = { through: name, count: sum.count, digest: sum.bytes() };
         ranges.push(size === 1 ? { ...range, ...single(what) } : range);
-        sizeBytes += RANGE_OVERHEAD_BYTES + 3 * name.length;
+        sizeBytes += RANGE_OVERHEAD_BYTES + 3 * (name.length + ("chunk" in what ? what.owner.length : 0));
         sum = new DigestSum();
         if (ranges.length >= COMPARE_RANGES_MAX || sizeBytes > BATCH_BYTES_MAX / 2) return { ranges, end: false };
       }
@@ -154,7 +154,7 @@ export class HeldRanges {
   }
 }
 
-/** Everything of an encoded range but its names, from above. */
+/** Everything of an encoded range but what it names, from above. */
 const RANGE_OVERHEAD_BYTES = 128;
 
 function single(what: HeldFile | ChunkRow): Omit<HeldRange, "through" | "count" | "digest"> {

@@ -23,6 +23,8 @@ export class Disk {
   readonly files: MemoryChunkFiles;
   /** The identity file: 0, not admitted yet. */
   number: NodeNumber = 0;
+  /** Files and chunks of which it lost rows (row-loss.ts). */
+  readonly lost = new Set<string>();
   /** Every flush takes so many times longer. */
   slowness = 1;
   #epoch = 0;

@@ -10,7 +10,7 @@ import { LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
-import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
+import { disagreement, gap, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -157,6 +157,7 @@ class Run {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
       apart = difference() ?? leftovers(this.#view, paths);
     }
+    if (apart === undefined) apart = this.#mended(paths);
     const thin = apart === undefined ? thinHistory(this.#view, paths) : undefined;
     if (thin !== undefined) this.#violations.found("I5", thin);
     if (apart !== undefined) {
@@ -165,6 +166,25 @@ class Run {
     }
     this.#trace.event("the replicas agree");
     this.#lastReads(paths);
+  }
+
+  /** What a disk lost is everywhere again, if one did; undefined: so it is. And nobody raised an alarm about a disk that lost nothing. */
+  #mended(paths: readonly string[]): string | undefined {
+    const runtime = this.#runtime;
+    const hosts = this.#cluster.dataHosts;
+    const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
+    const missing = (): string | undefined => (hosts.some(({ disk }) => disk.lost.size > 0) ? gap(this.#view, paths) : undefined);
+    let apart = missing();
+    while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
+      runtime.advance(CONVERGENCE_LOOK_MS);
+      apart = missing();
+    }
+    for (const { name, disk, node } of hosts) {
+      const [alarm] = node?.entropy.findings.alarms() ?? [];
+      if (alarm !== undefined && disk.lost.size === 0)
+        this.#violations.found("divergence", `${name}, whose disk lost nothing, says: ${alarm}`);
+    }
+    return apart;
   }
 
   #lastReads(paths: readonly string[]): void {

@@ -92,6 +92,25 @@ export class MemoryNodeStore implements NodeStore {
     return true;
   }
 
+  /** The accepted value's row is gone, as if it had never been written: what was accepted before shows, if its row is still there. */
+  loseAccepted(path: Path): void {
+    const rows = this.#rows.get(path)?.slice(0, -1) ?? [];
+    if (rows.length > 0) this.#rows.set(path, rows);
+    else this.#rows.delete(path);
+  }
+
+  loseFile(path: Path): void {
+    this.#rows.delete(path);
+  }
+
+  loseContent(path: Path, random: string): void {
+    for (const row of this.#rows.get(path) ?? []) if (row.random === random) row.content = null;
+  }
+
+  loseChunk(chunk: ChunkId): void {
+    this.#chunks.delete(chunk);
+  }
+
   /** A commit is under way: what `content` shows of it may still be lost. */
   get isFlushing(): boolean {
     return this.#flushing !== undefined;

@@ -70,7 +70,9 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
       using(async ({ store }) => {
         expect(store.held("/a")).toBeUndefined();
         await store.commit(writes({ accepts: [acceptOf("/a", 5), acceptOf("/b", 6, { content: null })] }));
-        await store.commit(writes({ accepts: [acceptOf("/a", 7, { content: bytes("") }), acceptOf("/a", 8, { content: null })] }));
+        await store.commit(
+          writes({ accepts: [acceptOf("/a", 7, { content: bytes("") }), acceptOf("/a", 8, { content: null })] }),
+        );
         const held = store.held("/a");
         expect(held).toMatchObject({ path: "/a", sequence: 4, ballot: ballotOf(8), chosen: false });
         expect(held?.head).toEqual(Buffer.from("head of op-8"));

@@ -1,12 +1,13 @@
 /** What must hold once the faults are over and the cluster has had its time: every replica holds the same, and so does the catalogue (I11). */
+import { CHECKSUM_BYTES } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
-import { configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
+import { chunkPartitionOf, configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
 import { joiningIn, movesOf } from "../../cluster/moves.ts";
 import { formatBallot, sameBallot } from "../../register/ballot.ts";
 import { isInline, isLive } from "../../register/head.ts";
 import { reaches, writeNeed } from "../../register/quorum.ts";
 import { headCodec } from "../../wire/codec.ts";
-import type { Head, ListEntry } from "../../wire/messages.ts";
+import type { Head, ListEntry, Version } from "../../wire/messages.ts";
 import type { DiskView } from "./registers.ts";
 
 /** What stands between a file's replicas and agreement, in words; undefined: nothing. Wiped disks do not come back. */
@@ -74,6 +75,31 @@ export function thinHistory(view: DiskView, paths: readonly Path[]): string | un
     }
   }
   return undefined;
+}
+
+/** Something of the kept versions that one of their replicas does not hold, in words: anti-entropy brings it everywhere. */
+export function gap(view: DiskView, paths: readonly Path[]): string | undefined {
+  const { map } = view;
+  for (const path of paths) {
+    const head = agreedHead(view, path);
+    const replicas = replicasOf(configurationOf(map, partitionOf(map, path)));
+    for (const version of head === undefined ? [] : [head.current, ...head.history]) {
+      const { random } = version.operation;
+      const lacks = replicas.find((node) => view.diskOfNode(node)?.store.content(path, random) === undefined);
+      if (isInline(version) && lacks !== undefined) return `${nodeName(lacks)} lacks the content of ${path}@${version.version}`;
+      const missing = chunksOf(version).flatMap((chunk) => {
+        const stores = replicasOf(configurationOf(map, chunkPartitionOf(map, chunk)));
+        return stores.filter((node) => view.diskOfNode(node)?.store.chunk(chunk) === undefined).map((node) => ({ chunk, node }));
+      });
+      for (const { chunk, node } of missing) return `${nodeName(node)} lacks chunk ${chunk} of ${path}@${version.version}`;
+    }
+  }
+  return undefined;
+}
+
+function chunksOf({ chunks }: Version): readonly string[] {
+  if (chunks === null) return [];
+  return Array.from({ length: chunks.checksums.length / CHECKSUM_BYTES }, (_, index) => `${chunks.upload}-${index}`);
 }
 
 /** The head that all replicas of a converged file hold; undefined: none was ever written. */
