@@ -15,7 +15,7 @@
  * A place is kept for each peer, so whatever breaks a comparison off (the peer, the map) it goes on from there. After a restart all is
  * compared anew, for the restart may be what lost something.
  */
-import { codeOf, messageOf } from "../base/errors.ts";
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
 import {
@@ -151,7 +151,9 @@ export class Entropy {
     const { generation, version } = maps.map;
     const request = { compare: { node: maps.self, generation, version, ...range, size } };
     const { compared } = await peers.call(peer, 0, request, CONTROL_CALL_MS);
-    return compared ?? { ranges: [], end: true };
+    if (!compared || (compared.ranges.length === 0 && !compared.end))
+      throw new QdfsError("BAD_REQUEST", `${nodeName(peer)} answers a comparison with nothing`);
+    return compared;
   }
 
   /** The names in a range that the peer holds otherwise. `size`: of the range as it was asked for. */

@@ -6,6 +6,7 @@
  * The ranges are of names, not of hashes: that is how the store keeps them, so a range is read in one go, nothing is kept
  * in memory, and a comparison may begin and end anywhere. Read from the disk, a page at a time, between commits.
  */
+import { codeOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
@@ -134,12 +135,11 @@ export class HeldRanges {
 
   #files(peer: NodeNumber, { after, through }: Range): Slice {
     const { store, maps } = this.#parts;
+    const held: Held[] = [];
     const page = store.pathsAfter(after, COMPARE_SLICE);
     const { within, end } = upTo(page, through, (path) => path);
-    const held: Held[] = [];
     for (const path of within) {
-      if (!this.#shares(partitionOf(maps.map, path), peer)) continue;
-      const file = store.held(path);
+      const file = this.#shares(partitionOf(maps.map, path), peer) ? readable(() => store.held(path)) : undefined;
       if (file !== undefined) held.push({ name: path, digest: fileDigest(file), what: file });
     }
     return { looked: within.length, last: within.at(-1) ?? after, held, end };
@@ -151,6 +151,16 @@ export class HeldRanges {
     const here = within.filter(({ chunk }) => this.#shares(chunkPartitionOf(maps.map, chunk), peer));
     const held = here.map((row) => ({ name: row.chunk, digest: chunkDigest(row), what: row }));
     return { looked: within.length, last: within.at(-1)?.chunk ?? after, held, end };
+  }
+}
+
+/** A row that is damaged is as good as none: one must not stand in the way of the others. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
   }
 }
 

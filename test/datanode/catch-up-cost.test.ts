@@ -24,7 +24,7 @@ import { SqliteNodeStore } from "../../src/storage/node-store.ts";
 import { Database, LARGE_PAGE_BYTES } from "../../src/storage/sqlite.ts";
 import { MemoryBulkClient } from "../../src/transport/memory-bulk.ts";
 import { MemoryControlDialer } from "../../src/transport/memory-control.ts";
-import { MemoryNetwork } from "../../src/transport/memory-network.ts";
+import { type MemoryListener, MemoryNetwork } from "../../src/transport/memory-network.ts";
 import { MemorySessionDialer } from "../../src/transport/memory-session.ts";
 import { batchCodec, headCodec } from "../../src/wire/codec.ts";
 import type { ClusterMap, RequestBody } from "../../src/wire/messages.ts";
@@ -83,6 +83,7 @@ function acceptOf(i: number): AcceptWrite {
 }
 
 /** The same files on every disk, each of which has followed the others' logs to their ends. */
+let filled: Promise<void> | undefined;
 async function fill(): Promise<void> {
   const store = SqliteNodeStore.open(databaseOf(1), diskOf(1));
   for (let at = 0; at < FILES; at += 4096) {
@@ -128,10 +129,12 @@ function nodeOf(number: number): DataNode {
   return node;
 }
 
+const listeners: MemoryListener[] = [];
+
 async function serve(node: DataNode, number: number): Promise<void> {
   await node.open();
   const sessions = { handler: node, hello: () => node.greeting(), counter: node.counter };
-  network.listen(`dn-${number}:1`, { sessions, control: node });
+  listeners.push(network.listen(`dn-${number}:1`, { sessions, control: node }));
 }
 
 function write(node: DataNode, i: number): Promise<void> {
@@ -160,7 +163,7 @@ function countOf(node: DataNode, name: string): number {
 }
 
 test("what a node takes over when it comes back is in proportion to what was written, not to what is stored", async () => {
-  await fill();
+  await (filled ??= fill());
   const nodes = [nodeOf(1), nodeOf(2)];
   await Promise.all(nodes.map((node, at) => serve(node, at + 1)));
   const [first] = nodes;
@@ -185,10 +188,12 @@ test("what a node takes over when it comes back is in proportion to what was wri
   spy.mockRestore();
   say({ files: FILES, writes: WRITES, sentBytes, bytesPerWrite: Math.round(sentBytes / WRITES), tookMs: Math.round(tookMs) });
   expect(sentBytes / WRITES).toBeLessThan(4_000);
+  for (const listener of listeners) listener.close();
   await Promise.all([...nodes, back].map((node) => node.stop()));
 });
 
 test("comparing everything costs some bytes for thousands of files, and some kilobytes for each difference", async () => {
+  await (filled ??= fill());
   // One of them forgets some files.
   const stores = [SqliteNodeStore.open(databaseOf(1), diskOf(1)), SqliteNodeStore.open(databaseOf(AWAY), diskOf(AWAY))] as const;
   const [theirs, ours] = stores;

@@ -1,5 +1,5 @@
 /** Anti-entropy between two stores: exactly what the other holds otherwise is found, at little cost, and a comparison goes on where it stopped. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { QdfsError } from "../../src/base/errors.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
@@ -231,6 +231,19 @@ describe("comparing with a peer", () => {
     expect(brokenOffAt).not.toBe("");
     await bench.compare();
     expect(bench.asked[2]?.after).toBe(brokenOffAt ?? "");
+  });
+
+  test("passes over a row that cannot be read, as if it were not held", async () => {
+    const bench = new Bench();
+    await bench.put(SHARED, "none");
+    await bench.put("/zzz", "none");
+    const held = bench.ours.held.bind(bench.ours);
+    spyOn(bench.ours, "held").mockImplementation((path) => {
+      if (path === SHARED) throw new QdfsError("DATA_DIR_UNUSABLE", "a damaged row");
+      return held(path);
+    });
+    await bench.compare();
+    expect(bench.found).toEqual([SHARED]);
   });
 
   test("is refused by a peer that goes by another map, the newer one said to be so", async () => {

@@ -41,4 +41,9 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "grow",
     why: "what W of one of two sets had accepted was taken for chosen when that set stood alone, and never settled",
   },
+  {
+    seed: 3,
+    recipe: "divergence",
+    why: "a server took no comparison with other replicas at all, so nothing that a disk had lost came back",
+  },
 ];
