@@ -6,7 +6,7 @@
  *
  * measures other sizes, and prints the figures.
  */
-import { afterAll, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,7 +83,6 @@ function acceptOf(i: number): AcceptWrite {
 }
 
 /** The same files on every disk, each of which has followed the others' logs to their ends. */
-let filled: Promise<void> | undefined;
 async function fill(): Promise<void> {
   const store = SqliteNodeStore.open(databaseOf(1), diskOf(1));
   for (let at = 0; at < FILES; at += 4096) {
@@ -100,6 +99,8 @@ async function fill(): Promise<void> {
     database.close();
   }
 }
+
+beforeAll(fill, 600_000);
 
 const runtime = realRuntime("warn");
 const network = new MemoryNetwork(
@@ -163,7 +164,6 @@ function countOf(node: DataNode, name: string): number {
 }
 
 test("what a node takes over when it comes back is in proportion to what was written, not to what is stored", async () => {
-  await (filled ??= fill());
   const nodes = [nodeOf(1), nodeOf(2)];
   await Promise.all(nodes.map((node, at) => serve(node, at + 1)));
   const [first] = nodes;
@@ -193,7 +193,6 @@ test("what a node takes over when it comes back is in proportion to what was wri
 });
 
 test("comparing everything costs some bytes for thousands of files, and some kilobytes for each difference", async () => {
-  await (filled ??= fill());
   // One of them forgets some files.
   const stores = [SqliteNodeStore.open(databaseOf(1), diskOf(1)), SqliteNodeStore.open(databaseOf(AWAY), diskOf(AWAY))] as const;
   const [theirs, ours] = stores;
