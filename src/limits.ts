@@ -116,6 +116,27 @@ export const CARRY_BYTES_PER_SEC = 64 * MIB;
 /** Chunks that a DataNode is asked to take over in one request. */
 export const TAKE_CHUNKS_MAX = 4;
 
+// ----------------------------------------------------------------------------------------------- anti-entropy
+/** Files, or chunks, of the ranges that are compared first; a range that differs is compared again in so many parts. */
+export const COMPARE_PAGE = 4 * KIB;
+export const COMPARE_FAN_OUT = 16;
+/** Names that one question has a replica look at, and ranges in its answer. */
+export const COMPARE_LOOK_MAX = 4 * KIB;
+export const COMPARE_RANGES_MAX = 64;
+/** … and those that are looked at in one go: some milliseconds of the event loop. */
+export const COMPARE_SLICE = 256;
+/** Names that a DataNode compares in a second: once with every peer when it has come back, and from then on for ever. */
+export const COMPARE_RETURN_PER_SEC = 4_000;
+export const COMPARE_STEADY_PER_SEC = 500;
+/** What differs is looked at again after this long: it may just have been written. */
+export const COMPARE_AGAIN_MS = 2_000;
+/** Differences looked into at a time, and bytes fetched for them in a second. */
+export const COMPARE_MENDS_IN_FLIGHT = 8;
+export const COMPARE_BYTES_PER_SEC = 32 * MIB;
+/** Between two comparisons with all peers; and before one that was broken off goes on. */
+export const COMPARE_PAUSE_MS = 30_000;
+export const COMPARE_RETRY_MS = 5_000;
+
 // -------------------------------------------------------------------------------------------------------- times
 /** How long an operation may take unless the caller says otherwise. */
 export const OPERATION_BUDGET_MS = 30_000;
@@ -209,6 +230,8 @@ export const UNSETTLED_AFTER_MS = 1_000;
 export const CATCH_UP_GRACE_MS = 500;
 /** An idle node looks this often whether it missed anything. */
 export const CATCH_UP_EVERY_MS = 60_000;
+/** … and a busy one this often: what changes between is all that its absence can make it look through again. */
+export const CATCH_UP_BUSY_EVERY_MS = 300_000;
 /** … and idle is a node that takes fewer operations per second than this. */
 export const QUIET_OPERATIONS_PER_SEC = 50;
 /** How long a DataNode may take to have everything of one file, and of a few chunks, fetched from the others. */
@@ -420,6 +443,8 @@ assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, 
 assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");
+assert(COMPARE_PAGE <= COMPARE_LOOK_MAX, "what is compared first is one answer");
+assert(COMPARE_FAN_OUT <= COMPARE_RANGES_MAX, "the parts of a range that differs are one answer");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
 assert(REPAIR_ANSWER_MS < CONTROL_CALL_MS / 1.5, "a repair call answers before its caller gives it up");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");

@@ -273,6 +273,13 @@ export interface Trim {
   readonly keep: readonly string[];
 }
 
+/** A file as it stands on the disk. */
+export interface HeldFile extends StoredRegister {
+  readonly path: Path;
+  /** The operations whose inline bytes are held. */
+  readonly contents: readonly string[];
+}
+
 /** Everything that one commit makes durable, all or nothing; applied in the order of the fields. */
 export interface NodeWrites {
   /** Files of which everything goes: this node is no replica of theirs any more, or begins anew (P15). */
@@ -352,6 +359,11 @@ export interface NodeStore {
    * the last. There are `limit` of them, or somewhat more, unless the end was met. To be called between commits.
    */
   pathsAfter(after: string, limit: number): readonly Path[];
+  /**
+   * What is stored of a file, read past whatever is kept in memory, and not kept there. Undefined: nothing, or its accepted value's row
+   * cannot be found. To be called between commits.
+   */
+  held(path: Path): HeldFile | undefined;
   /** As pathsAfter, of the chunk index. */
   chunksAfter(after: string, limit: number): readonly ChunkRow[];
   ceiling(): number;

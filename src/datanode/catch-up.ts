@@ -127,6 +127,15 @@ export class CatchUp {
       const askedMs = this.#runtime.clock.monotonicMs();
       const { changes } = await this.#peers.call(peer, 0, request, CONTROL_CALL_MS);
       if (!changes || changes.diskId !== diskId) return;
+      if (changes.current < after) {
+        // Sequences never repeat (P19): that disk is back at an earlier state, and may have begun to use them again.
+        this.#runtime.log.warn("a peer's change log ends before where it had been followed to: looking through all of it", {
+          peer,
+        });
+        await this.#replica.write({ cursors: [{ diskId, sequence: 0 }] });
+        after = 0;
+        continue;
+      }
       end ??= changes.current;
       this.#behind.set(peer, Math.max(0, end - after));
       taken = Math.min(taken, await this.#takeAll(peer, changes.changes));

@@ -10,6 +10,7 @@ import { isJoining } from "../cluster/moves.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { isBehind } from "../cluster/stale.ts";
 import {
+  CATCH_UP_BUSY_EVERY_MS,
   CATCH_UP_EVERY_MS,
   CEILING_STEP,
   DRAIN_MS,
@@ -52,7 +53,10 @@ import { ChunkStore } from "./chunk-store.ts";
 import { Completer } from "./completer.ts";
 import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
+import { DifferenceMender } from "./difference-mender.ts";
+import { Entropy } from "./entropy.ts";
 import { Freshness } from "./freshness.ts";
+import { HeldRanges } from "./held-ranges.ts";
 import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -104,6 +108,8 @@ export class DataNode implements SessionHandler, DataNodeApi {
   readonly #scanner: Scanner;
   readonly #completer: Completer;
   readonly #rescan: Rescan;
+  readonly #ranges: HeldRanges;
+  readonly entropy: Entropy;
   readonly #seeker: MapSeeker;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
@@ -198,6 +204,11 @@ export class DataNode implements SessionHandler, DataNodeApi {
       coordinator: this.#coordinator,
       onFatal: parts.onFatal,
     });
+    const { onFatal } = parts;
+    const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
+    const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
+    this.#ranges = new HeldRanges(own);
+    this.entropy = new Entropy({ ...own, ranges: this.#ranges, mender: new DifferenceMender({ ...own, ...holdings }), onFatal });
     this.#load = new LoadMeter(runtime.clock);
     const mending = {
       runtime,
@@ -241,7 +252,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#housekeeping();
     this.#heartbeats.start();
     this.#leftovers.later();
-    this.#beginCatchUp();
+    void this.#beginCatchUp().then(() => this.entropy.begin());
   }
 
   /** What this node says of itself at the start of every session. */
@@ -286,6 +297,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#stopping = true;
     this.#cancelHousekeeping?.();
     this.#catchUp.stop();
+    this.entropy.stop();
     this.#leftovers.stop();
     this.#rescan.stop();
     const patience = new Promise<void>((resolve) => this.#runtime.timers.after(DRAIN_MS, resolve));
@@ -293,7 +305,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    const mending = [this.chunks.stop(), this.#mender.stop(), this.#scrub.stop()];
+    const mending = [this.chunks.stop(), this.#mender.stop(), this.#scrub.stop(), this.entropy.idle()];
     await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), ...mending]), patience]);
     await this.#replica.flush();
     this.#store.close();
@@ -309,7 +321,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
 
   metrics(): string {
     const { files, bytes } = this.#store.usage();
-    const lines: [string, string, number][] = [
+    const lines: (readonly [string, string, number])[] = [
       ["qdfs_files", "Files of which this node holds a head.", files],
       ["qdfs_bytes", "Bytes of inline content and chunks.", bytes],
       ["qdfs_operations_total", "Requests taken.", this.#load.total],
@@ -325,6 +337,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       ["qdfs_scrub_pass", "Passes begun of this disk.", this.#scrub.state?.pass ?? 0],
       ["qdfs_scrub_bytes", "Bytes read in the last pass.", this.#scrub.state?.bytes ?? 0],
       ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
+      ...this.entropy.findings.metrics(),
     ];
     return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
   }
@@ -409,6 +422,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     else if (complete)
       this.#answerLater(this.#completer.complete(complete, body.configuration), (completed) => reply({ completed }), reply);
     else if (body.scan) this.#scanner.answer(body.scan, reply);
+    else if (body.compare) this.#answerLater(this.#ranges.answer(body.compare), (compared) => reply({ compared }), reply);
     else if (body.take) this.#answerLater(this.#completer.take(body.take), (taken) => reply({ taken }), reply);
     else if (body.map) this.#answerLater(this.#seeker.answer(body.map), (map) => reply({ map }), reply);
     else if (body.suspect) {
@@ -463,8 +477,8 @@ export class DataNode implements SessionHandler, DataNodeApi {
   }
 
   #watchPeers(stalled: boolean, now: number): void {
-    const quiet = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC && now - this.#lastCatchUpMs > CATCH_UP_EVERY_MS;
-    if (stalled || quiet) this.#beginCatchUp();
+    const everyMs = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC ? CATCH_UP_EVERY_MS : CATCH_UP_BUSY_EVERY_MS;
+    if (stalled || now - this.#lastCatchUpMs > everyMs) void this.#beginCatchUp();
     const isAdaptive = this.#maps.map.policy.name === ADAPTIVE;
     for (const { number } of this.#maps.map.nodes) {
       if (number === this.#maps.self) continue;
@@ -482,9 +496,9 @@ export class DataNode implements SessionHandler, DataNodeApi {
     }
   }
 
-  #beginCatchUp(): void {
+  #beginCatchUp(): Promise<void> {
     this.#lastCatchUpMs = this.#runtime.clock.monotonicMs();
-    this.#catchUp.all().catch(this.#parts.onFatal);
+    return this.#catchUp.all().catch(this.#parts.onFatal);
   }
 
   #report(): NodeReport {
@@ -495,7 +509,11 @@ export class DataNode implements SessionHandler, DataNodeApi {
       badCopiesMended: this.#alarms.mendedCount,
       capacityBytes: this.#parts.capacityBytes,
       freeBytes: this.#freeBytes,
-      alarms: [...this.#alarms.list(), ...(this.#scrub.alarm === undefined ? [] : [this.#scrub.alarm])],
+      alarms: [
+        ...this.#alarms.list(),
+        ...(this.#scrub.alarm === undefined ? [] : [this.#scrub.alarm]),
+        ...this.entropy.findings.alarms(),
+      ],
       catchingUp: this.#catchUp.behind,
       reads: this.#reads,
       writes: this.#writes,

@@ -14,11 +14,16 @@ export class Pace {
     this.#perSec = perSec;
   }
 
-  /** Resolves when `cost` more is within the rate. */
-  async spend(cost: number): Promise<void> {
+  /** How long to wait until `cost` more is within the rate, for those who do so themselves. */
+  owe(cost: number): number {
     const nowMs = this.#clock.monotonicMs();
     this.#paidMs = Math.max(this.#paidMs, nowMs) + (cost / this.#perSec) * 1_000;
-    const waitMs = this.#paidMs - nowMs - SLACK_MS;
+    return Math.max(0, this.#paidMs - nowMs - SLACK_MS);
+  }
+
+  /** Resolves when `cost` more is within the rate. */
+  async spend(cost: number): Promise<void> {
+    const waitMs = this.owe(cost);
     if (waitMs > 0) await new Promise<void>((resolve) => this.#timers.after(waitMs, resolve));
   }
 }

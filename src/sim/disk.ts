@@ -23,6 +23,8 @@ export class Disk {
   readonly files: MemoryChunkFiles;
   /** The identity file: 0, not admitted yet. */
   number: NodeNumber = 0;
+  /** Files and chunks of which it lost rows (row-loss.ts). */
+  readonly lost = new Set<string>();
   /** Every flush takes so many times longer. */
   slowness = 1;
   #epoch = 0;
@@ -65,6 +67,7 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     },
     changesAfter: (sequence, limit) => store.changesAfter(sequence, limit),
     pathsAfter: (after, limit) => store.pathsAfter(after, limit),
+    held: (path) => store.held(path),
     ceiling: () => store.ceiling(),
     map: () => store.map(),
     followed: () => store.followed(),

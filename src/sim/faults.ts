@@ -6,6 +6,7 @@ import type { DataHost, Death, SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
+import { possibleLosses } from "./row-loss.ts";
 import type { Trace } from "./trace.ts";
 
 const HOUR_MS = 3_600_000;
@@ -248,6 +249,7 @@ export class Faults {
       this.#cluster.startDataNode(host);
       return undefined;
     },
+    "row-loss": (fault) => this.#loseRows(fault),
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;
@@ -389,6 +391,23 @@ export class Faults {
       disk.store.flipBit(copy.path, copy.random, Math.floor(where * 16));
     }
     return undefined;
+  }
+
+  /** Of the one disk that goes bad: one to three rows, while its process is dead. */
+  #loseRows({ choices: [whom, how, which] }: PlannedFault): Mend | undefined {
+    const [bad] = this.damaged;
+    const host = this.#cluster.dataHosts.find(({ disk }) => disk === bad) ?? this.#dataHost(whom);
+    this.#cluster.kill(host, how < 0.5 ? "kill" : "power");
+    for (let count = 0; count < 1 + (Math.floor(how * 6) % 3); count += 1) {
+      const losses = possibleLosses(host.disk, this.#cluster);
+      if (losses.length === 0) break;
+      const { what, of, lose } = pick(losses, (which * (1 + count * Math.PI)) % 1);
+      this.#trace.event(`${host.name} loses ${what}`);
+      this.damaged.add(host.disk);
+      host.disk.lost.add(of);
+      lose();
+    }
+    return () => this.#restart(host);
   }
 
   /** As many as still leave a copy of everything acknowledged, and quorums: W-1, and no more than N - max(R, W). */

@@ -25,6 +25,7 @@ export const FAULT_KINDS = [
   "client-death",
   "freeze",
   "join",
+  "row-loss",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -210,6 +211,16 @@ export const RECIPES: readonly Recipe[] = [
     weights: { join: 6, "bit-flip": 8, "full-disk": 2, "slow-disk": 1, ...DEATHS, isolate: 1, split: 1, "supernode-crash": 1 },
     faults: [5, 14],
     pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.4,
+  },
+  {
+    ...BASE,
+    name: "divergence",
+    summary: "a disk loses rows that all the others have: values, kept versions' bytes, chunks",
+    weights: { "row-loss": 8, crash: 1, "power-loss": 1, isolate: 1, "one-way": 1, "lossy-link": 1, "slow-disk": 1 },
+    faults: [2, 8],
+    pacesMs: [15, 40],
     filesMax: 6,
     chunkedShare: 0.4,
   },

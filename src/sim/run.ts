@@ -184,6 +184,7 @@ class Run {
       }
     }
     this.#trace.event("the replicas agree, and every copy is whole");
+    this.#checkAlarms();
     this.#checkSuperNodes();
     this.#lastReads(paths);
   }
@@ -197,6 +198,15 @@ class Run {
     const alone = (): boolean => living().length === 1 && this.#cluster.superHost.superNode !== undefined;
     if (!this.#runtime.advanceUntil(alone, SUCCESSION_MS))
       this.#violations.found("liveness", `SuperNodes at the end: ${living().join("; ") || "none"}`);
+  }
+
+  /** Nobody raised an alarm about a disk that lost nothing. */
+  #checkAlarms(): void {
+    for (const { name, disk, node } of this.#cluster.dataHosts) {
+      const [alarm] = node?.entropy.findings.alarms() ?? [];
+      if (alarm !== undefined && disk.lost.size === 0)
+        this.#violations.found("divergence", `${name}, whose disk lost nothing, says: ${alarm}`);
+    }
   }
 
   #lastReads(paths: readonly string[]): void {

@@ -12,6 +12,7 @@ import type {
   ChunkRow,
   ContentWrite,
   Followed,
+  HeldFile,
   NodeStore,
   NodeWrites,
   StoredRegister,
@@ -94,6 +95,25 @@ export class MemoryNodeStore implements NodeStore {
     if (row?.content?.[index] === undefined) return false;
     row.content = row.content.map((byte, at) => (at === index ? byte ^ 1 : byte));
     return true;
+  }
+
+  /** The accepted value's row is gone, as if it had never been written: what was accepted before shows, if its row is still there. */
+  loseAccepted(path: Path): void {
+    const rows = this.#rows.get(path)?.slice(0, -1) ?? [];
+    if (rows.length > 0) this.#rows.set(path, rows);
+    else this.#rows.delete(path);
+  }
+
+  loseFile(path: Path): void {
+    this.#rows.delete(path);
+  }
+
+  loseContent(path: Path, random: string): void {
+    for (const row of this.#rows.get(path) ?? []) if (row.random === random) row.content = null;
+  }
+
+  loseChunk(chunk: ChunkId): void {
+    this.#chunks.delete(chunk);
   }
 
   /** A commit is under way: what `content` shows of it may still be lost. */
@@ -195,6 +215,14 @@ export class MemoryNodeStore implements NodeStore {
     assert(this.#flushing === undefined, "files are looked through between commits");
     const later = [...this.#rows.keys()].filter((path) => byUtf8(path, after) > 0);
     return later.sort(byUtf8).slice(0, limit);
+  }
+
+  held(path: Path): HeldFile | undefined {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    const newest = this.#rows.get(path)?.at(-1);
+    if (newest === undefined) return undefined;
+    const { sequence, ballot, head, chosen } = newest;
+    return { path, sequence, ballot, head, chosen, contents: this.contents(path) };
   }
 
   chunksAfter(after: string, limit: number): readonly ChunkRow[] {

@@ -86,6 +86,8 @@ export function nodeStatements(database: Database) {
     register: database.prepare<RegisterRow>(`SELECT ${REGISTER} FROM accepted WHERE sequence = ?`),
     current: database.prepare<[...RegisterRow, Buffer | null]>(`SELECT ${REGISTER}, content FROM accepted WHERE sequence = ?`),
     content: database.prepare<[Buffer | null]>("SELECT content FROM accepted WHERE sequence = ?"),
+    /** SQLite knows the length without reading the bytes. */
+    contentBytes: database.prepare<[number | null]>("SELECT length(content) FROM accepted WHERE sequence = ?"),
     insert: database.prepare<[]>("INSERT INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
     drop: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ?"),
     trim: database.prepare<[]>("DELETE FROM accepted WHERE sequence = ? AND (configuration, counter, node) < (?, ?, ?)"),

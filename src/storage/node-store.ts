@@ -8,6 +8,7 @@ import type {
   ChunkRow,
   ContentWrite,
   Followed,
+  HeldFile,
   NodeStore,
   NodeWrites,
   StoredRegister,
@@ -283,6 +284,19 @@ export class SqliteNodeStore implements NodeStore {
   pathsAfter(after: string, limit: number): readonly Path[] {
     assert(this.#flushing === undefined, "files are looked through between commits");
     return this.#database.reading(() => this.#index.pathsAfter(after, limit));
+  }
+
+  held(path: Path): HeldFile | undefined {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    return this.#database.reading(() => {
+      const rows = this.#index.rows(path);
+      const newest = rows.reduce((highest, { sequence }) => Math.max(highest, sequence), 0);
+      const row = newest === 0 ? undefined : this.#sql.register.row(newest);
+      if (row === undefined) return undefined;
+      const { sequence, ballot, head, chosen } = this.#decoded(row);
+      const here = rows.filter((each) => typeof this.#sql.contentBytes.row(each.sequence)?.[0] === "number");
+      return { path, sequence, ballot, head, chosen, contents: here.map(({ random }) => random) };
+    });
   }
 
   chunksAfter(after: string, limit: number): readonly ChunkRow[] {

@@ -40,6 +40,7 @@ export function requestSizeBytes(body: RequestBody): number {
   const movings = (body.scan?.of.length ?? 0) + (body.rescan?.of.length ?? 0);
   let bytes = OVERHEAD_BYTES + path.length * UTF8_BYTES_MAX + (body.confirm?.indexes.length ?? 0) * 10 + movings * MOVING_BYTES;
   for (const chunk of body.take?.chunks ?? []) bytes += chunkBytes(chunk);
+  if (body.compare) bytes += (body.compare.after.length + body.compare.through.length) * UTF8_BYTES_MAX;
   return bytes;
 }
 
@@ -58,6 +59,8 @@ export function answerSizeBytes(body: AnswerBody): number {
   for (const chunk of body.scanned?.chunks ?? []) bytes += chunkBytes(chunk);
   for (const chunk of [...(body.taken?.missing ?? []), ...(body.taken?.lost ?? [])]) bytes += 4 + chunk.length * UTF8_BYTES_MAX;
   for (const { waitsFor } of body.rescanned?.carried ?? []) bytes += 2 * OVERHEAD_BYTES + waitsFor.length * UTF8_BYTES_MAX;
+  for (const { through, owner = "", checksum = "" } of body.compared?.ranges ?? [])
+    bytes += OVERHEAD_BYTES + (through.length + owner.length + checksum.length) * UTF8_BYTES_MAX;
   for (const change of body.changes?.changes ?? []) {
     bytes += OVERHEAD_BYTES + change.path.length * UTF8_BYTES_MAX + change.head.length;
   }
@@ -67,6 +70,6 @@ export function answerSizeBytes(body: AnswerBody): number {
 /** What the answer to a request is expected to take at most, for the server to set aside before it begins. */
 export function reservedBytes(request: Request): number {
   if (request.read?.want === Want.CONTENT || request.fetch) return INLINE_BYTES_MAX;
-  if (request.changes || request.scan) return BATCH_BYTES_MAX;
+  if (request.changes || request.scan || request.compare) return BATCH_BYTES_MAX;
   return 1024;
 }

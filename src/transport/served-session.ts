@@ -20,7 +20,8 @@ const KIND_MISSING = new QdfsError("BAD_REQUEST", "a request that asks for nothi
 function asksForSomething(request: Request): boolean {
   const hot = request.read ?? request.mutate ?? request.accept ?? request.prepare ?? request.changes;
   const rare = request.fetch ?? request.settle ?? request.confirm ?? request.sequence ?? request.scan ?? request.complete;
-  return (hot ?? rare ?? request.take ?? request.map ?? request.rescan ?? request.suspect ?? null) !== null;
+  const more = request.take ?? request.map ?? request.rescan ?? request.suspect ?? request.compare;
+  return (hot ?? rare ?? more ?? null) !== null;
 }
 
 export class ServedSession {

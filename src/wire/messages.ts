@@ -17,6 +17,7 @@ import type {
   Take,
   Taken,
 } from "./change-messages.ts";
+import type { Compare, Compared } from "./entropy-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -167,6 +168,7 @@ export interface RequestBody {
   readonly map?: MapAsk | null;
   readonly rescan?: Rescan | null;
   readonly suspect?: Suspect | null;
+  readonly compare?: Compare | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -261,6 +263,7 @@ export interface AnswerBody {
   readonly map?: MapAt | null;
   readonly rescanned?: Rescanned | null;
   readonly noted?: Readonly<Record<never, never>> | null;
+  readonly compared?: Compared | null;
 }
 export interface Answer extends AnswerBody {
   id: number;

@@ -68,6 +68,20 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(store.changesAfter(0, 10)).toEqual([]);
       }));
 
+    test("what is held of a file is its accepted value and the operations whose bytes are here", () =>
+      using(async ({ store }) => {
+        expect(store.held("/a")).toBeUndefined();
+        await store.commit(writes({ accepts: [acceptOf("/a", 5), acceptOf("/b", 6, { content: null })] }));
+        await store.commit(
+          writes({ accepts: [acceptOf("/a", 7, { content: bytes("") }), acceptOf("/a", 8, { content: null })] }),
+        );
+        const held = store.held("/a");
+        expect(held).toMatchObject({ path: "/a", sequence: 4, ballot: ballotOf(8), chosen: false });
+        expect(held?.head).toEqual(Buffer.from("head of op-8"));
+        expect([...(held?.contents ?? [])].sort()).toEqual(["op-5", "op-7"]);
+        expect(store.held("/b")?.contents).toEqual([]);
+      }));
+
     test("an accept is the file's register, its bytes, and a change", () =>
       using(async ({ store }) => {
         await store.commit(writes({ accepts: [acceptOf("/a", 5)] }));

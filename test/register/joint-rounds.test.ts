@@ -51,6 +51,7 @@ test("one replica that fails is made up for in both sets of a joint configuratio
       configuration,
       want: "head",
       version: 0,
+      stale: () => {},
       order,
       pace: { hedgeMs: 1, mayReplace: () => false, answered: () => undefined, overdue: () => undefined },
       call: answering(asked, {

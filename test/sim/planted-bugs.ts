@@ -530,4 +530,53 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "rot",
     seed: 173,
   },
+  {
+    name: "contents-not-compared",
+    wrong: "the digest of a file does not say which contents are held",
+    edits: [
+      { file: "src/datanode/held-digest.ts", find: "Bun.hash.xxHash3(head), ...held]", replace: "Bun.hash.xxHash3(head)]" },
+    ],
+    recipe: "divergence",
+    seed: 1,
+  },
+  {
+    name: "values-not-compared",
+    wrong: "ranges count as equal when as much is held in both",
+    edits: [{ file: "src/datanode/entropy.ts", find: "if (own.equals(range))", replace: "if (own.count === range.count)" }],
+    recipe: "divergence",
+    seed: 1,
+  },
+  {
+    name: "descends-into-the-first-part",
+    wrong: "of the parts of a range that differs only the first is compared",
+    edits: [
+      {
+        file: "src/datanode/entropy.ts",
+        find: "for (const part of compared.ranges)",
+        replace: "for (const part of compared.ranges.slice(0, 1))",
+      },
+    ],
+    recipe: "divergence",
+    seed: 1,
+  },
+  {
+    name: "chunks-not-compared",
+    wrong: "the comparison ends with the files",
+    edits: [{ file: "src/datanode/entropy.ts", find: "if (place.chunks) break;", replace: "break;" }],
+    recipe: "divergence",
+    seed: 1,
+  },
+  {
+    name: "lateness-is-an-alarm",
+    wrong: "what had not come yet counts as lost, so the alarm says nothing",
+    edits: [
+      {
+        file: "src/datanode/difference-mender.ts",
+        find: 'first.operation.random === current.operation.random ? "lost" : "late"',
+        replace: '"lost"',
+      },
+    ],
+    recipe: "crashes",
+    seed: 1,
+  },
 ];

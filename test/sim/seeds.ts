@@ -78,4 +78,9 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     why: "what a node lacked of a partition that it had joined was looked for in the next pass of its scrub only",
   },
   { seed: 173, recipe: "rot", why: "a reader with an older map called a chunk lost whose partition had moved on" },
+  {
+    seed: 3,
+    recipe: "divergence",
+    why: "a server took no comparison with other replicas at all, so nothing that a disk had lost came back",
+  },
 ];

@@ -224,10 +224,10 @@ export class RegisterInvariants {
     this.#violations.check(held >= claimed, "I5", words);
   }
 
-  /** A wiped disk may have held it. So may one whose head has forgotten an operation this old. */
+  /** A wiped disk may have held it, and one that lost rows of the file. So may one whose head has forgotten an operation this old. */
   #holds(node: number, path: Path, operation: OperationId): boolean {
     const disk = this.#view.diskOfNode(node);
-    if (disk === undefined) return true;
+    if (disk === undefined || disk.lost.has(path)) return true;
     const stored = disk.store.register(path);
     if (stored === undefined) return false;
     const head = this.#registers.get(path)?.values.get(formatBallot(stored.ballot))?.head;

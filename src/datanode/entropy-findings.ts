@@ -1,0 +1,85 @@
+/** What comparisons with other replicas came to: for the log, /metrics, and the alarms of `qdfs status`. */
+import { type NodeNumber, nodeName } from "../base/ids.ts";
+import type { Log } from "../ports.ts";
+import type { Mended } from "./difference-mender.ts";
+
+export class Findings {
+  readonly #log: Log;
+  /** Names compared; comparisons with all peers that came to their end. */
+  compared = 0;
+  rounds = 0;
+  /** What had not come here yet and was fetched; what had been here, was lost, and was fetched; what cannot be mended. */
+  late = 0;
+  lost = 0;
+  damaged = 0;
+  /** Bytes fetched for that, and tries to mend something that failed: the next comparison tries again. */
+  bytes = 0;
+  failures = 0;
+  #lastLost = "";
+  #lastDamaged = "";
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  found({ kind, what, sizeBytes }: Mended, peer: NodeNumber): void {
+    this.bytes += sizeBytes;
+    switch (kind) {
+      case "none":
+        return;
+      case "late":
+        this.late += 1;
+        this.#log.info("fetched what had not come here", { what, foundWith: nodeName(peer) });
+        return;
+      case "lost":
+        this.lost += 1;
+        this.#lastLost = what;
+        this.#log.warn("silent divergence: this had been here, was not, and was fetched again", {
+          what,
+          foundWith: nodeName(peer),
+        });
+        return;
+      case "damaged":
+        if (this.#lastDamaged !== what) this.damaged += 1;
+        this.#lastDamaged = what;
+        this.#log.warn("silent divergence: replicas differ, and it cannot be told here who is right", {
+          what,
+          foundWith: nodeName(peer),
+        });
+    }
+  }
+
+  failed(name: string, why: string): void {
+    this.failures += 1;
+    this.#log.warn("what differs from another replica could not be mended yet", { name, why });
+  }
+
+  alarms(): string[] {
+    const alarms: string[] = [];
+    if (this.lost > 0)
+      alarms.push(
+        `silent divergence: ${this.lost} that had been here were not, and were fetched from other replicas again; the last: ${this.#lastLost}`,
+      );
+    if (this.damaged > 0)
+      alarms.push(
+        `silent divergence: ${this.damaged} differ from other replicas, and it cannot be told who is right; the last: ${this.#lastDamaged}`,
+      );
+    return alarms;
+  }
+
+  /** Name, help and value of each. */
+  metrics(): readonly (readonly [string, string, number])[] {
+    return [
+      ["qdfs_compared_total", "Files and chunks compared with other replicas.", this.compared],
+      ["qdfs_comparisons_total", "Comparisons with all peers that came to their end.", this.rounds],
+      ["qdfs_compare_late_total", "Values, contents and chunks found at other replicas that had not come here.", this.late],
+      [
+        "qdfs_divergences_total",
+        "Values and contents that had been here and were lost; ought to be 0.",
+        this.lost + this.damaged,
+      ],
+      ["qdfs_compare_fetched_bytes_total", "Contents and chunks fetched because comparisons found them missing.", this.bytes],
+      ["qdfs_compare_failures_total", "Differences that could not be mended when they were found.", this.failures],
+    ];
+  }
+}
