@@ -55,6 +55,7 @@ const pathOf = (i: number): string => `/directory-${String(Math.floor(i / 1000))
 const MAP: ClusterMap = {
   clusterId: "cost",
   generation: 1,
+  nextNode: 4,
   version: 1,
   policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 10 },
   nodes: NODES.map((number) => ({
