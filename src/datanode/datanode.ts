@@ -75,6 +75,8 @@ export interface DataNodeParts {
   readonly capacityBytes: number;
   /** Every stored byte is read again within this long. */
   readonly scrubPeriodMs: number;
+  /** False: replicas are not compared with each other. Default true. */
+  readonly compares?: boolean;
   /** A broken invariant or an unusable disk: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -262,7 +264,8 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#housekeeping();
     this.#heartbeats.start();
     this.#leftovers.later();
-    void this.#beginCatchUp().then(() => this.entropy.begin());
+    const caughtUp = this.#beginCatchUp();
+    if (this.#parts.compares !== false) void caughtUp.then(() => this.entropy.begin());
   }
 
   /** What this node says of itself at the start of every session. */

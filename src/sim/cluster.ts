@@ -241,7 +241,8 @@ export class SimCluster {
       map,
       version: VERSION,
       capacityBytes: CAPACITY_BYTES,
-      scrubPeriodMs: SCRUB_PERIOD_MS,
+      scrubPeriodMs: this.shape.heals === "comparing" ? Number.POSITIVE_INFINITY : SCRUB_PERIOD_MS,
+      compares: this.shape.heals !== "scrub",
       onFatal,
     });
     await node.open();

@@ -17,6 +17,7 @@ export interface ClusterShape {
   readonly keepVersions: number;
   /** Partitions that change their replicas at a time. */
   readonly changingMax: number;
+  readonly heals: "scrub" | "comparing" | "both";
 }
 
 /** The disk that a member of the first map begins with. */

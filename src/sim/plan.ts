@@ -163,6 +163,7 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
     chunkSizeBytes: CHUNK_SIZE_BYTES,
     keepVersions: recipe.name === "calm" ? 3 : keepVersions,
     changingMax: between(stream(seed, "changing"), 1, PARTITIONS),
+    heals: recipe.heals,
   };
 }
 

@@ -59,6 +59,8 @@ export interface Recipe {
   readonly chunkedShare: number;
   /** Between a client's operations, on average; each seed has one of them. */
   readonly pacesMs: readonly number[];
+  /** What mends copies that went bad. One alone shows what it can do: the other would mask its mistakes. */
+  readonly heals: "scrub" | "comparing" | "both";
 }
 
 export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
@@ -73,6 +75,7 @@ const BASE = {
   clientsMax: 5,
   chunkedShare: 0.15,
   pacesMs: [3, 15, 40],
+  heals: "both",
 } as const;
 
 const NETWORK = { isolate: 2, "one-way": 2, "two-way": 1, split: 2, swizzle: 1, "slow-link": 1, "lossy-link": 1 } as const;
@@ -138,6 +141,7 @@ export const RECIPES: readonly Recipe[] = [
     weights: { ...DISKS, crash: 1 },
     faults: [2, 8],
     chunkedShare: 0.4,
+    heals: "scrub",
   },
   {
     ...BASE,
@@ -213,6 +217,7 @@ export const RECIPES: readonly Recipe[] = [
     pacesMs: [20, 50, 100],
     filesMax: 6,
     chunkedShare: 0.4,
+    heals: "scrub",
   },
   {
     ...BASE,
@@ -223,6 +228,7 @@ export const RECIPES: readonly Recipe[] = [
     pacesMs: [15, 40],
     filesMax: 6,
     chunkedShare: 0.4,
+    heals: "comparing",
   },
 ];
 

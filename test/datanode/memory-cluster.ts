@@ -31,7 +31,7 @@ export class MemoryCluster {
 
   constructor(quorum: Pick<ClusterShape, "n" | "w" | "r" | "quorumName"> = { n: 3, w: 2, r: 2 }, seed = 1) {
     this.runtime = new FakeRuntime(seed);
-    const shape = {
+    const shape: ClusterShape = {
       ...quorum,
       nodes: quorum.n,
       partitions: 64,
@@ -39,6 +39,7 @@ export class MemoryCluster {
       chunkSizeBytes: 4096,
       keepVersions: 3,
       changingMax: 64,
+      heals: "both",
     };
     const trace = new Trace(false, this.runtime.clock.monotonicMs);
     this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {

@@ -7,7 +7,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     wrong: "after a restart nothing counts as promised: there is no ceiling",
     edits: [{ file: "src/register/counter.ts", find: "this.ceilingAtStart = ceiling;", replace: "this.ceilingAtStart = 0;" }],
     recipe: "crashes",
-    seed: 3718,
+    seed: 1_455,
   },
   {
     name: "accept-below-promise-after-restart",
@@ -31,7 +31,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       { file: "src/register/counter.ts", find: "Math.max(counter, this.#current) + CEILING_STEP", replace: "CEILING_STEP * 4" },
     ],
     recipe: "crashes",
-    seed: 30,
+    seed: 155,
   },
   {
     name: "eviction-without-floor",
@@ -45,7 +45,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "lossy",
-    seed: 20,
+    seed: 1,
   },
   {
     name: "read-without-write-back",
@@ -158,7 +158,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "supernode",
-    seed: 578,
+    seed: 506,
   },
   {
     name: "refusal-not-recorded",
@@ -263,12 +263,13 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/proposer.ts",
-        find: "for (const node of order) if (node !== own) send(node, body);",
-        replace: "for (const node of [...order].reverse()) send(node, node === own ? { accept } : body); own = undefined;",
+        find: "for (const node of round.replicas) if (node !== ballot.node) send(node, body);",
+        replace:
+          "if (own !== undefined) send(own, { accept }); own = undefined; for (const node of round.replicas) if (node !== ballot.node) send(node, body);",
       },
     ],
     recipe: "duels",
-    seed: 46,
+    seed: 3,
   },
   {
     name: "folded-base-unchecked",

@@ -14,7 +14,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow",
-    seed: 1,
+    seed: 26,
   },
   {
     name: "new-set-alone-too-soon",
@@ -34,7 +34,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow",
-    seed: 210,
+    seed: 37,
   },
   {
     name: "one-word-for-all",
@@ -47,7 +47,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow",
-    seed: 100,
+    seed: 877,
   },
   {
     name: "chunks-left-behind",
@@ -78,7 +78,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "recovery",
-    seed: 1,
+    seed: 26,
   },
   {
     name: "generation-forgotten-in-a-crash",
@@ -91,7 +91,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "recovery",
-    seed: 1,
+    seed: 21,
   },
   {
     name: "older-generation-adopted",
@@ -172,7 +172,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow-recovery",
-    seed: 1010,
+    seed: 1_078,
   },
   {
     name: "joined-again",
@@ -187,7 +187,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow-recovery",
-    seed: 1,
+    seed: 31,
   },
   {
     name: "joined-and-never-looked-at",
@@ -252,6 +252,6 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "crashes",
-    seed: 1,
+    seed: 41,
   },
 ];
