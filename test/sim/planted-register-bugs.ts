@@ -282,7 +282,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "duels",
-    seed: 13,
+    seed: 2_123,
   },
   {
     name: "folded-on-unchosen",
@@ -295,6 +295,6 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "hot",
-    seed: 71,
+    seed: 2_131,
   },
 ];
