@@ -11,7 +11,7 @@ import { isFilePath } from "../base/path.ts";
 import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import type { NodeStore, Runtime } from "../ports.ts";
-import { compareBallots } from "../register/ballot.ts";
+import { compareBallots, sameBallot } from "../register/ballot.ts";
 import { isInline } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
 import { type Ballot, type Change, type Head, Want } from "../wire/messages.ts";
@@ -155,7 +155,8 @@ export class CatchUp {
     return taken;
   }
 
-  #missed({ path, ballot }: Change): boolean {
+  #missed({ path, ballot, erased }: Change): boolean {
+    if (erased) return false; // then it was here, too, or nothing older ever will be (P14)
     if (!isFilePath(path)) return false; // damaged there: no file has it
     const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
@@ -208,6 +209,10 @@ export class CatchUp {
     const { random } = head.current.operation;
     const value = { path, ballot: { configuration, counter, node }, head: bytes, random, content };
     await this.#replica.learn({ ...value, configuration: asked });
+    const { floor } = this.#replica.erasureOf(this.#maps.partitionOf(path));
+    if (compareBallots(this.#replica.accepted(path).ballot, ballot) >= 0 || compareBallots(ballot, floor) > 0) return;
+    // Below what was erased nothing is learned (P14): it may be another file of the partition that was. Then the value gets a new ballot.
+    if (!sameBallot(ballot, floor)) await this.#coordinator.settleAnew(path, OPERATION_BUDGET_MS);
   }
 
   /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */

@@ -111,6 +111,22 @@ export class Coordinator {
     return settled;
   }
 
+  /**
+   * As settle, and what is found is accepted at a new ballot whether it is known chosen or not, as is nothing: then a head that names no version
+   * (P22). Whatever is proposed on a phase 1 that ended before is not chosen any more, unless this shows it.
+   */
+  settleAnew(path: Path, budgetMs: number): Promise<Settled> {
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    return this.#queues.run(path, () =>
+      this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        const head = headCodec.encode(this.#headFound(path, prepared.accepted, prepared));
+        return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head } : undefined;
+      }),
+    );
+  }
+
   /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */
   async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer): Promise<void> {
     let folds = !mutate.put?.version?.chunks; // the confirmation of chunks comes after phase 1 (P21)
@@ -154,7 +170,11 @@ export class Coordinator {
     const decision = this.#decide(own.head, mutate);
     // What the window holds and what is refused is answered from R promises (P8).
     if (decision.kind !== "changed" || decision.version.chunks) return undefined;
-    return await this.#carryOut(mutate, attempt, at, decision, answer, { self: this.#maps.self, base: own.ballot });
+    return await this.#carryOut(mutate, attempt, at, decision, answer, {
+      self: this.#maps.self,
+      base: own.ballot,
+      forgotten: own.head.forgotten,
+    });
   }
 
   /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */

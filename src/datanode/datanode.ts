@@ -30,6 +30,7 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
+import type { Erase } from "../wire/garbage-messages.ts";
 import { type Chosen, type ClusterMap, type Hello, type MapReply, type Request, Want } from "../wire/messages.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -40,6 +41,7 @@ import { Completer } from "./completer.ts";
 import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Freshness } from "./freshness.ts";
+import { GarbageKeeper } from "./garbage-keeper.ts";
 import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MapKeeper } from "./map-keeper.ts";
@@ -86,6 +88,7 @@ export class DataNode implements SessionHandler, ClusterApi {
   readonly #scanner: Scanner;
   readonly #completer: Completer;
   readonly #rescan: Rescan;
+  readonly #garbage: GarbageKeeper;
   readonly #seeker: MapSeeker;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
@@ -105,7 +108,11 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#runtime = runtime;
     this.#store = store;
     this.counter = new BallotCounter(store.ceiling());
-    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, (path) => this.#maps.numberOf(path));
+    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, {
+      numberOf: (path) => this.#maps.numberOf(path),
+      numberOfPartition: (partition) => this.#maps.numberOfPartition(partition),
+      partitionOf: (path) => this.#maps.partitionOf(path),
+    });
     // What is on disk is in force; what came with the admission is adopted like any other (P16).
     this.#maps = new MapKeeper(self, store.map() ?? parts.map, (...map) => this.#leftovers.adopt(...map));
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
@@ -128,6 +135,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       maps: this.#maps,
       alarms: this.#alarms,
       diskId,
+      onArrival: (chunk) => this.#garbage.arrived(chunk),
     });
     this.#freshness = new Freshness(runtime.clock, this.#maps);
     this.#catchUp = new CatchUp({
@@ -164,6 +172,16 @@ export class DataNode implements SessionHandler, ClusterApi {
       coordinator: this.#coordinator,
       onFatal: parts.onFatal,
     });
+    this.#garbage = new GarbageKeeper({
+      runtime,
+      store,
+      maps: this.#maps,
+      peers: this.#peers,
+      replica: this.#replica,
+      coordinator: this.#coordinator,
+      chunks: this.chunks,
+      onFatal: parts.onFatal,
+    });
     this.#load = new LoadMeter(runtime.clock);
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
@@ -184,6 +202,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#housekeeping();
     this.#heartbeats.start();
     this.#leftovers.later();
+    this.#garbage.start();
     this.#beginCatchUp();
   }
 
@@ -215,12 +234,16 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#catchUp.stop();
     this.#leftovers.stop();
     this.#rescan.stop();
+    this.#garbage.stop();
     const patience = new Promise<void>((resolve) => this.#runtime.timers.after(DRAIN_MS, resolve));
     await Promise.race([this.#coordinator.idle(), patience]);
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.chunks.stop()]), patience]);
+    await Promise.race([
+      Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.#garbage.idle(), this.chunks.stop()]),
+      patience,
+    ]);
     await this.#replica.flush();
     this.#store.close();
   }
@@ -238,6 +261,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
       ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.corruptCount],
       ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
+      ...this.#garbage.metrics(),
     ];
     return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
   }
@@ -277,12 +301,15 @@ export class DataNode implements SessionHandler, ClusterApi {
     } else if (settle) {
       this.#check(settle.path, configuration);
       const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
-      this.#answerLater(this.#coordinator.settle(settle.path, budgetMs), (settled) => answer({ settled }), answer);
+      const settling = settle.anew
+        ? this.#coordinator.settleAnew(settle.path, budgetMs)
+        : this.#coordinator.settle(settle.path, budgetMs);
+      this.#answerLater(settling, (settled) => answer({ settled }), answer);
     } else if (request.rescan) {
       answer({ rescanned: this.#rescan.order(request.rescan.of) });
     } else {
       const { prepare, accept, read, fetch, confirm } = request;
-      const about = prepare ?? accept ?? read ?? fetch;
+      const about = prepare ?? accept ?? read ?? fetch ?? request.erase;
       if (about) {
         this.#check(about.path, configuration);
         if (accept) checkAccept(accept);
@@ -321,6 +348,8 @@ export class DataNode implements SessionHandler, ClusterApi {
     else if (body.sequence) reply(this.#changes.sequence());
     else if (complete)
       this.#answerLater(this.#completer.complete(complete, body.configuration), (completed) => reply({ completed }), reply);
+    else if (body.erase) this.#replica.erase({ ...plainErase(body.erase), configuration: body.configuration }, reply);
+    else if (body.remember) this.#answerLater(this.#completer.remember(body.remember), () => reply({ remembered: {} }), reply);
     else if (body.scan) this.#scanner.answer(body.scan, reply);
     else if (body.take) this.#answerLater(this.#completer.take(body.take), (taken) => reply({ taken }), reply);
     else if (body.map) this.#answerLater(this.#seeker.answer(body.map), (map) => reply({ map }), reply);
@@ -403,6 +432,12 @@ export class DataNode implements SessionHandler, ClusterApi {
       reads: this.#reads,
       writes: this.#writes,
       peers: this.#peers.times(),
+      garbage: this.#garbage.report(),
     };
   }
+}
+
+/** Part of a decoded batch (wire/codec.ts). */
+function plainErase({ path, ballot, forgotten, remove }: Erase): Erase {
+  return { path, ballot, forgotten, remove };
 }

@@ -1,7 +1,9 @@
 /** What the replica works through: entries of its inbox, and one turn's worth of what they stage (replica.ts). */
 import type { Path } from "../base/ids.ts";
-import type { AcceptWrite, ChunkId, ContentWrite, NodeWrites } from "../ports.ts";
-import type { AnswerBody, Ballot, RequestBody } from "../wire/messages.ts";
+import type { AcceptWrite, ChunkId, ChunkRow, ContentWrite, ErasedFile, ErasureWrite, NodeWrites, Trim } from "../ports.ts";
+import { ABSENT } from "../register/ballot.ts";
+import type { Erase } from "../wire/garbage-messages.ts";
+import type { AnswerBody, Ballot, ClusterMap, RequestBody } from "../wire/messages.ts";
 
 export type Reply = (answer: AnswerBody) => void;
 
@@ -17,10 +19,22 @@ export interface Leftovers {
   readonly chunks: readonly ChunkId[];
 }
 
+/** Of a partition in the configuration of this number, what absent files have forgotten (P14, P16). */
+export interface Remembering {
+  readonly partition: number;
+  readonly number: number;
+  readonly forgotten: number;
+}
+
+/** P14, in the configuration of this number. */
+export type Erasing = Erase & { readonly configuration: number };
+
 export interface Entry {
   readonly body: RequestBody;
   readonly learned?: Learned;
   readonly filling?: Filling;
+  readonly remembering?: Remembering;
+  readonly erasing?: Erasing;
   /** Decided when its turn comes: what then belongs here stays. */
   readonly drops?: () => Leftovers;
   readonly writes?: Partial<NodeWrites>;
@@ -39,17 +53,48 @@ export interface Accepted {
 
 export const NO_BYTES = new Uint8Array(0);
 
+export const NOTHING: Accepted = { ballot: ABSENT, head: NO_BYTES, chosen: true };
+
 /** What one turn has staged and whom it owes an answer once that is durable. */
 export class Turn {
   readonly accepts: AcceptWrite[] = [];
   readonly contents: ContentWrite[] = [];
   readonly extra: Partial<NodeWrites>[] = [];
+  readonly erased: ErasedFile[] = [];
+  readonly erasures: ErasureWrite[] = [];
   readonly staged = new Map<Path, Accepted>();
   readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
   ceiling: number | undefined;
+
+  /** Nothing is to be committed. */
+  get isEmpty(): boolean {
+    const staged = this.accepts.length + this.contents.length + this.erased.length + this.erasures.length;
+    return staged + this.extra.length === 0 && this.ceiling === undefined;
+  }
+
+  writes(trims: readonly Trim[]): NodeWrites {
+    const { extra } = this;
+    const ceilings = [this.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
+    const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
+    return {
+      dropped: extra.flatMap((writes) => writes.dropped ?? []),
+      erased: this.erased,
+      erasures: this.erasures,
+      accepts: this.accepts,
+      contents: this.contents,
+      trims,
+      chunks: extra.flatMap((writes): readonly ChunkRow[] => writes.chunks ?? []),
+      droppedChunks: extra.flatMap((writes): readonly ChunkId[] => writes.droppedChunks ?? []),
+      doomed: extra.flatMap((writes): readonly ChunkId[] => writes.doomed ?? []),
+      spared: extra.flatMap((writes): readonly ChunkId[] => writes.spared ?? []),
+      cursors: extra.flatMap((writes) => writes.cursors ?? []),
+      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
+      ...(map === undefined ? {} : { map }),
+    };
+  }
 }
 
 /** The file whose bytes it writes. */
-export function writtenBy({ body, learned, filling }: Entry): Path | undefined {
-  return body.accept?.path ?? learned?.path ?? filling?.path;
+export function writtenBy({ body, learned, filling, erasing }: Entry): Path | undefined {
+  return body.accept?.path ?? erasing?.path ?? learned?.path ?? filling?.path;
 }

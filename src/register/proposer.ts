@@ -187,6 +187,8 @@ export type OnAccept = (acks: number, chosen: boolean, open: number) => void;
 export interface Folding {
   readonly self: NodeNumber;
   readonly base: Ballot;
+  /** What the base has forgotten. */
+  readonly forgotten: number;
 }
 
 /**
@@ -271,7 +273,7 @@ export function propose(
     };
     // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
     const order = replicas.inOrder(round.replicas).reverse();
-    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base } };
+    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base, forgotten: folding.forgotten } };
     for (const node of order) if (node !== own) send(node, body);
   });
 }

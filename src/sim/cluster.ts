@@ -48,6 +48,8 @@ export interface ClusterShape {
   readonly keepVersions: number;
   /** Partitions that change their replicas at a time. */
   readonly changingMax: number;
+  /** Garbage is collected so soon that runs meet it; undefined: never, in the time of a run. */
+  readonly garbage?: { readonly tombstoneGraceMs: number; readonly orphanAgeMs: number } | undefined;
 }
 
 /** What watches the cluster from outside. */
@@ -411,7 +413,7 @@ export class SimCluster {
       clusterId: "simulated",
       generation: 1,
       version: 1,
-      policy: { n, w, r, name: quorumName, chunkSizeBytes, inlineLimitBytes, keepVersions },
+      policy: { n, w, r, name: quorumName, chunkSizeBytes, inlineLimitBytes, keepVersions, ...this.shape.garbage },
       nodes,
       partitions: firstAssignment(nodes, { n, w, r }, partitions),
       supernodes: [SUPERNODE],

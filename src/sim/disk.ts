@@ -67,6 +67,8 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     pathsAfter: (after, limit) => store.pathsAfter(after, limit),
     chunksAfter: (after, limit) => store.chunksAfter(after, limit),
     ceiling: () => store.ceiling(),
+    erasures: () => store.erasures(),
+    doomed: () => store.doomed(),
     map: () => store.map(),
     cursor: (diskId) => store.cursor(diskId),
     chunk: (chunk) => store.chunk(chunk),

@@ -4,6 +4,7 @@
  */
 
 import { messageOf } from "../base/errors.ts";
+import type { RecordedOperation } from "../check/history.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
 import { LEFT_PARTITION_MS } from "../limits.ts";
@@ -11,6 +12,7 @@ import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
 import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
+import { thinChunks, uncollected } from "./invariants/garbage.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -147,7 +149,9 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    const difference = (): string | undefined => unfinished(this.#view) ?? disagreement(this.#view, paths);
+    const collects = this.#plan.shape.garbage !== undefined;
+    const difference = (): string | undefined =>
+      unfinished(this.#view) ?? disagreement(this.#view, paths) ?? (collects ? uncollected(this.#view, paths) : undefined);
     let apart = difference();
     while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
       runtime.advance(CONVERGENCE_LOOK_MS);
@@ -157,7 +161,7 @@ class Run {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
       apart = difference() ?? leftovers(this.#view, paths);
     }
-    const thin = apart === undefined ? thinHistory(this.#view, paths) : undefined;
+    const thin = apart === undefined ? (thinHistory(this.#view, paths) ?? thinChunks(this.#view, paths)) : undefined;
     if (thin !== undefined) this.#violations.found("I5", thin);
     if (apart !== undefined) {
       this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault the replicas differ: ${apart}`);
@@ -227,7 +231,9 @@ class Run {
   }
 
   #judge(): number {
-    const { operations, listings } = this.#recorder;
+    const erases = this.#plan.shape.garbage !== undefined;
+    const operations = erases ? this.#recorder.operations.flatMap(withoutVersion) : this.#recorder.operations;
+    const listings = erases ? [] : this.#recorder.listings;
     const verdict = judge(operations, listings, { keptVersions: this.#plan.shape.keepVersions });
     if (verdict.verdict === "unknown") this.#trace.event("the checker gave up");
     for (const { path, contradiction, operations: core } of verdict.violations) {
@@ -239,6 +245,13 @@ class Run {
     }
     return verdict.operationsChecked;
   }
+}
+
+/** Where files are erased versions begin anew: what is judged is contents, and what was there at all. */
+function withoutVersion(operation: RecordedOperation): readonly RecordedOperation[] {
+  const { kind, version, valueId } = operation;
+  if (kind === "get" && version !== null && valueId === null) return []; // it told nothing else
+  return [{ ...operation, version: null }];
 }
 
 function lastRead(path: string): PlannedOperation {

@@ -2,11 +2,24 @@
 import { assert, codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, ContentWrite, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
+import type {
+  AcceptWrite,
+  ChunkId,
+  ChunkRow,
+  ContentWrite,
+  Erasure,
+  NodeStore,
+  NodeWrites,
+  StoredChange,
+  StoredRegister,
+  Trim,
+} from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { ChosenMarks } from "./chosen-marks.ts";
+import { GarbageTables } from "./garbage-tables.ts";
+import { logBytesOf } from "./log-bytes.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
 import { PathIndex } from "./path-index.ts";
 import { RecentPaths } from "./recent-paths.ts";
@@ -44,6 +57,7 @@ export class SqliteNodeStore implements NodeStore {
   readonly #database: Database;
   readonly #sql: ReturnType<typeof nodeStatements>;
   readonly #index: PathIndex;
+  readonly #garbage: GarbageTables;
   readonly #cache = new RegisterCache();
   #sequence: number;
   #files: number;
@@ -80,6 +94,7 @@ export class SqliteNodeStore implements NodeStore {
     const highest = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
     this.#sequence = Math.max(highest, storedCount(this.#sql.meta.row("last")?.[0] ?? 0, "last sequence", database.path));
     this.#index = new PathIndex(database, this.#sequence, youngMax);
+    this.#garbage = new GarbageTables(database, this.#sql);
     this.#files = this.#index.files();
     this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
     this.#ceiling = storedCount(this.#sql.meta.row("ceiling")?.[0] ?? 0, "ceiling", database.path);
@@ -224,33 +239,40 @@ export class SqliteNodeStore implements NodeStore {
     return this.#sequence;
   }
 
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+  changesAfter(sequence: number, limit: number): readonly StoredChange[] {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
     if (sequence >= this.#sequence) return [];
     if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
     return this.#database.reading(() => this.#storedChanges(sequence, limit));
   }
 
-  #storedChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
-    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
-    for (let from = after; changes.length < limit; ) {
+  #storedChanges(after: number, limit: number): readonly StoredChange[] {
+    const changes: StoredChange[] = [];
+    for (let from = after; changes.length < limit && from < this.#sequence; ) {
       const rows = this.#sql.changes.rows(from, this.#sequence, limit);
-      for (const [path, ...row] of rows) {
-        from = row[0];
-        if (changes.length < limit && this.#index.newest(path) === from) changes.push({ path, ...this.#decoded(row) });
-      }
-      if (rows.length < limit) break;
+      const erased = this.#garbage.erasedAfter(from, this.#sequence, limit);
+      // Both are whole up to here.
+      const through = Math.min(
+        rows.length < limit ? this.#sequence : (rows.at(-1)?.[1] ?? from),
+        erased.length < limit ? this.#sequence : (erased.at(-1)?.sequence ?? from),
+      );
+      const found: StoredChange[] = erased.filter(({ path }) => this.#index.newest(path) === undefined);
+      for (const [path, ...row] of rows) if (this.#index.newest(path) === row[0]) found.push({ path, ...this.#decoded(row) });
+      found.sort((a, b) => a.sequence - b.sequence);
+      changes.push(...found.filter(({ sequence }) => sequence <= through).slice(0, limit - changes.length));
+      from = through;
     }
     return changes;
   }
 
   /** Whoever follows the log closely is answered from memory. */
-  #recentChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
-    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
+  #recentChanges(after: number, limit: number): readonly StoredChange[] {
+    const changes: StoredChange[] = [];
     for (let at = after + 1; at <= this.#sequence && changes.length < limit; at += 1) {
       const path = this.#recent.at(at);
       const register = this.register(path);
       if (register?.sequence === at) changes.push({ path, ...register });
+      else if (register === undefined) changes.push(...this.#database.reading(() => this.#garbage.erasedAt(at)));
     }
     return changes;
   }
@@ -268,6 +290,14 @@ export class SqliteNodeStore implements NodeStore {
 
   ceiling(): number {
     return this.#ceiling;
+  }
+
+  erasures(): ReadonlyMap<number, Erasure> {
+    return this.#database.reading(() => this.#garbage.erasures());
+  }
+
+  doomed(): readonly ChunkId[] {
+    return this.#database.reading(() => this.#garbage.doomed());
   }
 
   map(): ClusterMap | undefined {
@@ -328,6 +358,8 @@ export class SqliteNodeStore implements NodeStore {
 
   #write(writes: NodeWrites, staged: Staged): void {
     for (const path of writes.dropped ?? []) this.#dropFile(path, staged);
+    for (const { path, ballot } of writes.erased ?? []) this.#eraseFile(path, ballot, staged);
+    this.#garbage.write(writes);
     for (const accept of writes.accepts) this.#accept(accept, staged);
     for (const content of writes.contents ?? []) this.#putContent(content, staged);
     for (const trim of writes.trims) this.#trim(trim);
@@ -400,6 +432,13 @@ export class SqliteNodeStore implements NodeStore {
     staged.registers.set(path, null);
   }
 
+  #eraseFile(path: Path, ballot: Ballot, staged: Staged): void {
+    this.#dropFile(path, staged);
+    this.#garbage.erase(++staged.sequence, path, ballot);
+    staged.paths.push(path);
+    this.#sql.putMeta.run("last", staged.sequence);
+  }
+
   #trim({ path, ballot, keep }: Trim): void {
     const rows = this.#index.rows(path);
     const newest = rows.reduce((highest, { sequence }) => Math.max(highest, sequence), 0);
@@ -431,6 +470,7 @@ export class SqliteNodeStore implements NodeStore {
   #dropChunk(chunk: ChunkId, staged: Staged): void {
     staged.chunkBytes -= this.#sql.chunk.row(chunk)?.[1] ?? 0;
     this.#sql.dropChunk.run(chunk);
+    this.#sql.spare.run(chunk);
   }
 
   #newestRow(path: Path): RegisterRow | undefined {
@@ -453,12 +493,4 @@ export class SqliteNodeStore implements NodeStore {
 
 function hasContent(register: CachedRegister): register is CachedRegister & { readonly content: Uint8Array | null } {
   return register.content !== undefined;
-}
-
-/** Roughly what a commit adds to the write-ahead log: what is accepted, in order, and a page per trim and chunk. */
-function logBytesOf({ accepts, trims, chunks, contents = [], dropped = [] }: NodeWrites, pageBytes: number): number {
-  let bytes = (2 + trims.length + chunks.length + dropped.length) * pageBytes;
-  for (const { content } of contents) bytes += content.length + pageBytes;
-  for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
-  return bytes;
 }

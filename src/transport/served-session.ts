@@ -20,7 +20,7 @@ const KIND_MISSING = new QdfsError("BAD_REQUEST", "a request that asks for nothi
 function asksForSomething(request: Request): boolean {
   const hot = request.read ?? request.mutate ?? request.accept ?? request.prepare ?? request.changes;
   const rare = request.fetch ?? request.settle ?? request.confirm ?? request.sequence ?? request.scan ?? request.complete;
-  return (hot ?? rare ?? request.take ?? request.map ?? request.rescan ?? null) !== null;
+  return (hot ?? rare ?? request.take ?? request.map ?? request.rescan ?? request.erase ?? request.remember ?? null) !== null;
 }
 
 export class ServedSession {

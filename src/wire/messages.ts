@@ -17,6 +17,7 @@ import type {
   Take,
   Taken,
 } from "./change-messages.ts";
+import type { Erase, Erased, Garbage, Reclaimable, Remember, Remembered } from "./garbage-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -83,6 +84,8 @@ export interface Accept {
   readonly inline: boolean;
   /** Folded phase 1 (P24): taken only by a replica that would promise `ballot` and has accepted nothing above this. */
   readonly base?: Ballot | null;
+  /** With `base`: what that has forgotten (P14). */
+  readonly forgotten?: number;
 }
 export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
 export type Want = (typeof Want)[keyof typeof Want];
@@ -130,6 +133,8 @@ export interface Mutate {
 export interface Settle {
   readonly path: Path;
   readonly budgetMs: number;
+  /** What is found is accepted at a new ballot in any case (P22). */
+  readonly anew?: boolean;
 }
 export interface Confirm {
   readonly path: Path;
@@ -162,6 +167,8 @@ export interface RequestBody {
   readonly take?: Take | null;
   readonly map?: MapAsk | null;
   readonly rescan?: Rescan | null;
+  readonly erase?: Erase | null;
+  readonly remember?: Remember | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -220,6 +227,8 @@ export interface Change {
   readonly ballot: Ballot;
   readonly chosen: boolean;
   readonly head: Uint8Array;
+  /** The tombstone of this ballot was erased. */
+  readonly erased?: boolean;
 }
 export interface ChangeBatch {
   readonly changes: readonly Change[];
@@ -252,6 +261,8 @@ export interface AnswerBody {
   readonly taken?: Taken | null;
   readonly map?: MapAt | null;
   readonly rescanned?: Rescanned | null;
+  readonly erased?: Erased | null;
+  readonly remembered?: Remembered | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -296,6 +307,9 @@ export interface Policy {
   readonly chunkSizeBytes: number;
   readonly inlineLimitBytes: number;
   readonly keepVersions: number;
+  /** 0 or none: the default (cluster/retention.ts), as the next one. */
+  readonly tombstoneGraceMs?: number;
+  readonly orphanAgeMs?: number;
 }
 /** Replicas of one partition, home first, and the quorum sizes counted over them. */
 export interface ReplicaSet {
@@ -360,6 +374,7 @@ export interface HeartbeatRequest {
   readonly reads: number;
   readonly writes: number;
   readonly peers: readonly PeerTimes[];
+  readonly garbage?: Garbage | null;
 }
 /** How long a replica takes to answer one that asks it; 0: not measured. */
 export interface PeerTimes {
@@ -413,6 +428,7 @@ export interface UsageReply {
   readonly sizeBytes: number;
   readonly storedBytes: number;
   readonly incomplete: string;
+  readonly reclaimable?: readonly Reclaimable[];
 }
 export interface StatusRequest {
   readonly eventual: boolean;

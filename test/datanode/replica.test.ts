@@ -40,7 +40,7 @@ class Bench {
       (error) => {
         throw error;
       },
-      () => this.configuration,
+      { numberOf: () => this.configuration, numberOfPartition: () => this.configuration, partitionOf: () => 0 },
     );
     void this.replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling) });
     this.runtime.runUntilIdle();

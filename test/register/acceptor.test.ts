@@ -106,9 +106,9 @@ describe("acceptor", () => {
   test("learns a chosen value over a promise, never over something newer", () => {
     const acceptor = new Acceptor(opened());
     acceptor.prepare("/a", ballot(10), NOTHING);
-    expect(acceptor.learns(ballot(5), NOTHING)).toBe(true);
-    expect(acceptor.learns(ballot(5), { ballot: ballot(5) })).toBe(false);
-    expect(acceptor.learns(ballot(5), { ballot: ballot(6) })).toBe(false);
+    expect(acceptor.learns("/a", ballot(5), NOTHING)).toBe(true);
+    expect(acceptor.learns("/a", ballot(5), { ballot: ballot(5) })).toBe(false);
+    expect(acceptor.learns("/a", ballot(5), { ballot: ballot(6) })).toBe(false);
   });
 });
 

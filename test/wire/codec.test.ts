@@ -11,6 +11,7 @@ const MAY_BE_ABSENT = new Set([
   "Accept.base",
   "Batch.hello",
   "HeartbeatReply.map",
+  "HeartbeatRequest.garbage",
   "Mutate.precondition",
   "Mutated.version",
   "StatusReply.adaptive",

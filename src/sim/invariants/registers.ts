@@ -7,7 +7,9 @@
  *  I3 One ballot, one value; the chosen heads form one chain, whose versions rise by 0 (settled, refusal recorded) or 1.
  *  I5 What a change answered is in the heads of as many disks as it says.
  *  I6 A head names only chunks that W stores hold when it first appears.
+ *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it.
  *  I8 No disk takes an accept of a configuration older than the one that it has adopted.
+ *  I9 No disk takes a ballot at or below one of the file that it has erased, be it learned.
  */
 import { CHECKSUM_BYTES } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
@@ -20,6 +22,7 @@ import { headCodec } from "../../wire/codec.ts";
 import type { AnswerBody, Ballot, ClusterMap, Configuration, Head, Mutated, OperationId, Request } from "../../wire/messages.ts";
 import type { Disk } from "../disk.ts";
 import type { Violations } from "../violation.ts";
+import { GarbageInvariants } from "./garbage.ts";
 
 interface Value {
   readonly ballot: Ballot;
@@ -56,11 +59,13 @@ export class RegisterInvariants {
   readonly #promises = new Map<string, Ballot>();
   /** By disk, the map that it has adopted. */
   readonly #adopted = new Map<string, ClusterMap>();
+  readonly #garbage: GarbageInvariants;
 
   constructor(violations: Violations, view: DiskView, keepVersions: number) {
     this.#violations = violations;
     this.#view = view;
     this.#keepVersions = keepVersions;
+    this.#garbage = new GarbageInvariants(violations);
   }
 
   /** Chosen heads of a file, oldest first. */
@@ -75,8 +80,14 @@ export class RegisterInvariants {
     this.#violations.check(before === diskId, "I2", () => `${nodeName(number)} serves with ${diskId}, and had ${before} before`);
   }
 
-  durable(disk: Disk, { accepts, map }: NodeWrites): void {
-    for (const accept of accepts) this.#accepted(disk, accept);
+  durable(disk: Disk, writes: NodeWrites): void {
+    const { accepts, map } = writes;
+    this.#garbage.erased(disk, writes);
+    for (const accept of accepts) {
+      this.#garbage.accepted(disk, accept);
+      this.#accepted(disk, accept);
+    }
+    this.#garbage.deleted(disk, writes, this.#adopted.get(disk.diskId) ?? this.#view.map, this.#newest());
     if (map !== undefined) this.#adopted.set(disk.diskId, map);
   }
 
@@ -101,6 +112,14 @@ export class RegisterInvariants {
     if (value.chosen || configuration === undefined || !reaches(configuration, writeNeed, value.holders)) return;
     value.chosen = true;
     this.#choose(register, path, value);
+  }
+
+  /** The newest chosen head of each file. */
+  *#newest(): Generator<readonly [Path, Head]> {
+    for (const [path, { chain }] of this.#registers) {
+      const head = chain.at(-1)?.head;
+      if (head !== undefined) yield [path, head];
+    }
   }
 
   #register(path: Path): Register {
@@ -153,6 +172,7 @@ export class RegisterInvariants {
     const [from, to] = [older.head.current, newer.head.current];
     const words = (): string =>
       `${path}: version ${to.version} chosen at ${formatBallot(newer.ballot)} does not follow version ${from.version} chosen at ${formatBallot(older.ballot)}`;
+    if (this.#garbage.mayBeginAnew(path, older, newer)) return;
     if (to.version === from.version) {
       this.#violations.check(sameOperation(from.operation, to.operation), "I3", words);
     } else if (to.version === from.version + 1) {
