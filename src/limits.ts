@@ -220,7 +220,7 @@ export const TOMBSTONE_WATCH_MS = 3_600_000;
 /** How long a chunk that no version names is left alone unless the policy says otherwise. An upload that goes on is not looked at. */
 export const ORPHAN_AGE_DEFAULT_MS = 3_600_000;
 /** How often garbage is looked for: a quarter of the time that it is left alone, within these. */
-export const GARBAGE_LOOK_MS_MIN = 50;
+export const GARBAGE_LOOK_MS_MIN = 200;
 export const GARBAGE_LOOK_MS_MAX = 600_000;
 /** Files erased, and owners of chunks looked at, by one DataNode in a second: a background job. */
 export const ERASE_FILES_PER_SEC = 200;

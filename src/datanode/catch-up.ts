@@ -14,7 +14,7 @@ import type { NodeStore, Runtime } from "../ports.ts";
 import { compareBallots, sameBallot } from "../register/ballot.ts";
 import { isInline } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
-import { type Ballot, type Change, type Head, Want } from "../wire/messages.ts";
+import { type Ballot, type Change, type Head, type Settled, Want } from "../wire/messages.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Freshness } from "./freshness.ts";
@@ -178,7 +178,10 @@ export class CatchUp {
     const intact = !inline || (held.contentHeld && checksumOf(held.content) === head.current.checksum);
     await this.#takeChunks(path, head); // first: once the head is here, nothing tells that its chunks are not
     if (!held.chosen || !intact) await this.takeSettled(path);
-    else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
+    else if (this.#isErased(path, held.ballot)) {
+      // It may be another file of the partition that was erased; the very ballot that was is about to go at the peer, too.
+      if (!sameBallot(held.ballot, this.#floorOf(path))) await this.takeSettled(path);
+    } else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
   }
 
@@ -189,11 +192,25 @@ export class CatchUp {
    */
   async takeSettled(path: Path): Promise<void> {
     const { number } = this.#maps.configurationOf(path);
-    const { ballot, head: bytes } = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
-    if (compareBallots(ballot, this.#replica.accepted(path).ballot) <= 0) return;
+    const isNew = (settled: Settled): boolean => compareBallots(settled.ballot, this.#replica.accepted(path).ballot) > 0;
+    let settled = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
+    // At or below what was erased here nothing is learned (P14): the value gets a new ballot.
+    if (isNew(settled) && this.#isErased(path, settled.ballot))
+      settled = await this.#coordinator.settleAnew(path, OPERATION_BUDGET_MS);
+    if (!isNew(settled)) return;
+    const { ballot, head: bytes } = settled;
     const head = headCodec.decode(bytes);
     const content = isInline(head.current) ? await this.#coordinator.inlineBytes(path, head.current) : null;
     await this.#learn(path, number, ballot, bytes, head, content);
+  }
+
+  #floorOf(path: Path): Ballot {
+    return this.#replica.erasureOf(this.#maps.partitionOf(path)).floor;
+  }
+
+  /** At or below what was erased in the file's partition. */
+  #isErased(path: Path, ballot: Ballot): boolean {
+    return compareBallots(ballot, this.#floorOf(path)) <= 0;
   }
 
   /** `asked`: the number of the configuration by which the value was asked for. */
@@ -209,10 +226,6 @@ export class CatchUp {
     const { random } = head.current.operation;
     const value = { path, ballot: { configuration, counter, node }, head: bytes, random, content };
     await this.#replica.learn({ ...value, configuration: asked });
-    const { floor } = this.#replica.erasureOf(this.#maps.partitionOf(path));
-    if (compareBallots(this.#replica.accepted(path).ballot, ballot) >= 0 || compareBallots(ballot, floor) > 0) return;
-    // Below what was erased nothing is learned (P14): it may be another file of the partition that was. Then the value gets a new ballot.
-    if (!sameBallot(ballot, floor)) await this.#coordinator.settleAnew(path, OPERATION_BUDGET_MS);
   }
 
   /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */

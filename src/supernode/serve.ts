@@ -2,6 +2,7 @@
 import { QdfsError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import type { QuorumSpec } from "../cluster/quorum-spec.ts";
+import type { Retention } from "../cluster/retention.ts";
 import { DRAIN_MS } from "../limits.ts";
 import type { Runtime, SuperNodeState } from "../ports.ts";
 import { HeardCounter } from "../register/heard-counter.ts";
@@ -26,6 +27,8 @@ export interface SuperNodeOptions {
   readonly quorum?: QuorumSpec | undefined;
   /** DataNodes to wait for before the partitions are assigned; undefined: n. */
   readonly expect?: number | undefined;
+  /** What the operator asks for; the rest stays as it is, or is the default. */
+  readonly retention?: Retention | undefined;
   readonly runtime: Runtime;
 }
 
@@ -54,7 +57,7 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     undo.push(() => dataDir.close());
     const maps = new SqliteMapStore(dataDir.file("map.db"));
     undo.push(() => maps.close());
-    const state = ownState(dataDir, firstState(maps, options.quorum, runtime.random));
+    const state = ownState(dataDir, firstState(maps, options.quorum, runtime.random, options.retention));
     const catalogue = SqliteCatalogueStore.open(dataDir.file("catalogue.db"));
     undo.push(() => catalogue.close());
 

@@ -108,8 +108,12 @@ export class SuperNode implements SuperNodeApi {
       this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
     }
     this.#startedMs = runtime.clock.monotonicMs();
-    this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
-      ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
+    this.#listing = new Listing(
+      parts.catalogue,
+      this.#fence,
+      map,
+      () => ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
+      () => map().nodes.flatMap(({ number }) => this.#membership.vitals(number)?.heartbeat?.garbage ?? []),
     );
   }
 

@@ -422,6 +422,8 @@ export interface ListReply {
 }
 export interface UsageRequest {
   readonly prefix: Path;
+  /** Also what of it is kept for a while only, and what is about to be freed. */
+  readonly reclaimable?: boolean;
 }
 export interface UsageReply {
   readonly files: number;
@@ -456,6 +458,8 @@ export interface StatusReply {
   readonly incomplete: string;
   /** Null: every partition is where it belongs. */
   readonly rebalance: Rebalance | null;
+  /** Of all DataNodes that are heard. */
+  readonly garbage?: Garbage | null;
   /** Null: the quorum is fixed. */
   readonly adaptive: AdaptiveStatus | null;
 }

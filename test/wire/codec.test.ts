@@ -15,6 +15,7 @@ const MAY_BE_ABSENT = new Set([
   "Mutate.precondition",
   "Mutated.version",
   "StatusReply.adaptive",
+  "StatusReply.garbage",
   "StatusReply.rebalance",
   "Version.chunks",
   "Version.operation",

@@ -3,6 +3,7 @@ import type { Exit } from "../../base/errors.ts";
 import { parseCount } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
+import { retentionOf } from "../retention-flags.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
 import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
@@ -22,6 +23,7 @@ export class SuperNodeCommand extends ServerCommand {
       An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says what it
       would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.`,
     examples: [
+      ["A short-lived trash", "$0 supernode --port 7000 --data ./super --tombstone-grace 1d --keep-versions 3"],
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
     ],
@@ -32,15 +34,26 @@ export class SuperNodeCommand extends ServerCommand {
     description: "K wait for K DataNodes before the partitions are first assigned (default: n)",
   });
 
+  readonly tombstoneGrace = Option.String("--tombstone-grace", {
+    description: "AGE how long what was deleted stays in the trash (default: 7d)",
+  });
+  readonly orphanAge = Option.String("--orphan-age", {
+    description: "AGE how long chunks that no version names are left alone (default: 1h)",
+  });
+  readonly keepVersions = Option.String("--keep-versions", {
+    description: "K earlier versions of a file that are kept (default: 10)",
+  });
+
   override async run(output: Output): Promise<Exit> {
     const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
     const quorum = this.quorum === undefined ? undefined : parseQuorumSpec(this.quorum);
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
+    const retention = retentionOf(this);
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime });
+    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, retention, runtime });
     const ready: Ready = {
       event: "ready",
       role: "supernode",

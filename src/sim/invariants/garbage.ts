@@ -5,7 +5,7 @@ import { chunkPartitionOf, configurationOf, isReplica, partitionOf, replicasOf }
 import type { AcceptWrite, NodeWrites } from "../../ports.ts";
 import { compareBallots, formatBallot, highestBallot } from "../../register/ballot.ts";
 import { reaches, writeNeed } from "../../register/quorum.ts";
-import type { Ballot, ClusterMap, Head } from "../../wire/messages.ts";
+import type { Ballot, ClusterMap, Head, OperationId } from "../../wire/messages.ts";
 import type { Disk } from "../disk.ts";
 import type { Violations } from "../violation.ts";
 import { agreedHead } from "./convergence.ts";
@@ -32,6 +32,11 @@ export class GarbageInvariants {
         this.#erased.set(key, before === undefined ? ballot : highestBallot(before, ballot));
       }
     }
+  }
+
+  /** A disk that has erased the file may have held whatever it has forgotten. */
+  forgot({ diskId, store }: Disk, path: Path, partition: number, { stamp }: OperationId): boolean {
+    return this.#erased.has(`${diskId} ${path}`) && (store.erasures().get(partition)?.forgotten ?? 0) >= stamp;
   }
 
   /** I9 */

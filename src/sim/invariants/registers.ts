@@ -256,7 +256,7 @@ export class RegisterInvariants {
     const disk = this.#view.diskOfNode(node);
     if (disk === undefined) return true;
     const stored = disk.store.register(path);
-    if (stored === undefined) return false;
+    if (stored === undefined) return this.#garbage.forgot(disk, path, partitionOf(this.#view.map, path), operation);
     const head = this.#registers.get(path)?.values.get(formatBallot(stored.ballot))?.head;
     if (head === undefined) {
       this.#violations.found("I3", `${nodeName(node)} holds a value of ${path} that was never accepted`);
