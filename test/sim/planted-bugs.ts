@@ -46,8 +46,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (compareBallots(ballot, floor) < 0)",
-        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0)",
+        find: "if (compareBallots(ballot, floor) < 0 ||",
+        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0 ||",
       },
     ],
     recipe: "crashes",
@@ -307,7 +307,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (!wouldPromise || compareBallots(accepted.ballot, base) > 0)",
+        find: "if (!wouldPromise || remembersMore || compareBallots(accepted.ballot, base) > 0)",
         replace: "if (!wouldPromise)",
       },
     ],
@@ -354,8 +354,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/datanode/replica.ts",
-        find: "if (this.#numberOf(path) === configuration) return;",
-        replace: "if (this.#numberOf(path) !== -1) return;",
+        find: "if (this.#maps.numberOf(path) === configuration) return;",
+        replace: "if (this.#maps.numberOf(path) !== -1) return;",
       },
     ],
     recipe: "grow",
@@ -390,6 +390,79 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/datanode/completer.ts", find: "of [current, ...history]", replace: "of [current, ...history].slice(0, 1)" },
     ],
     recipe: "grow",
+    seed: 1,
+  },
+  {
+    name: "erased-with-one-replica-behind",
+    wrong: "a tombstone is erased though one replica is not ready (P14)",
+    edits: [{ file: "src/datanode/eraser.ts", find: "if (late.length > 0) {", replace: "if (late.length > 1) {" }],
+    recipe: "garbage",
+    seed: 1,
+  },
+  {
+    name: "erased-without-a-floor",
+    wrong: "erasing leaves no floor: an accept that was on its way is taken (P14, I9)",
+    edits: [
+      {
+        file: "src/datanode/erasing-turn.ts",
+        find: "{ floor: ballot, forgotten: stamp }",
+        replace: "{ floor: ABSENT, forgotten: stamp }",
+      },
+    ],
+    recipe: "garbage",
+    seed: 1,
+  },
+  {
+    name: "erasing-forgets-nothing",
+    wrong: "with a tombstone goes what was done, and nobody knows that anything was forgotten (P12, P14)",
+    edits: [
+      SHORT_WINDOW,
+      {
+        file: "src/datanode/erasing-turn.ts",
+        find: "{ floor: ballot, forgotten: stamp }",
+        replace: "{ floor: ballot, forgotten: 0 }",
+      },
+    ],
+    recipe: "garbage",
+    seed: 1,
+  },
+  {
+    name: "chunks-deleted-without-a-settle",
+    wrong: "a store deletes what the owner's head does not name anywhere it looks, and has nothing accepted (P22)",
+    edits: [
+      {
+        file: "src/datanode/chunk-collector.ts",
+        find: "const head = await this.#settled(owner);\n    if (uploadsOf(head).has(upload)) {",
+        replace: "if ((await this.#named(owner))?.has(upload)) {",
+      },
+    ],
+    recipe: "garbage",
+    seed: 1,
+  },
+  {
+    name: "doomed-chunks-confirmed",
+    wrong: "a store confirms chunks that it is about to delete (P21, P22)",
+    edits: [
+      {
+        file: "src/datanode/chunk-store.ts",
+        find: "return this.#doomed.has(chunk) || this.#held(chunk)?.owner !== path;",
+        replace: "return this.#held(chunk)?.owner !== path;",
+      },
+    ],
+    recipe: "garbage",
+    seed: 1,
+  },
+  {
+    name: "memory-left-behind",
+    wrong: "who takes a partition over does not hear what was forgotten of it (P14, P16)",
+    edits: [
+      {
+        file: "src/datanode/survey.ts",
+        find: "found.forgotten = Math.max(found.forgotten, forgotten);",
+        replace: "found.forgotten = Math.min(found.forgotten, forgotten);",
+      },
+    ],
+    recipe: "garbage",
     seed: 1,
   },
 ];
