@@ -184,6 +184,8 @@ export const RECIPES: readonly Recipe[] = [
     summary: "deleted files are erased and orphaned chunks collected, among crashes, cuts, dead clients and DataNodes that join",
     weights: { ...DEATHS, ...NETWORK, "client-death": 6, freeze: 2, join: 2, wipe: 1, "supernode-crash": 1, "catalogue-loss": 1 },
     faults: [1, 8],
+    // Some accepts come when what they bring was erased long ago.
+    links: { dropShare: 0.03, duplicateShare: 0.05, slowShare: 0.1, slowMs: 900 },
     pacesMs: [20, 50, 100],
     chunkedShare: 0.4,
     garbage: true,

@@ -395,7 +395,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "erased-with-one-replica-behind",
     wrong: "a tombstone is erased though one replica is not ready (P14)",
-    edits: [{ file: "src/datanode/eraser.ts", find: "if (late.length > 0) {", replace: "if (late.length > 1) {" }],
+    edits: [
+      { file: "src/datanode/eraser.ts", find: "if (late.length > 0) {", replace: "if (late.length > 1) {" },
+      { file: "src/datanode/eraser.ts", find: "if (left.length > 0) return", replace: "if (left.length > 1) return" },
+    ],
     recipe: "garbage",
     seed: 1,
   },

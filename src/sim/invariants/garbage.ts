@@ -21,6 +21,8 @@ export class GarbageInvariants {
   /** By disk and file, and by file, the highest ballot that was erased. */
   readonly #erased = new Map<string, Ballot>();
 
+  readonly #deleted = new Set<string>();
+
   constructor(violations: Violations) {
     this.#violations = violations;
   }
@@ -32,6 +34,11 @@ export class GarbageInvariants {
         this.#erased.set(key, before === undefined ? ballot : highestBallot(before, ballot));
       }
     }
+  }
+
+  /** Some store has collected it. */
+  wasDeleted(chunk: string): boolean {
+    return this.#deleted.has(chunk);
   }
 
   /** A disk that has erased the file may have held whatever it has forgotten. */
@@ -59,6 +66,7 @@ export class GarbageInvariants {
     if (droppedChunks.length === 0 || adopts !== undefined) return;
     const here = droppedChunks.filter((chunk) => isReplica(configurationOf(map, chunkPartitionOf(map, chunk)), number));
     if (here.length === 0) return;
+    for (const chunk of here) this.#deleted.add(chunk);
     for (const [path, head] of newest) {
       const named = uploadsOf(head);
       const chunk = here.find((one) => named.has(uploadOf(one)));
@@ -86,6 +94,7 @@ export function uncollected(view: DiskView, paths: readonly Path[]): string | un
   const named = new Set(paths.flatMap((path) => [...uploadsOf(agreedHead(view, path))]));
   for (const { number } of map.nodes) {
     for (const { chunk, owner } of view.diskOfNode(number)?.store.chunksAfter("", Number.MAX_SAFE_INTEGER) ?? []) {
+      if (!isReplica(configurationOf(map, chunkPartitionOf(map, chunk)), number)) continue; // it has left, and drops it soon
       const gone = replicasOf(configurationOf(map, partitionOf(map, owner))).some((node) => view.diskOfNode(node) === undefined);
       if (!gone && !named.has(uploadOf(chunk))) return `${nodeName(number)} still holds ${chunk} of ${owner}`;
     }

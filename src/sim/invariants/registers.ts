@@ -6,8 +6,9 @@
  *  I2 No disk takes an accept below what it accepted or promised before, in whatever life.
  *  I3 One ballot, one value; the chosen heads form one chain, whose versions rise by 0 (settled, refusal recorded) or 1.
  *  I5 What a change answered is in the heads of as many disks as it says.
- *  I6 A head names only chunks that W stores hold when it first appears.
- *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it.
+ *  I6 A head names only chunks that W stores hold when it first appears, or held before they were collected: it is late then, and never chosen.
+ *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it; and W stores hold all that is named when a
+ *     head becomes the newest chosen one.
  *  I8 No disk takes an accept of a configuration older than the one that it has adopted.
  *  I9 No disk takes a ballot at or below one of the file that it has erased, be it learned.
  */
@@ -141,7 +142,7 @@ export class RegisterInvariants {
     }
     const value: Value = { ballot, bytes, head: headCodec.decode(bytes), holders: new Set(), chosen: false };
     register.values.set(key, value);
-    this.#checkChunks(path, value.head);
+    this.#checkChunks(path, value.head, "I6");
     return value;
   }
 
@@ -166,6 +167,7 @@ export class RegisterInvariants {
       this.#violations.found("I3", `the first chosen head of ${path} is version ${value.head.current.version}`);
     }
     if (after !== undefined) this.#checkLink(path, value, after);
+    else this.#checkChunks(path, value.head, "I7");
   }
 
   #checkLink(path: Path, older: Value, newer: Value): void {
@@ -185,7 +187,7 @@ export class RegisterInvariants {
 
   // ----------------------------------------------------------------------------------------------------- I6: chunks
 
-  #checkChunks(path: Path, { current }: Head): void {
+  #checkChunks(path: Path, { current }: Head, of: "I6" | "I7"): void {
     const { chunks } = current;
     if (chunks === null) return;
     const { map } = this.#view;
@@ -195,9 +197,10 @@ export class RegisterInvariants {
       const { number } = configurationOf(map, partition);
       // Its coordinator, and the stores that confirmed it, may have gone by a map a little older than the newest.
       const lately = [number, number - 1, number - 2].flatMap((one) => this.#view.configuration(partition, one) ?? []);
+      const collected = of === "I6" && this.#garbage.wasDeleted(chunk);
       this.#violations.check(
-        lately.some((configuration) => this.#hold(configuration, chunk)),
-        "I6",
+        collected || lately.some((configuration) => this.#hold(configuration, chunk)),
+        of,
         () => `version ${current.version} of ${path} names chunk ${index}, which W stores do not hold in ${number} or before`,
       );
     }
