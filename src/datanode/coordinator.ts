@@ -11,11 +11,22 @@ import type { Cancel, Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { mayFold } from "../register/folded.ts";
-import { absentHead, type Decision, decide, isInline } from "../register/head.ts";
+import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
-import type { Accept, AnswerBody, Ballot, Configuration, Head, Mutate, Mutated, Settled, Version } from "../wire/messages.ts";
+import type {
+  Accept,
+  AnswerBody,
+  Ballot,
+  Configuration,
+  Head,
+  Mutate,
+  Mutated,
+  OperationId,
+  Settled,
+  Version,
+} from "../wire/messages.ts";
 import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -125,6 +136,30 @@ export class Coordinator {
         return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head } : undefined;
       }),
     );
+  }
+
+  /**
+   * Drops the kept versions of a deleted file, if the tombstone that this operation made is still what it holds: the same version without a
+   * history. Resolves when that is chosen, or when the file holds something else.
+   */
+  emptyTrash(path: Path, operation: OperationId, budgetMs: number): Promise<void> {
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    return this.#queues.run(path, async () => {
+      await this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        const head = this.#headFound(path, prepared.accepted, prepared);
+        if (!head.current.tombstone || !sameOperation(head.current.operation, operation) || head.history.length === 0)
+          return true;
+        const { knownChosen } = prepared;
+        if (!knownChosen) {
+          await this.#settleAt(attempt, at, prepared); // the new head goes on top of it, at the next ballot (P6)
+          return undefined;
+        }
+        const proposed = await this.#propose(path, at, encodeValue({ ...head, history: [] }, null), () => undefined);
+        return proposed.kind === "chosen" ? true : await this.#lookAgain(attempt, proposed);
+      });
+    });
   }
 
   /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */

@@ -2,7 +2,8 @@
  * Erases tombstones (P14): a file that was deleted stays in the trash for the grace time, and then every replica of every live configuration
  * drops it. Runs at the file's home, in the background; another replica takes over when the home does not get to it.
  *
- * A tombstone of ballot t is erased in two rounds: all are asked whether they are ready (erasing-turn.ts says when they are), and only when all
+ * First the kept versions go, by a head without a history that is proposed like any other: so a tombstone that some have erased and others have
+ * not names nothing whose bytes are at too few of them, should it be settled again. Then the tombstone, of ballot t, is erased in two rounds: all are asked whether they are ready (erasing-turn.ts says when they are), and only when all
  * have said so, all are told to erase it, this node last. So nobody holds anything older than t from the first word on, nor can take it: a
  * replica that is absent at t, down or cut off, holds the erasing up for as long as it is. It is waited for, however long: there is no time
  * after which a replica that was away would have to be distrusted. One that never returns is replaced, and one that returns after that begins with
@@ -21,6 +22,7 @@ import {
   ERASE_FILES_PER_SEC,
   GARBAGE_LOOK_MS_MAX,
   GARBAGE_LOOK_MS_MIN,
+  OPERATION_BUDGET_MS,
   QUORUM_PATIENCE_MS,
   TOMBSTONE_WATCH_MS,
   TOMBSTONES_WATCHED_MAX,
@@ -29,8 +31,9 @@ import type { Cancel, NodeStore, Runtime, StoredChange } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
 import { newestStamp } from "../register/head.ts";
 import { headCodec } from "../wire/codec.ts";
-import { summarizeHead } from "../wire/head-summary.ts";
+import { operationsNamed, summarizeHead } from "../wire/head-summary.ts";
 import type { Ballot, Configuration } from "../wire/messages.ts";
+import type { Coordinator } from "./coordinator.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import { Pace } from "./pace.ts";
 import type { Peers } from "./peers.ts";
@@ -42,11 +45,14 @@ export interface EraserParts {
   readonly maps: MapKeeper;
   readonly peers: Peers;
   readonly replica: Replica;
+  readonly coordinator: Coordinator;
   readonly onFatal: (error: unknown) => void;
 }
 
 interface Watched {
   readonly ballot: Ballot;
+  /** The operation that made it. */
+  readonly random: string;
   /** Monotonic. */
   readonly sinceMs: number;
   /** By the writer's wall clock; 0: of a file that was never written, whose head carries refusals only. */
@@ -153,10 +159,12 @@ export class Eraser {
     this.#watched.delete(path);
     if (erased === true) return;
     try {
+      const [random = ""] = operationsNamed(head, 1);
       const { current } = summarizeHead(head);
       if (!current.tombstone) return;
-      const sinceMs = this.#parts.runtime.clock.monotonicMs();
-      this.#watched.set(path, { ballot, sinceMs, writtenAtMs: current.version === 0 ? 0 : current.writtenAtMs });
+      // Settled again it is the same one.
+      const sinceMs = watched?.random === random ? watched.sinceMs : this.#parts.runtime.clock.monotonicMs();
+      this.#watched.set(path, { ballot, random, sinceMs, writtenAtMs: current.version === 0 ? 0 : current.writtenAtMs });
     } catch (error) {
       if (codeOf(error) === undefined) throw error; // a damaged head: not here
     }
@@ -175,14 +183,19 @@ export class Eraser {
 
   /** Undefined: it is done, or not to be done any more. Else what it waits for. */
   async #erase(path: Path, { ballot }: Watched): Promise<string | undefined> {
-    const { maps, replica } = this.#parts;
+    const { maps, replica, coordinator } = this.#parts;
     const accepted = replica.accepted(path);
     if (!sameBallot(accepted.ballot, ballot)) {
       this.#watched.delete(path); // its change is in the log, or will be
       return undefined;
     }
     const configuration = maps.configurationOf(path);
-    const forgotten = newestStamp(headCodec.decode(accepted.head));
+    const head = headCodec.decode(accepted.head);
+    if (head.history.length > 0) {
+      await coordinator.emptyTrash(path, head.current.operation, OPERATION_BUDGET_MS);
+      return undefined; // the next round meets the tombstone without them
+    }
+    const forgotten = newestStamp(head);
     const replicas = replicasOf(configuration);
     const late = await this.#allBut(replicas, (node) =>
       this.#ask(node, configuration, { path, ballot, forgotten, remove: false }),
