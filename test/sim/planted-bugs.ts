@@ -400,7 +400,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: "src/datanode/eraser.ts", find: "if (left.length > 0) return", replace: "if (left.length > 1) return" },
     ],
     recipe: "garbage",
-    seed: 1,
+    seed: 6,
   },
   {
     name: "erased-without-a-floor",
@@ -413,7 +413,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "garbage",
-    seed: 1,
+    seed: 7,
   },
   {
     name: "erasing-forgets-nothing",
@@ -427,7 +427,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "garbage",
-    seed: 1,
+    seed: 24,
   },
   {
     name: "chunks-deleted-without-a-settle",
@@ -453,7 +453,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "garbage",
-    seed: 1,
+    seed: 15,
   },
   {
     name: "memory-left-behind",
