@@ -455,15 +455,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "garbage",
     seed: 15,
   },
-  {
-    name: "memory-left-behind",
-    wrong: "who takes a partition over does not hear what was forgotten of it (P14, P16)",
-    edits: [
-      {
-        file: "src/datanode/survey.ts",
-        find: "found.forgotten = Math.max(found.forgotten, forgotten);",
-        replace: "found.forgotten = Math.min(found.forgotten, forgotten);",
-      },
     ],
     recipe: "garbage",
     seed: 1,
