@@ -455,8 +455,4 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "garbage",
     seed: 15,
   },
-    ],
-    recipe: "garbage",
-    seed: 1,
-  },
 ];
