@@ -203,7 +203,7 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
   .map(({ n, generation, version: number, assigned, zone, waitingFor }) => {
     const nodes = Array.from({ length: n }, (_, index) => index + 1);
     const w = Math.floor(n / 2) + 1;
-    const sets = [{ nodes, w, r: w }];
+    const sets = [{ nodes, w, r: w, since: [] }];
     return {
       clusterId: "0123456789abcdef",
       generation,
