@@ -57,7 +57,17 @@ const MAP: ClusterMap = {
   generation: 1,
   nextNode: 4,
   version: 1,
-  policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 10 },
+  policy: {
+    n: 3,
+    w: 2,
+    r: 2,
+    name: "majority",
+    chunkSizeBytes: 4096,
+    inlineLimitBytes: 1024,
+    keepVersions: 10,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  },
   nodes: NODES.map((number) => ({
     number,
     grpc: `dn-${number}:1`,

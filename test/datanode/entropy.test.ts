@@ -36,7 +36,17 @@ function mapOf(version: number): ClusterMap {
     state: 0 as const,
     diskId: `d${number}`,
   }));
-  const policy = { n: 2, w: 1, r: 2, name: "", chunkSizeBytes: 1, inlineLimitBytes: 1, keepVersions: 1 };
+  const policy = {
+    n: 2,
+    w: 1,
+    r: 2,
+    name: "",
+    chunkSizeBytes: 1,
+    inlineLimitBytes: 1,
+    keepVersions: 1,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  };
   return {
     clusterId: "c",
     generation: 1,

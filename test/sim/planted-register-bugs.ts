@@ -15,8 +15,8 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (compareBallots(ballot, floor) < 0)",
-        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0)",
+        find: "if (compareBallots(ballot, floor) < 0 ||",
+        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0 ||",
       },
     ],
     recipe: "crashes",
@@ -263,8 +263,8 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/proposer.ts",
-        find: "for (const node of order) if (node !== own) send(node, body);",
-        replace: "for (const node of [...order].reverse()) send(node, node === own ? { accept } : body); own = undefined;",
+        find: "if (ownNow) send(ballot.node, body);",
+        replace: "if (ownNow || own !== undefined) send(ballot.node, own === undefined ? body : { accept }); own = undefined;",
       },
     ],
     recipe: "duels",
@@ -276,7 +276,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (!wouldPromise || compareBallots(accepted.ballot, base) > 0)",
+        find: "if (!wouldPromise || remembersMore || compareBallots(accepted.ballot, base) > 0)",
         replace: "if (!wouldPromise)",
       },
     ],
