@@ -171,9 +171,13 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     return { chunks: this.#doomed.size, sizeBytes };
   }
 
-  /** Marks chunks for deletion (P22): from now on they are confirmed to nobody, durably when it resolves. */
+  /** Marks chunks for deletion (P22): from now on they are confirmed to nobody, durably when it resolves, and no loss when they are bad. */
   async doom(chunks: readonly ChunkId[]): Promise<void> {
-    for (const chunk of chunks) this.#doomed.add(chunk);
+    for (const chunk of chunks) {
+      this.#doomed.add(chunk);
+      const bad = this.#bad.get(chunk);
+      if (bad !== undefined) this.#giveUp(bad);
+    }
     await this.#replica.write({ doomed: chunks });
   }
 
@@ -181,6 +185,10 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async spare(chunks: readonly ChunkId[]): Promise<void> {
     const spared = chunks.filter((chunk) => this.#doomed.delete(chunk));
     if (spared.length > 0) await this.#replica.write({ spared });
+    for (const chunk of spared) {
+      const bad = this.#bad.get(chunk);
+      if (bad !== undefined) this.#lack(bad, "it was bad when it was spared");
+    }
   }
 
   /** Deletes those that are still doomed when its turn has come; returns them. The owner's head was settled after they were doomed. */
@@ -245,16 +253,16 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /**
    * The copy here counts for nobody until it is replaced, and is about to be. Not so where somebody else brings it, or nobody wants it
-   * any more (`isOurs`): then it just does not count.
+   * any more: then it just does not count.
    */
   #lack(row: ChunkRow, why: string, expected = false): void {
     this.#bad.set(row.chunk, row);
-    if (!this.#isOurs(row.chunk)) return;
+    if (!this.#isOurs(row.chunk) || this.#doomed.has(row.chunk)) return;
     if (!expected) this.#alarms.damaged({ ...damageOf(row), why });
     if (!this.#queue.has(row.chunk)) this.#queue.add(row.chunk);
   }
 
-  /** Nothing has to be mended: its partition has left this node, or no kept version names it. A bad copy goes on counting for nobody. */
+  /** Nothing has to be mended: its partition has left this node, it is doomed, or no kept version names it. A bad copy goes on counting for nobody. */
   #giveUp(row: ChunkRow): void {
     if (this.#store.chunk(row.chunk) === undefined) this.#bad.delete(row.chunk);
     this.#alarms.mended(damageOf(row));
@@ -268,13 +276,14 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async #mend(chunk: ChunkId, tries: number): Promise<boolean> {
     const row = this.#bad.get(chunk);
     if (row === undefined) return true;
-    if (!this.#isOurs(chunk)) {
+    if (!this.#isOurs(chunk) || this.#doomed.has(chunk)) {
       this.#giveUp(row);
       return true;
     }
     if (this.#alarms.diskFull) return false;
     try {
       const bytes = await this.#fetchFromPeers(row);
+      if (this.#doomed.has(chunk) || !this.#bad.has(chunk)) return true; // meanwhile: nobody wants it, or it has come otherwise
       if (typeof bytes !== "string") {
         await this.putChunk(chunk, row.owner, once(bytes), row.checksum);
         return true;
@@ -339,6 +348,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /** As `take`, of a chunk that a learned head names: when no peer can help now it is fetched later. */
   async want(wanted: ChunkRow): Promise<void> {
+    await this.#stays(wanted.chunk);
     if (this.#bad.has(wanted.chunk)) return;
     const taken = await this.take(wanted);
     if (taken === "missing" || taken === "lost") this.#lack(wanted, "no peer had it to give");
@@ -353,11 +363,11 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /**
    * Looks after a chunk that a head names, its bytes too if `deep`. What is bad or missing is set about to be replaced. `expected`: that it
-   * is missing is no news unless nobody has it.
+   * is missing is no news unless nobody has it. A doomed one is the collector's, who spares it if the settled head names it.
    */
   async check(wanted: ChunkRow, { deep, expected }: { readonly deep: boolean; readonly expected: boolean }): Promise<void> {
     const { chunk } = wanted;
-    if (this.#arriving.has(chunk) || this.#queue.has(chunk)) return;
+    if (this.#arriving.has(chunk) || this.#queue.has(chunk) || this.#doomed.has(chunk)) return;
     const row = this.#store.chunk(chunk);
     if (row === undefined) this.#lackIfNotJoining(wanted, expected);
     else if (this.#bad.has(chunk)) this.#lack(wanted, "it was bad or missing, and nobody had asked for it");
@@ -380,8 +390,9 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     else await this.#discard(wanted, "its index row and its bytes are not what the head names");
   }
 
-  /** Reads a copy and sets it aside if it is bad. True: it is good. */
+  /** Reads a copy and sets it aside if it is bad. True: it is good, or about to be deleted. */
   async verify(row: ChunkRow): Promise<boolean> {
+    if (this.#doomed.has(row.chunk)) return true;
     const found = await this.#checksumOnDisk(row.chunk);
     if (found === row.checksum || this.#store.chunk(row.chunk) === undefined) return true;
     await this.#discard(

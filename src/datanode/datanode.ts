@@ -200,7 +200,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     const { onFatal } = parts;
     const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
     const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
-    this.#ranges = new HeldRanges(own);
+    this.#ranges = new HeldRanges({ ...own, isDoomed: (chunk) => this.chunks.isDoomed(chunk) });
     this.entropy = new Entropy({ ...own, ranges: this.#ranges, mender: new DifferenceMender({ ...own, ...holdings }), onFatal });
     this.#garbage = new GarbageKeeper({ ...own, coordinator: this.#coordinator, chunks: this.chunks, onFatal });
     this.#load = new LoadMeter(runtime.clock);

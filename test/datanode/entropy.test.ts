@@ -87,7 +87,7 @@ class Bench {
       },
       self: PEER,
     };
-    const peer = new HeldRanges({ runtime, store: this.theirs, maps: theirMaps, replica });
+    const peer = new HeldRanges({ isDoomed: () => false, runtime, store: this.theirs, maps: theirMaps, replica });
     const call = async (_: number, configuration: number, body: RequestBody) => {
       const { compare } = body;
       if (!compare) throw new Error("asked for something else");
@@ -103,7 +103,7 @@ class Bench {
       store: this.ours,
       maps,
       peers: { call },
-      ranges: new HeldRanges({ runtime, store: this.ours, maps, replica }),
+      ranges: new HeldRanges({ isDoomed: () => false, runtime, store: this.ours, maps, replica }),
       mender: {
         file: async (difference) => {
           this.files.push(difference);
