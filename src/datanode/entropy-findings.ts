@@ -16,7 +16,9 @@ export class Findings {
   bytes = 0;
   failures = 0;
   #lastLost = "";
-  #lastDamaged = "";
+  /** What was found damaged since the last round with all peers began, and in the round before: what is in neither was mended. */
+  #damagedNow = new Set<string>();
+  #damagedBefore: ReadonlySet<string> = new Set();
 
   constructor(log: Log) {
     this.#log = log;
@@ -40,13 +42,24 @@ export class Findings {
         });
         return;
       case "damaged":
-        if (this.#lastDamaged !== what) this.damaged += 1;
-        this.#lastDamaged = what;
+        if (!this.#isDamaged(what)) this.damaged += 1;
+        this.#damagedNow.add(what);
         this.#log.warn("silent divergence: replicas differ, and it cannot be told here who is right", {
           what,
           foundWith: nodeName(peer),
         });
     }
+  }
+
+  /** Everything was compared with every peer. */
+  roundEnded(): void {
+    this.rounds += 1;
+    this.#damagedBefore = this.#damagedNow;
+    this.#damagedNow = new Set();
+  }
+
+  #isDamaged(what: string): boolean {
+    return this.#damagedNow.has(what) || this.#damagedBefore.has(what);
   }
 
   failed(name: string, why: string): void {
@@ -60,9 +73,10 @@ export class Findings {
       alarms.push(
         `silent divergence: ${this.lost} that had been here were not, and were fetched from other replicas again; the last: ${this.#lastLost}`,
       );
-    if (this.damaged > 0)
+    const damaged = [...new Set([...this.#damagedBefore, ...this.#damagedNow])];
+    if (damaged.length > 0)
       alarms.push(
-        `silent divergence: ${this.damaged} differ from other replicas, and it cannot be told who is right; the last: ${this.#lastDamaged}`,
+        `silent divergence: ${damaged.length} differ from other replicas, and it cannot be told here who is right (qdfs repair asks all); the last: ${damaged.at(-1)}`,
       );
     return alarms;
   }

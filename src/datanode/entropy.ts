@@ -141,7 +141,7 @@ export class Entropy {
           this.#runtime.log.debug("comparison broken off", { with: nodeName(number), why: messageOf(error) });
         }
       }
-      if (!brokenOff) this.findings.rounds += 1;
+      if (!brokenOff) this.findings.roundEnded();
       await this.#pause((brokenOff ? COMPARE_RETRY_MS : COMPARE_PAUSE_MS) * (0.5 + this.#runtime.random.unit()));
     }
   }

@@ -250,8 +250,14 @@ export class Rescan {
         causes.push(`${nodeName(node)}: ${messageOf(error)}`);
       }
     };
-    await Promise.all(to.nodes.map(ask));
-    if (reachesIn(to, writeNeed, have) && joining.every((node) => have.has(node))) return;
+    const enough = (): boolean => reachesIn(to, writeNeed, have) && joining.every((node) => have.has(node));
+    const asked = to.nodes.map(ask);
+    // Those that are not needed are not waited for: one that answers nothing would hold the change up for as long as it may take.
+    await new Promise<void>((resolve, reject) => {
+      for (const one of asked) one.then(() => enough() && resolve(), reject);
+      Promise.all(asked).then(() => resolve(), reject);
+    });
+    if (enough()) return;
     throw new QdfsError("QUORUM_UNAVAILABLE", `${what} is not carried over yet (${causes.join("; ")})`);
   }
 }
