@@ -71,6 +71,12 @@ export const REPLICA_INBOX_MAX = 64 * KIB;
 export const SUPERSEDED_MAX = 64 * KIB;
 /** Accepts whose files a DataNode keeps in memory (up to twice as many), for those who follow its log closely. */
 export const RECENT_ACCEPTS = 32 * KIB;
+/** Tombstones that a DataNode watches at a time; the others wait in its change log. */
+export const TOMBSTONES_WATCHED_MAX = 64 * KIB;
+/** Uploads whose chunks nobody names that a store watches at a time; the others are met in a later round. */
+export const ORPHANS_WATCHED_MAX = 16 * KIB;
+/** Erasures kept in a change log; who follows it from further behind finds out by itself (supernode/trash-sweep.ts). */
+export const ERASED_KEPT_MAX = 64 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
 /** Entries of a peer's change log that catching up looks at in one go, and files that it takes over at a time. */
@@ -239,6 +245,8 @@ export const COMPLETE_MS = 10_000;
 export const TAKE_MS = 60_000;
 /** What could not be carried over is tried again after this long. */
 export const CARRY_RETRY_MS = 300;
+/** … and chunks that could not be had are looked for in a new scan after this long: they may have been collected. */
+export const CARRY_RESURVEY_MS = 5_000;
 /** After a search for a newer map that found none, the next one begins this much later. */
 export const SEEK_PAUSE_MS = 50;
 /** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
@@ -253,6 +261,18 @@ export const MEND_RETRY_BASE_MS = 1_000;
 export const MEND_RETRY_MAX_MS = 30_000;
 /** How long a repair call works before it answers with what is done so far: well within CONTROL_CALL_MS. */
 export const REPAIR_ANSWER_MS = 2_500;
+/** How long what was deleted stays in the trash unless the policy says otherwise. */
+export const TOMBSTONE_GRACE_DEFAULT_MS = 7 * 24 * 3_600_000;
+/** A tombstone is watched by its home for this long at least, or for the grace time if that is shorter: clocks may be wrong. */
+export const TOMBSTONE_WATCH_MS = 3_600_000;
+/** How long a chunk that no version names is left alone unless the policy says otherwise. An upload that goes on is not looked at. */
+export const ORPHAN_AGE_DEFAULT_MS = 3_600_000;
+/** How often garbage is looked for: a quarter of the time that it is left alone, within these. */
+export const GARBAGE_LOOK_MS_MIN = 200;
+export const GARBAGE_LOOK_MS_MAX = 600_000;
+/** Files erased, and owners of chunks looked at, by one DataNode in a second: a background job. */
+export const ERASE_FILES_PER_SEC = 200;
+export const GARBAGE_OWNERS_PER_SEC = 200;
 /** The DataNode's housekeeping: free space, checkpoints, returned peers. */
 export const HOUSEKEEPING_MS = 500;
 /** Chosen hints wait at most this long for a batch to ride on. */

@@ -6,18 +6,20 @@
 import type { NodeNumber, Path } from "./base/ids.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "./wire/maintenance-messages.ts";
 import type {
+  FollowReply,
+  FollowRequest,
+  HeartbeatReply,
+  HeartbeatRequest,
+  JoinReply,
+  JoinRequest,
+} from "./wire/membership-messages.ts";
+import type {
   AnswerBody,
   BackupReply,
   Ballot,
   Chosen,
   ClusterMap,
-  FollowReply,
-  FollowRequest,
-  HeartbeatReply,
-  HeartbeatRequest,
   Hello,
-  JoinReply,
-  JoinRequest,
   ListReply,
   ListRequest,
   MapReply,
@@ -271,6 +273,29 @@ export interface Trim {
   readonly keep: readonly string[];
 }
 
+/** A file whose tombstone is erased (P14): everything of it goes, and that is an entry of the change log. */
+export interface ErasedFile {
+  readonly path: Path;
+  /** Of the tombstone. */
+  readonly ballot: Ballot;
+}
+
+/** What was erased of a partition (register/erased.ts). */
+export interface Erasure {
+  readonly floor: Ballot;
+  readonly forgotten: number;
+}
+
+export interface ErasureWrite extends Erasure {
+  readonly partition: number;
+}
+
+/** An entry of the change log: the accepted value of a file, or that its tombstone (of that ballot) was erased. */
+export interface StoredChange extends StoredRegister {
+  readonly path: Path;
+  readonly erased?: boolean;
+}
+
 /** A file as it stands on the disk. */
 export interface HeldFile extends StoredRegister {
   readonly path: Path;
@@ -282,12 +307,18 @@ export interface HeldFile extends StoredRegister {
 export interface NodeWrites {
   /** Files of which everything goes: this node is no replica of theirs any more, or begins anew (P15). */
   readonly dropped?: readonly Path[];
+  readonly erased?: readonly ErasedFile[];
+  /** Replace what is known of their partitions. */
+  readonly erasures?: readonly ErasureWrite[];
   readonly accepts: readonly AcceptWrite[];
   /** Inline bytes that take the place of bad ones, or of none, of files that have an accepted value. */
   readonly contents?: readonly ContentWrite[];
   readonly trims: readonly Trim[];
   readonly chunks: readonly ChunkRow[];
   readonly droppedChunks: readonly ChunkId[];
+  /** Chunks marked for deletion (P22), and those of which the mark is taken back. A dropped chunk's mark goes with it. */
+  readonly doomed?: readonly ChunkId[];
+  readonly spared?: readonly ChunkId[];
   readonly ceiling?: number;
   readonly map?: ClusterMap;
   readonly followed?: Followed;
@@ -350,8 +381,11 @@ export interface NodeStore {
   choose(path: Path, ballot: Ballot): boolean;
   /** The sequence of the last committed accept; sequences never repeat. */
   readonly sequence: number;
-  /** The latest accepted value of each file accepted after `sequence`, in log order, superseded ones left out. */
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[];
+  /**
+   * What became of each file after `sequence`, in log order: its latest accepted value, or that it was erased; what was superseded since
+   * is left out. Of the erased ones only the last ERASED_KEPT_MAX or more are kept.
+   */
+  changesAfter(sequence: number, limit: number): readonly StoredChange[];
   /**
    * The next files that have an accepted value, after `after` ("": from the first) in the order of their UTF-8 bytes. None: that was
    * the last. There are `limit` of them, or somewhat more, unless the end was met. To be called between commits.
@@ -365,6 +399,10 @@ export interface NodeStore {
   /** As pathsAfter, of the chunk index. */
   chunksAfter(after: string, limit: number): readonly ChunkRow[];
   ceiling(): number;
+  /** By partition, what was erased. */
+  erasures(): ReadonlyMap<number, Erasure>;
+  /** Chunks marked for deletion. */
+  doomed(): readonly ChunkId[];
   map(): ClusterMap | undefined;
   /** Undefined: no SuperNode has asked. */
   followed(): Followed | undefined;

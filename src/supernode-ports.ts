@@ -111,6 +111,8 @@ export interface CatalogueStore {
   list(query: CatalogueQuery): CataloguePage;
   /** The files below a directory, and the file of that very name. */
   usage(prefix: Path): CatalogueTotals;
+  /** As usage, of the trash; takes longer the more there is in it. `sizeBytes` is what was deleted, `storedBytes` all that is kept of it. */
+  trashUsage(prefix: Path): CatalogueTotals;
   /** By partition; one without files may be missing. Sum over the partitions that a node replicates for what it holds. */
   totals(): ReadonlyMap<number, CatalogueTotals>;
   /** The last sequence of that disk's change log taken into account; 0: none. */

@@ -18,6 +18,8 @@ export interface LocalClusterOptions {
   readonly port: number;
   /** Undefined: the SuperNode's default. */
   readonly quorum: string | undefined;
+  /** Arguments of the SuperNode about what is kept for how long. */
+  readonly retention?: readonly string[];
   readonly dataDir: string;
   readonly temporary: boolean;
   readonly restart: boolean;
@@ -36,8 +38,8 @@ export class LocalCluster {
 
   constructor(options: LocalClusterOptions) {
     this.#options = options;
-    const { port, nodes, quorum } = options;
-    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum])];
+    const { port, nodes, quorum, retention = [] } = options;
+    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum]), ...retention];
     this.#supernode = this.#child("supernode", "supernode", port, "super", args);
   }
 

@@ -125,9 +125,10 @@ export class Client {
     return new Listing(this.#ports.superNodes, parseDirectoryPath(prefix), ListKind.TRASH, { recursive: true, ...options });
   }
 
-  async usage(prefix: string): Promise<UsageReply> {
+  /** Files and bytes under a prefix. `reclaimable`: also what is kept for a while only, or about to be freed. */
+  async usage(prefix: string, options: { readonly reclaimable?: boolean } = {}): Promise<UsageReply> {
     const directory = parseDirectoryPath(prefix);
-    return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory }));
+    return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory, ...options }));
   }
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {

@@ -6,6 +6,7 @@ import type { CatchUp } from "./catch-up.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Entropy } from "./entropy.ts";
+import type { GarbageKeeper } from "./garbage-keeper.ts";
 import type { LoadMeter } from "./load-meter.ts";
 import type { NodeReport } from "./membership.ts";
 import type { Peers } from "./peers.ts";
@@ -25,6 +26,7 @@ export interface AccountParts {
   readonly load: LoadMeter;
   readonly peers: Peers;
   readonly dispatcher: Dispatcher;
+  readonly garbage: GarbageKeeper;
 }
 
 export class Account {
@@ -54,6 +56,7 @@ export class Account {
       ["qdfs_scrub_bytes", "Bytes read in the last pass.", this.#parts.scrub.state?.bytes ?? 0],
       ["qdfs_free_bytes", "Room on the disk.", freeBytes],
       ...this.#parts.entropy.findings.metrics(),
+      ...this.#parts.garbage.metrics(),
     ];
     return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
   }
@@ -75,6 +78,7 @@ export class Account {
       reads: this.#parts.dispatcher.reads,
       writes: this.#parts.dispatcher.writes,
       peers: this.#parts.peers.times(),
+      garbage: this.#parts.garbage.report(),
     };
   }
 }

@@ -11,11 +11,11 @@ import { isFilePath } from "../base/path.ts";
 import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import type { NodeStore, Runtime } from "../ports.ts";
-import { compareBallots } from "../register/ballot.ts";
+import { compareBallots, sameBallot } from "../register/ballot.ts";
 import { isInline } from "../register/head.ts";
 import { chunksNamed } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
-import { type Ballot, type Change, type Head, Want } from "../wire/messages.ts";
+import { type Ballot, type Change, type Head, type Settled, Want } from "../wire/messages.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Freshness } from "./freshness.ts";
@@ -174,7 +174,8 @@ export class CatchUp {
     return taken;
   }
 
-  #missed({ path, ballot }: Change): boolean {
+  #missed({ path, ballot, erased }: Change): boolean {
+    if (erased) return false; // then it was here, too, or nothing older ever will be (P14)
     if (!isFilePath(path)) return false; // damaged there: no file has it
     const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
@@ -196,7 +197,10 @@ export class CatchUp {
     const intact = !inline || (held.contentHeld && checksumOf(held.content) === head.current.checksum);
     await this.#takeChunks(path, head); // first: once the head is here, nothing tells that its chunks are not
     if (!held.chosen || !intact) await this.takeSettled(path);
-    else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
+    else if (this.#isErased(path, held.ballot)) {
+      // It may be another file of the partition that was erased; the very ballot that was is about to go at the peer, too.
+      if (!sameBallot(held.ballot, this.#floorOf(path))) await this.takeSettled(path);
+    } else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
     await this.#taken(path);
   }
@@ -208,11 +212,25 @@ export class CatchUp {
    */
   async takeSettled(path: Path): Promise<void> {
     const { number } = this.#maps.configurationOf(path);
-    const { ballot, head: bytes } = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
-    if (compareBallots(ballot, this.#replica.accepted(path).ballot) <= 0) return;
+    const isNew = (settled: Settled): boolean => compareBallots(settled.ballot, this.#replica.accepted(path).ballot) > 0;
+    let settled = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
+    // At or below what was erased here nothing is learned (P14): the value gets a new ballot.
+    if (isNew(settled) && this.#isErased(path, settled.ballot))
+      settled = await this.#coordinator.settleAnew(path, OPERATION_BUDGET_MS);
+    if (!isNew(settled)) return;
+    const { ballot, head: bytes } = settled;
     const head = headCodec.decode(bytes);
     const content = isInline(head.current) ? await this.#coordinator.inlineBytes(path, head.current) : null;
     await this.#learn(path, number, ballot, bytes, head, content);
+  }
+
+  #floorOf(path: Path): Ballot {
+    return this.#replica.erasureOf(this.#maps.partitionOf(path)).floor;
+  }
+
+  /** At or below what was erased in the file's partition. */
+  #isErased(path: Path, ballot: Ballot): boolean {
+    return compareBallots(ballot, this.#floorOf(path)) <= 0;
   }
 
   /** `asked`: the number of the configuration by which the value was asked for. */

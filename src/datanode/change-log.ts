@@ -4,9 +4,8 @@
  * waits for the next commit.
  */
 import { QdfsError } from "../base/errors.ts";
-import type { Path } from "../base/ids.ts";
 import { BATCH_BYTES_MAX, CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
-import type { NodeStore, Runtime, StoredRegister } from "../ports.ts";
+import type { NodeStore, Runtime, StoredChange } from "../ports.ts";
 import { failureAnswer } from "../wire/failure.ts";
 import type { AnswerBody, Change, Changes } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
@@ -77,7 +76,8 @@ export class ChangeLog {
     return { changes: { changes, diskId: this.#diskId, current, through, generation: this.#maps.generation } };
   }
 
-  #changeOf({ sequence, path, ballot, head }: { readonly path: Path } & StoredRegister, heads: boolean): Change {
+  #changeOf({ sequence, path, ballot, head, erased }: StoredChange, heads: boolean): Change {
+    if (erased === true) return { sequence, path, ballot, chosen: true, head: NO_BYTES, erased: true };
     const { chosen } = this.#replica.accepted(path);
     // The head travels once: from the replica that proposed it.
     return { sequence, path, ballot, chosen, head: heads && ballot.node === this.#maps.self ? head : NO_BYTES };

@@ -8,7 +8,8 @@ import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, GENERATION_LEAP_MAX, METADATA_BY
 import type { Take } from "../wire/change-messages.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { operationsNamed } from "../wire/head-summary.ts";
-import type { Accept, Confirm, FollowRequest, Mutate, Policy, Put } from "../wire/messages.ts";
+import type { FollowRequest } from "../wire/membership-messages.ts";
+import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
 
 const CHECKSUM = /^xxh3:[0-9a-f]{16}$/;
 

@@ -17,6 +17,7 @@ import type { MapKeeper } from "./map-keeper.ts";
 import { MendQueue } from "./mend-queue.ts";
 import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
+import type { Leftovers } from "./turn.ts";
 
 export interface ChunkStoreParts {
   readonly runtime: Runtime;
@@ -30,6 +31,8 @@ export interface ChunkStoreParts {
   readonly diskId: string;
   /** Whether a version of the owner that is kept still names the chunk; true when that cannot be said. */
   readonly isNamed: (owner: Path, chunk: ChunkId) => Promise<boolean>;
+  /** A chunk is put here. */
+  readonly onArrival: (chunk: ChunkId) => void;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -48,11 +51,16 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #leaving = new Map<ChunkId, Promise<void>>();
   /** Chunks of which the copy here is known to be bad or gone: held by nobody's count until it is replaced. */
   readonly #bad = new Map<ChunkId, ChunkRow>();
+  /** Chunks marked for deletion (P22): confirmed to nobody. */
+  readonly #doomed: Set<ChunkId>;
+  readonly #onArrival: (chunk: ChunkId) => void;
   readonly #peers: Peers;
   readonly #isNamed: ChunkStoreParts["isNamed"];
   readonly #queue: MendQueue<ChunkId>;
 
   constructor(parts: ChunkStoreParts) {
+    this.#doomed = new Set(parts.store.doomed());
+    this.#onArrival = parts.onArrival;
     this.#runtime = parts.runtime;
     this.#store = parts.store;
     this.#replica = parts.replica;
@@ -78,10 +86,13 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /** Durable when it resolves. A chunk is immutable: what is held already is confirmed without being written again. */
   async putChunk(chunk: ChunkId, owner: Path, body: AsyncIterable<Uint8Array>, checksum: string): Promise<Receipt> {
-    await this.#leaving.get(chunk);
+    this.#onArrival(chunk);
+    await this.#stays(chunk);
     const held = this.#held(chunk);
     if (held !== undefined) {
       for await (const _ of body); // let the sender finish
+      await this.#stays(chunk);
+      if (this.#held(chunk) === undefined) throw new QdfsError("CHUNKS_MISSING", `chunk ${chunk} was collected meanwhile`);
       if (held.checksum === checksum && held.owner === owner) return this.#receipt(held);
       throw new QdfsError("BAD_REQUEST", `chunk ${chunk} exists with other bytes: chunks are never overwritten`);
     }
@@ -145,8 +156,57 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     return indexes.filter((index, at) => {
       const chunk = `${upload}-${index}`;
       this.#maps.checkPartition(chunkPartitionOf(map, chunk), configurations[at] ?? 0);
-      return this.#held(chunk)?.owner !== path;
+      return this.#doomed.has(chunk) || this.#held(chunk)?.owner !== path;
     });
+  }
+
+  isDoomed(chunk: ChunkId): boolean {
+    return this.#doomed.has(chunk);
+  }
+
+  /** Chunks marked for deletion, and their bytes. */
+  get doomed(): { readonly chunks: number; readonly sizeBytes: number } {
+    let sizeBytes = 0;
+    for (const chunk of this.#doomed) sizeBytes += this.#store.chunk(chunk)?.sizeBytes ?? 0;
+    return { chunks: this.#doomed.size, sizeBytes };
+  }
+
+  /** Marks chunks for deletion (P22): from now on they are confirmed to nobody, durably when it resolves, and no loss when they are bad. */
+  async doom(chunks: readonly ChunkId[]): Promise<void> {
+    for (const chunk of chunks) {
+      this.#doomed.add(chunk);
+      const bad = this.#bad.get(chunk);
+      if (bad !== undefined) this.#giveUp(bad);
+    }
+    await this.#replica.write({ doomed: chunks });
+  }
+
+  /** Takes marks back, durably. What is being deleted already is not spared. */
+  async spare(chunks: readonly ChunkId[]): Promise<void> {
+    const spared = chunks.filter((chunk) => this.#doomed.delete(chunk));
+    if (spared.length > 0) await this.#replica.write({ spared });
+    for (const chunk of spared) {
+      const bad = this.#bad.get(chunk);
+      if (bad !== undefined) this.#lack(bad, "it was bad when it was spared");
+    }
+  }
+
+  /** Deletes those that are still doomed when its turn has come; returns them. The owner's head was settled after they were doomed. */
+  async dropDoomed(chunks: readonly ChunkId[]): Promise<readonly ChunkId[]> {
+    let gone: readonly ChunkId[] = [];
+    const leftovers = (): Leftovers => {
+      gone = chunks.filter((chunk) => this.#doomed.has(chunk));
+      return { paths: [], chunks: gone };
+    };
+    await this.drop(chunks, () => this.#replica.drop(leftovers));
+    for (const chunk of gone) this.#doomed.delete(chunk);
+    return gone;
+  }
+
+  /** A chunk that is put, or asked for by a coordinator, is wanted: when it is not being deleted already, it stays. */
+  async #stays(chunk: ChunkId): Promise<void> {
+    await this.#leaving.get(chunk);
+    await this.spare([chunk]);
   }
 
   /** Drops chunks along with `commit`, which takes their rows; the files go afterwards. */
@@ -193,16 +253,16 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /**
    * The copy here counts for nobody until it is replaced, and is about to be. Not so where somebody else brings it, or nobody wants it
-   * any more (`isOurs`): then it just does not count.
+   * any more: then it just does not count.
    */
   #lack(row: ChunkRow, why: string, expected = false): void {
     this.#bad.set(row.chunk, row);
-    if (!this.#isOurs(row.chunk)) return;
+    if (!this.#isOurs(row.chunk) || this.#doomed.has(row.chunk)) return;
     if (!expected) this.#alarms.damaged({ ...damageOf(row), why });
     if (!this.#queue.has(row.chunk)) this.#queue.add(row.chunk);
   }
 
-  /** Nothing has to be mended: its partition has left this node, or no kept version names it. A bad copy goes on counting for nobody. */
+  /** Nothing has to be mended: its partition has left this node, it is doomed, or no kept version names it. A bad copy goes on counting for nobody. */
   #giveUp(row: ChunkRow): void {
     if (this.#store.chunk(row.chunk) === undefined) this.#bad.delete(row.chunk);
     this.#alarms.mended(damageOf(row));
@@ -216,13 +276,14 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async #mend(chunk: ChunkId, tries: number): Promise<boolean> {
     const row = this.#bad.get(chunk);
     if (row === undefined) return true;
-    if (!this.#isOurs(chunk)) {
+    if (!this.#isOurs(chunk) || this.#doomed.has(chunk)) {
       this.#giveUp(row);
       return true;
     }
     if (this.#alarms.diskFull) return false;
     try {
       const bytes = await this.#fetchFromPeers(row);
+      if (this.#doomed.has(chunk) || !this.#bad.has(chunk)) return true; // meanwhile: nobody wants it, or it has come otherwise
       if (typeof bytes !== "string") {
         await this.putChunk(chunk, row.owner, once(bytes), row.checksum);
         return true;
@@ -276,6 +337,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
    * so; `missing`: it may come later.
    */
   async take(wanted: ChunkAt): Promise<"held" | { readonly sizeBytes: number } | "missing" | "lost"> {
+    await this.#stays(wanted.chunk);
     if (this.#held(wanted.chunk) !== undefined) return "held";
     const bytes = await this.#fetchFromPeers(wanted);
     if (bytes === "unknown") return "missing";
@@ -286,6 +348,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /** As `take`, of a chunk that a learned head names: when no peer can help now it is fetched later. */
   async want(wanted: ChunkRow): Promise<void> {
+    await this.#stays(wanted.chunk);
     if (this.#bad.has(wanted.chunk)) return;
     const taken = await this.take(wanted);
     if (taken === "missing" || taken === "lost") this.#lack(wanted, "no peer had it to give");
@@ -300,11 +363,11 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
 
   /**
    * Looks after a chunk that a head names, its bytes too if `deep`. What is bad or missing is set about to be replaced. `expected`: that it
-   * is missing is no news unless nobody has it.
+   * is missing is no news unless nobody has it. A doomed one is the collector's, who spares it if the settled head names it.
    */
   async check(wanted: ChunkRow, { deep, expected }: { readonly deep: boolean; readonly expected: boolean }): Promise<void> {
     const { chunk } = wanted;
-    if (this.#arriving.has(chunk) || this.#queue.has(chunk)) return;
+    if (this.#arriving.has(chunk) || this.#queue.has(chunk) || this.#doomed.has(chunk)) return;
     const row = this.#store.chunk(chunk);
     if (row === undefined) this.#lackIfNotJoining(wanted, expected);
     else if (this.#bad.has(chunk)) this.#lack(wanted, "it was bad or missing, and nobody had asked for it");
@@ -327,8 +390,9 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     else await this.#discard(wanted, "its index row and its bytes are not what the head names");
   }
 
-  /** Reads a copy and sets it aside if it is bad. True: it is good. */
+  /** Reads a copy and sets it aside if it is bad. True: it is good, or about to be deleted. */
   async verify(row: ChunkRow): Promise<boolean> {
+    if (this.#doomed.has(row.chunk)) return true;
     const found = await this.#checksumOnDisk(row.chunk);
     if (found === row.checksum || this.#store.chunk(row.chunk) === undefined) return true;
     await this.#discard(

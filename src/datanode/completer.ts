@@ -12,6 +12,7 @@ import { headAlone, isInline } from "../register/head.ts";
 import { decodeHeld } from "../register/reader.ts";
 import type { Complete, Completed, Take, Taken } from "../wire/change-messages.ts";
 import { headCodec } from "../wire/codec.ts";
+import type { Remember } from "../wire/garbage-messages.ts";
 import type { Configuration, Head, Version } from "../wire/messages.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { ChunkStore } from "./chunk-store.ts";
@@ -58,6 +59,12 @@ export class Completer {
       else sizeBytes += fetched;
     }
     return { sizeBytes, lost };
+  }
+
+  /** Remembers what those who were here before have forgotten of absent files (P14). @throws QdfsError CONFIGURATION_STALE */
+  async remember({ of: { partition, number }, forgotten }: Remember): Promise<void> {
+    this.#parts.maps.checkPartition(partition, number);
+    await this.#parts.replica.remember({ partition, number, forgotten });
   }
 
   /** Takes chunks of a partition over. @throws QdfsError CONFIGURATION_STALE, STORAGE_FULL */

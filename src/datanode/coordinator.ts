@@ -11,11 +11,22 @@ import type { Cancel, Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { mayFold } from "../register/folded.ts";
-import { absentHead, type Decision, decide, isInline } from "../register/head.ts";
+import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
-import type { Accept, AnswerBody, Ballot, Configuration, Head, Mutate, Mutated, Settled, Version } from "../wire/messages.ts";
+import type {
+  Accept,
+  AnswerBody,
+  Ballot,
+  Configuration,
+  Head,
+  Mutate,
+  Mutated,
+  OperationId,
+  Settled,
+  Version,
+} from "../wire/messages.ts";
 import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -111,6 +122,46 @@ export class Coordinator {
     return settled;
   }
 
+  /**
+   * As settle, and what is found is accepted at a new ballot whether it is known chosen or not, as is nothing: then a head that names no version
+   * (P22). Whatever is proposed on a phase 1 that ended before is not chosen any more, unless this shows it.
+   */
+  settleAnew(path: Path, budgetMs: number): Promise<Settled> {
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    return this.#queues.run(path, () =>
+      this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        const head = headCodec.encode(this.#headFound(path, prepared.accepted, prepared));
+        return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head } : undefined;
+      }),
+    );
+  }
+
+  /**
+   * Drops the kept versions of a deleted file, if the tombstone that this operation made is still what it holds: the same version without a
+   * history. Resolves when that is chosen, or when the file holds something else.
+   */
+  emptyTrash(path: Path, operation: OperationId, budgetMs: number): Promise<void> {
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    return this.#queues.run(path, async () => {
+      await this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        const head = this.#headFound(path, prepared.accepted, prepared);
+        if (!head.current.tombstone || !sameOperation(head.current.operation, operation) || head.history.length === 0)
+          return true;
+        const { knownChosen } = prepared;
+        if (!knownChosen) {
+          await this.#settleAt(attempt, at, prepared); // the new head goes on top of it, at the next ballot (P6)
+          return undefined;
+        }
+        const proposed = await this.#propose(path, at, encodeValue({ ...head, history: [] }, null), () => undefined);
+        return proposed.kind === "chosen" ? true : await this.#lookAgain(attempt, proposed);
+      });
+    });
+  }
+
   /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */
   async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer): Promise<void> {
     let folds = !mutate.put?.version?.chunks; // the confirmation of chunks comes after phase 1 (P21)
@@ -154,7 +205,11 @@ export class Coordinator {
     const decision = this.#decide(own.head, mutate);
     // What the window holds and what is refused is answered from R promises (P8).
     if (decision.kind !== "changed" || decision.version.chunks) return undefined;
-    return await this.#carryOut(mutate, attempt, at, decision, answer, { self: this.#maps.self, base: own.ballot });
+    return await this.#carryOut(mutate, attempt, at, decision, answer, {
+      self: this.#maps.self,
+      base: own.ballot,
+      forgotten: own.head.forgotten,
+    });
   }
 
   /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */

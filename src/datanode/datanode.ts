@@ -31,7 +31,8 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
-import type { Chosen, ClusterMap, FollowReply, FollowRequest, Hello, MapReply, Request } from "../wire/messages.ts";
+import type { FollowReply, FollowRequest } from "../wire/membership-messages.ts";
+import type { Chosen, ClusterMap, Hello, MapReply, Request } from "../wire/messages.ts";
 import { Account } from "./account.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -45,6 +46,7 @@ import { DifferenceMender } from "./difference-mender.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Entropy } from "./entropy.ts";
 import { Freshness } from "./freshness.ts";
+import { GarbageKeeper } from "./garbage-keeper.ts";
 import { HeldRanges } from "./held-ranges.ts";
 import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
@@ -99,6 +101,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
   readonly #rescan: Rescan;
   readonly #ranges: HeldRanges;
   readonly entropy: Entropy;
+  readonly #garbage: GarbageKeeper;
   readonly #seeker: MapSeeker;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
@@ -121,7 +124,11 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#runtime = runtime;
     this.#store = store;
     this.counter = new BallotCounter(store.ceiling());
-    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, (path) => this.#maps.numberOf(path));
+    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, {
+      numberOf: (path) => this.#maps.numberOf(path),
+      numberOfPartition: (partition) => this.#maps.numberOfPartition(partition),
+      partitionOf: (path) => this.#maps.partitionOf(path),
+    });
     // What is on disk is in force; what came with the admission is adopted like any other (P16).
     this.#maps = new MapKeeper(
       self,
@@ -154,6 +161,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       alarms: this.#alarms,
       diskId,
       isNamed: (owner, chunk) => this.#mender.names(owner, chunk),
+      onArrival: (chunk) => this.#garbage.arrived(chunk),
       onFatal: parts.onFatal,
     });
     this.#freshness = new Freshness(runtime.clock, this.#maps);
@@ -194,8 +202,9 @@ export class DataNode implements SessionHandler, DataNodeApi {
     const { onFatal } = parts;
     const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
     const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
-    this.#ranges = new HeldRanges(own);
+    this.#ranges = new HeldRanges({ ...own, isDoomed: (chunk) => this.chunks.isDoomed(chunk) });
     this.entropy = new Entropy({ ...own, ranges: this.#ranges, mender: new DifferenceMender({ ...own, ...holdings }), onFatal });
+    this.#garbage = new GarbageKeeper({ ...own, coordinator: this.#coordinator, chunks: this.chunks, onFatal });
     this.#load = new LoadMeter(runtime.clock);
     const mending = {
       runtime,
@@ -239,6 +248,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       catchUp: this.#catchUp,
       scrub: this.#scrub,
       entropy: this.entropy,
+      garbage: this.#garbage,
       load: this.#load,
       dispatcher: this.#dispatcher,
     });
@@ -264,6 +274,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#housekeeping();
     this.#heartbeats.start();
     this.#leftovers.later();
+    this.#garbage.start();
     const caughtUp = this.#beginCatchUp();
     if (this.#parts.compares !== false) void caughtUp.then(() => this.entropy.begin());
   }
@@ -314,13 +325,14 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.entropy.stop();
     this.#leftovers.stop();
     this.#rescan.stop();
+    this.#garbage.stop();
     const patience = new Promise<void>((resolve) => this.#runtime.timers.after(DRAIN_MS, resolve));
     await Promise.race([this.#coordinator.idle(), patience]);
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
     const mending = [this.chunks.stop(), this.#mender.stop(), this.#scrub.stop(), this.entropy.idle()];
-    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), ...mending]), patience]);
+    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.#garbage.idle(), ...mending]), patience]);
     await this.#replica.flush();
     this.#store.close();
   }

@@ -7,6 +7,7 @@ import { OPERATION_BUDGET_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
+import type { Erase } from "../wire/garbage-messages.ts";
 import { type Request, Want } from "../wire/messages.ts";
 import type { Alarms } from "./alarms.ts";
 import type { ChangeLog } from "./change-log.ts";
@@ -84,12 +85,15 @@ export class Dispatcher {
     } else if (settle) {
       this.#check(settle.path, configuration);
       const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
-      this.#answerLater(this.#parts.coordinator.settle(settle.path, budgetMs), (settled) => answer({ settled }), answer);
+      const settling = settle.anew
+        ? this.#parts.coordinator.settleAnew(settle.path, budgetMs)
+        : this.#parts.coordinator.settle(settle.path, budgetMs);
+      this.#answerLater(settling, (settled) => answer({ settled }), answer);
     } else if (request.rescan) {
       answer({ rescanned: this.#parts.rescan.order(request.rescan.of) });
     } else {
       const { prepare, accept, read, fetch, confirm } = request;
-      const about = prepare ?? accept ?? read ?? fetch;
+      const about = prepare ?? accept ?? read ?? fetch ?? request.erase;
       if (about) {
         this.#check(about.path, configuration);
         if (accept) checkAccept(accept);
@@ -128,6 +132,9 @@ export class Dispatcher {
     else if (body.sequence) reply(this.#parts.changes.sequence());
     else if (complete)
       this.#answerLater(this.#parts.completer.complete(complete, body.configuration), (completed) => reply({ completed }), reply);
+    else if (body.erase) this.#parts.replica.erase({ ...plainErase(body.erase), configuration: body.configuration }, reply);
+    else if (body.remember)
+      this.#answerLater(this.#parts.completer.remember(body.remember), () => reply({ remembered: {} }), reply);
     else if (body.scan) this.#parts.scanner.answer(body.scan, reply);
     else if (body.compare) this.#answerLater(this.#parts.ranges.answer(body.compare), (compared) => reply({ compared }), reply);
     else if (body.take) this.#answerLater(this.#parts.completer.take(body.take), (taken) => reply({ taken }), reply);
@@ -159,4 +166,9 @@ export class Dispatcher {
     this.#parts.runtime.log.warn("a request failed with a bug of ours", { why: messageOf(error) });
     return failureAnswer(new QdfsError("BUG", messageOf(error)));
   }
+}
+
+/** Part of a decoded batch (wire/codec.ts). */
+function plainErase({ path, ballot, forgotten, remove }: Erase): Erase {
+  return { path, ballot, forgotten, remove };
 }

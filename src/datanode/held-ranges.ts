@@ -11,7 +11,7 @@ import type { NodeNumber } from "../base/ids.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
 import { BATCH_BYTES_MAX, COMPARE_LOOK_MAX, COMPARE_RANGES_MAX, COMPARE_SLICE } from "../limits.ts";
-import type { ChunkRow, HeldFile, NodeStore, Runtime } from "../ports.ts";
+import type { ChunkId, ChunkRow, HeldFile, NodeStore, Runtime } from "../ports.ts";
 import type { Compare, Compared, HeldRange } from "../wire/entropy-messages.ts";
 import { chunkDigest, DigestSum, fileDigest } from "./held-digest.ts";
 import type { MapKeeper } from "./map-keeper.ts";
@@ -43,6 +43,8 @@ export interface HeldRangesParts {
   readonly store: NodeStore;
   readonly maps: Pick<MapKeeper, "map" | "self">;
   readonly replica: Pick<Replica, "betweenCommits">;
+  /** Chunks that are about to be deleted (P22) are held no more. */
+  readonly isDoomed: (chunk: ChunkId) => boolean;
 }
 
 export class HeldRanges {
@@ -146,9 +148,9 @@ export class HeldRanges {
   }
 
   #chunks(peer: NodeNumber, { after, through }: Range): Slice {
-    const { store, maps } = this.#parts;
+    const { store, maps, isDoomed } = this.#parts;
     const { within, end } = upTo(store.chunksAfter(after, COMPARE_SLICE), through, ({ chunk }) => chunk);
-    const here = within.filter(({ chunk }) => this.#shares(chunkPartitionOf(maps.map, chunk), peer));
+    const here = within.filter(({ chunk }) => this.#shares(chunkPartitionOf(maps.map, chunk), peer) && !isDoomed(chunk));
     const held = here.map((row) => ({ name: row.chunk, digest: chunkDigest(row), what: row }));
     return { looked: within.length, last: within.at(-1)?.chunk ?? after, held, end };
   }

@@ -148,6 +148,11 @@ export class MapKeeper {
     return this.numberOfPartition(partitionOf(this.#map, path));
   }
 
+  /** NaN while none is assigned: of no file then. */
+  partitionOf(path: Path): number {
+    return partitionOf(this.#map, path);
+  }
+
   /** As numberOf. */
   numberOfPartition(partition: number): number | undefined {
     const configuration = this.#map.partitions[partition];

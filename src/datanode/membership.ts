@@ -6,7 +6,8 @@ import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { HEARTBEAT_MS, RECONNECT_BASE_MS, RECONNECT_MAX_MS } from "../limits.ts";
 import type { Cancel, ControlConnection, ControlDialer, NodeStore, Runtime, SuperNodeApi } from "../ports.ts";
-import type { ClusterMap, HeartbeatRequest, JoinReply, JoinRequest, NodeLoad } from "../wire/messages.ts";
+import type { HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
+import type { ClusterMap, NodeLoad } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 
 /** Calls to whichever SuperNode answers. */

@@ -8,7 +8,8 @@ import type { Hedging } from "../register/proposer.ts";
 import { ReplicaChoice } from "../routing/replica-choice.ts";
 import { Smoothed } from "../routing/smoothed.ts";
 import { errorOf } from "../wire/failure.ts";
-import type { AnswerBody, Chosen, PeerTimes, RequestBody } from "../wire/messages.ts";
+import type { PeerTimes } from "../wire/membership-messages.ts";
+import type { AnswerBody, Chosen, RequestBody } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 
 /** This node's own answers to what replicas are asked: no session, no serialisation. */

@@ -11,17 +11,15 @@
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX } from "../limits.ts";
-import type { AcceptWrite, NodeStore, NodeWrites, Runtime } from "../ports.ts";
+import type { AcceptWrite, Erasure, NodeStore, NodeWrites, Runtime } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
-import { ABSENT, compareBallots, isAbsent, sameBallot } from "../register/ballot.ts";
+import { compareBallots, isAbsent, plainBallot, sameBallot } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
-import { keptVersion } from "../register/head.ts";
-import { headCodec } from "../wire/codec.ts";
+import { Erasures } from "../register/erased.ts";
 import { errorOf, failureAnswer } from "../wire/failure.ts";
 import {
   type Accept,
   type AnswerBody,
-  type Ballot,
   type Chosen,
   type ClusterMap,
   type Fetch,
@@ -30,20 +28,23 @@ import {
   type RequestBody,
   Want,
 } from "../wire/messages.ts";
+import { ErasingTurn, type ReplicaMaps } from "./erasing-turn.ts";
+import { inlineBytes } from "./inline-bytes.ts";
 import { Superseded } from "./superseded.ts";
 import {
   type Accepted,
   type Entry,
+  type Erasing,
   type Filling,
   type Learned,
   type Leftovers,
   NO_BYTES,
+  NOTHING,
+  type Remembering,
   type Reply,
   Turn,
   writtenBy,
 } from "./turn.ts";
-
-const NOTHING: Accepted = { ballot: ABSENT, head: NO_BYTES, chosen: true };
 
 /** The turn of what only looks: it never stages anything. */
 const LOOK = new Turn();
@@ -66,24 +67,21 @@ export class Replica {
   #scheduled = false;
   #running: Promise<void> = Promise.resolve();
   readonly #onFatal: (error: unknown) => void;
-  readonly #numberOf: (path: Path) => number | undefined;
+  readonly #maps: ReplicaMaps;
+  readonly #erasures: Erasures;
+  readonly #erasing: ErasingTurn;
   /** The last commit failed for want of room. */
   full = false;
 
-  /** `numberOf`: of the configuration that is in force for a file; undefined: this node is no replica of it. */
-  constructor(
-    runtime: Runtime,
-    store: NodeStore,
-    counter: BallotCounter,
-    onFatal: (error: unknown) => void,
-    numberOf: (path: Path) => number | undefined,
-  ) {
+  constructor(runtime: Runtime, store: NodeStore, counter: BallotCounter, onFatal: (error: unknown) => void, maps: ReplicaMaps) {
     this.#runtime = runtime;
     this.#store = store;
     this.#counter = counter;
-    this.#acceptor = new Acceptor(counter);
+    this.#maps = maps;
+    this.#erasures = new Erasures(store.erasures());
+    this.#erasing = new ErasingTurn(this.#erasures, maps);
+    this.#acceptor = new Acceptor(counter, undefined, (path) => this.#erasures.of(maps.partitionOf(path)));
     this.#onFatal = onFatal;
-    this.#numberOf = numberOf;
     this.#superseded = new Superseded(store, runtime.log);
   }
 
@@ -105,6 +103,21 @@ export class Replica {
   /** Adopts a map, and drops what is held of partitions that it says are joined: one commit (P15, P16). */
   adopt(map: ClusterMap, { paths, chunks }: Leftovers, inForce: () => void): Promise<void> {
     return this.#durable({ body: {}, writes: { map, dropped: paths, droppedChunks: chunks }, committed: inForce });
+  }
+
+  /** P14: `reply` says whether this replica is ready, or has erased it. */
+  erase(erasing: Erasing, reply: Reply): void {
+    this.#enqueue({ body: {}, erasing, reply });
+  }
+
+  /** What was erased of a partition here (P14). */
+  erasureOf(partition: number): Erasure {
+    return this.#erasures.of(partition);
+  }
+
+  /** Remembers, durably, what replicas from which this one takes a partition over have forgotten (P16). */
+  remember(remembering: Remembering): Promise<void> {
+    return this.#durable({ body: {}, remembering });
   }
 
   /** Drops what `leftovers` says when its turn has come. */
@@ -292,7 +305,7 @@ export class Replica {
     this.#early = [];
     for (const hint of early) if (!this.#choose(hint) && this.#queued.has(hint.path)) this.#early.push(hint);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
-    if (turn.accepts.length + turn.contents.length > 0) for (const run of this.#watchers) run();
+    if (turn.accepts.length + turn.contents.length + turn.erased.length > 0) for (const run of this.#watchers) run();
   }
 
   /**
@@ -305,7 +318,7 @@ export class Replica {
     for (const { entry, answer } of turn.waiting) {
       const { prepare, read } = entry.body;
       if (prepare && prepare.ballot.counter < this.#counter.ceiling) {
-        entry.reply(answer.promised ? promised(this.accepted(prepare.path)) : answer);
+        entry.reply(answer.promised ? this.#promised(prepare.path, this.accepted(prepare.path)) : answer);
       } else if (read) this.#defer(entry);
       else entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
     }
@@ -353,6 +366,8 @@ export class Replica {
     else if (body.prepare) this.#prepare(entry, body.prepare, turn);
     else if (body.read) this.#read(entry, body.read, turn);
     else if (body.fetch) this.#fetch(entry, body.fetch, turn);
+    else if (entry.erasing) this.#erase(entry, entry.erasing, turn);
+    else if (entry.remembering) this.#erasing.remember(entry, entry.remembering, turn);
     else if (entry.learned) this.#learn(entry, entry.learned, turn);
     else if (entry.filling) this.#fill(entry, entry.filling, turn);
     else if (entry.drops) {
@@ -370,7 +385,7 @@ export class Replica {
    * adopted would be missed by those who count on the adoption: the barrier and the scan of P16.
    */
   #checkForce(path: Path, configuration: number): void {
-    if (this.#numberOf(path) === configuration) return;
+    if (this.#maps.numberOf(path) === configuration) return;
     throw new QdfsError("CONFIGURATION_STALE", `the configuration of ${path} has changed meanwhile, from ${configuration}`);
   }
 
@@ -382,7 +397,7 @@ export class Replica {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
       return;
     }
-    const answer = promised(accepted);
+    const answer = this.#promised(path, accepted);
     if (ballot.counter >= this.#counter.ceiling) {
       turn.ceiling = Math.max(turn.ceiling ?? 0, this.#counter.ceilingFor(ballot.counter));
       turn.waiting.push({ entry, answer });
@@ -395,7 +410,7 @@ export class Replica {
     this.#checkForce(path, ballot.configuration);
     const accepted = this.#view(path, turn);
     const verdict = accept.base
-      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted)
+      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted, accept.forgotten)
       : this.#acceptor.accept(path, ballot, accepted);
     if (verdict.kind === "refused") {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
@@ -410,7 +425,8 @@ export class Replica {
     this.#checkForce(learned.path, configuration);
     const accepted = this.#view(learned.path, turn);
     const mends = learned.mends === true && sameBallot(learned.ballot, accepted.ballot);
-    if (mends || this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
+    if (mends || this.#acceptor.learns(learned.path, learned.ballot, accepted))
+      this.#stage({ ...learned, chosen: true }, accepted, turn);
     turn.waiting.push({ entry, answer: {} });
   }
 
@@ -437,6 +453,21 @@ export class Replica {
     if (!isAbsent(before.ballot)) this.#superseded.replaced(write.path, before.head, write.head);
   }
 
+  /** An absent file has forgotten what went with the tombstones of its partition (P14); another one's head says it. */
+  #promised(path: Path, { ballot, head, chosen }: Accepted): AnswerBody {
+    const { forgotten } = this.#erasures.of(this.#maps.partitionOf(path));
+    return { promised: { ballot, head, chosen, forgotten } };
+  }
+
+  #erase(entry: Entry, erasing: Erasing, turn: Turn): void {
+    if (turn.staged.has(erasing.path)) {
+      this.#defer(entry); // decided when that is on the disk
+      return;
+    }
+    this.#checkForce(erasing.path, erasing.configuration);
+    this.#erasing.erase(entry, erasing, this.accepted(erasing.path), turn);
+  }
+
   #read(entry: Entry, { path, want, version }: Read, turn: Turn): void {
     const accepted = this.#view(path, turn);
     const { ballot, chosen } = accepted;
@@ -448,18 +479,10 @@ export class Replica {
       this.#defer(entry); // its bytes are not on disk yet: after this commit
       return;
     }
-    const content = want === Want.CONTENT ? this.#inlineBytes(path, accepted, version) : undefined;
+    const content = want === Want.CONTENT ? inlineBytes(this.#store, path, accepted, version) : undefined;
     this.#answer(entry, path, turn, {
       held: { ballot, head: accepted.head, chosen, content: content ?? NO_BYTES, contentHeld: content !== undefined },
     });
-  }
-
-  /** The inline bytes of version `number` (0: the current one) as far as this replica holds them. */
-  #inlineBytes(path: Path, accepted: Accepted, number: number): Uint8Array | undefined {
-    if (isAbsent(accepted.ballot)) return undefined;
-    if (number === 0) return this.#store.current(path)?.content ?? undefined;
-    const version = keptVersion(headCodec.decode(accepted.head), number);
-    return version === undefined ? undefined : this.#store.content(path, version.operation.random);
   }
 
   #fetch(entry: Entry, { path, random }: Fetch, turn: Turn): void {
@@ -470,13 +493,4 @@ export class Replica {
     const content = this.#store.content(path, random);
     entry.reply({ fetched: { content: content ?? NO_BYTES, held: content !== undefined } });
   }
-}
-
-function promised({ ballot, head, chosen }: Accepted): AnswerBody {
-  return { promised: { ballot, head, chosen, forgotten: 0 } };
-}
-
-/** A decoded batch's ballot keeps defaults on its prototype; what is kept is a plain one. */
-function plainBallot({ configuration, counter, node }: Ballot): Ballot {
-  return { configuration, counter, node };
 }

@@ -12,7 +12,8 @@
  * proposed meanwhile is accepted by W of both sets.
  * A file that no scanned replica holds was never chosen in the old configuration, and cannot be any more.
  *
- * A chunk is carried over when W stores of the new set, and every one that joins, hold it.
+ * A chunk is carried over when W stores of the new set, and every one that joins, hold it, or when a later scan does not show it any more. So is what the old replicas that were scanned have
+ * forgotten of absent files (P14): what was erased in the old configuration was erased at all of them.
  */
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
@@ -20,9 +21,11 @@ import {
   CARRY_BYTES_PER_SEC,
   CARRY_FILES_IN_FLIGHT,
   CARRY_FILES_PER_SEC,
+  CARRY_RESURVEY_MS,
   CARRY_RETRY_MS,
   COMPLETE_MS,
   OPERATION_BUDGET_MS,
+  QUORUM_PATIENCE_MS,
   TAKE_CHUNKS_MAX,
   TAKE_MS,
 } from "../limits.ts";
@@ -41,11 +44,13 @@ import { type Change, changeOf, survey } from "./survey.ts";
 interface Job {
   readonly change: Change;
   /** Undefined: not surveyed yet. Else what is still to be carried over. */
-  left: { readonly paths: Set<Path>; readonly chunks: Map<string, ChunkAt> } | undefined;
+  left: { readonly paths: Set<Path>; readonly chunks: Map<string, ChunkAt>; forgotten: number } | undefined;
   files: number;
   chunks: number;
   sizeBytes: number;
   waitsFor: string;
+  /** When it was last surveyed, monotonic. */
+  surveyedMs: number;
 }
 
 export interface RescanParts {
@@ -94,7 +99,7 @@ export class Rescan {
     for (const change of ordered) {
       const { partition, number } = change.of;
       if (this.#jobs.get(partition)?.change.of.number === number) continue;
-      this.#jobs.set(partition, { change, left: undefined, files: 0, chunks: 0, sizeBytes: 0, waitsFor: "" });
+      this.#jobs.set(partition, { change, left: undefined, files: 0, chunks: 0, sizeBytes: 0, waitsFor: "", surveyedMs: 0 });
     }
     this.#running ??= this.#run()
       .catch(this.#onFatal)
@@ -115,7 +120,7 @@ export class Rescan {
 
   async #run(): Promise<void> {
     for (let open = this.#open(); open.length > 0 && !this.#stopped; open = this.#open()) {
-      const fresh = open.filter(({ left }) => left === undefined);
+      const fresh = open.filter((job) => this.#wantsSurvey(job));
       if (fresh.length > 0) await this.#survey(fresh);
       await this.#carryAll(open);
       if (this.#open().some((job) => open.includes(job)))
@@ -130,6 +135,12 @@ export class Rescan {
     return [...this.#jobs.values()].filter((job) => !isDone(job));
   }
 
+  /** A chunk that cannot be had may have been collected since the scan (P22): then no store holds it, and a later scan does not show it. */
+  #wantsSurvey({ left, surveyedMs }: Job): boolean {
+    if (left === undefined) return true;
+    return left.chunks.size > 0 && this.#runtime.clock.monotonicMs() - surveyedMs >= CARRY_RESURVEY_MS;
+  }
+
   async #survey(jobs: readonly Job[]): Promise<void> {
     const changes = new Map(jobs.map((job) => [job.change, job]));
     for (const [change, found] of await survey([...changes.keys()], this.#maps, this.#peers)) {
@@ -137,7 +148,9 @@ export class Rescan {
       if (job === undefined) continue;
       if ("waitsFor" in found) job.waitsFor = found.waitsFor;
       else {
-        job.left = found;
+        job.surveyedMs = this.#runtime.clock.monotonicMs();
+        if (job.left === undefined) job.left = { ...found };
+        else for (const chunk of job.left.chunks.keys()) if (!found.chunks.has(chunk)) job.left.chunks.delete(chunk);
         job.waitsFor = "";
       }
     }
@@ -146,6 +159,7 @@ export class Rescan {
   async #carryAll(jobs: readonly Job[]): Promise<void> {
     const work: (() => Promise<void>)[] = [];
     for (const job of jobs) {
+      if (job.left !== undefined && job.left.forgotten > 0) work.push(() => this.#attempt(job, () => this.#carryMemory(job)));
       for (const path of job.left?.paths ?? []) work.push(() => this.#attempt(job, () => this.#carryFile(job, path)));
       const chunks = [...(job.left?.chunks.values() ?? [])];
       for (let at = 0; at < chunks.length; at += TAKE_CHUNKS_MAX) {
@@ -189,6 +203,16 @@ export class Rescan {
     }
     left?.paths.delete(path);
     job.files += 1;
+  }
+
+  /** P14: an operation from before an erasure must not look new to the new set, whichever R of it answer. */
+  async #carryMemory({ change, left }: Job): Promise<void> {
+    const forgotten = left?.forgotten ?? 0;
+    await this.#everywhere(change, "what was forgotten", async (node) => {
+      const answer = await this.#peers.call(node, 0, { remember: { of: change.of, forgotten } }, QUORUM_PATIENCE_MS);
+      return answer.remembered ? undefined : "answered with something else";
+    });
+    if (left !== undefined) left.forgotten = 0;
   }
 
   async #carryChunks(job: Job, chunks: readonly ChunkAt[]): Promise<void> {
@@ -239,7 +263,7 @@ export class Rescan {
 }
 
 function isDone({ left }: Job): boolean {
-  return left !== undefined && left.paths.size + left.chunks.size === 0;
+  return left !== undefined && left.paths.size + left.chunks.size === 0 && left.forgotten === 0;
 }
 
 function carriedOf(job: Job): Carried {

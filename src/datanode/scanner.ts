@@ -9,6 +9,7 @@ import { BATCH_BYTES_MAX, PARTITIONS, SCAN_PAGE_MAX } from "../limits.ts";
 import type { NodeStore } from "../ports.ts";
 import type { Moving, Scan } from "../wire/change-messages.ts";
 import { failureAnswer } from "../wire/failure.ts";
+import type { Memory } from "../wire/garbage-messages.ts";
 import type { AnswerBody } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Replica } from "./replica.ts";
@@ -44,12 +45,27 @@ export class Scanner {
       const rows = this.#store.chunksAfter(after, most);
       const here = rows.filter(({ chunk }) => wanted.has(chunkPartitionOf(map, chunk)));
       const [some, next] = fitting(here, rows.at(-1)?.chunk ?? "", ({ chunk, owner }) => [chunk, chunk.length + owner.length]);
-      return { scanned: { paths: [], chunks: some.map(({ chunk, owner, checksum }) => ({ chunk, owner, checksum })), next } };
+      return {
+        scanned: {
+          paths: [],
+          chunks: some.map(({ chunk, owner, checksum }) => ({ chunk, owner, checksum })),
+          next,
+          memories: [],
+        },
+      };
     }
     const rows = this.#store.pathsAfter(after, most);
     const here = rows.filter((path) => wanted.has(partitionOf(map, path)));
     const [paths, next] = fitting(here, rows.at(-1) ?? "", (path) => [path, path.length]);
-    return { scanned: { paths, chunks: [], next } };
+    // With the last page, so with or after whatever was erased while they were read (P14).
+    return { scanned: { paths, chunks: [], next, memories: next === "" ? this.#memories(wanted) : [] } };
+  }
+
+  #memories(partitions: ReadonlySet<number>): Memory[] {
+    return [...partitions].flatMap((partition) => {
+      const { forgotten } = this.#replica.erasureOf(partition);
+      return forgotten === 0 ? [] : [{ partition, forgotten }];
+    });
   }
 
   /** The partitions, of which these must be the adopted configurations. @throws QdfsError CONFIGURATION_STALE, BAD_REQUEST */

@@ -26,7 +26,14 @@ export interface Change {
 }
 
 /** What has to be carried over, or what is waited for before that can be said. */
-export type Surveyed = { readonly paths: Set<Path>; readonly chunks: Map<string, ChunkAt> } | { readonly waitsFor: string };
+export type Surveyed =
+  | {
+      readonly paths: Set<Path>;
+      readonly chunks: Map<string, ChunkAt>;
+      /** What the absent files of the partition have forgotten (P14): a stamp; 0: nothing. */
+      readonly forgotten: number;
+    }
+  | { readonly waitsFor: string };
 
 /** Undefined: the configuration is not joint. */
 export function changeOf(of: Moving, configuration: Configuration): Change | undefined {
@@ -53,10 +60,10 @@ export async function survey(changes: readonly Change[], maps: MapKeeper, peers:
     if (wanted.length > 0) await scan(node, wanted, scanned, peers, maps.map);
   }
   for (const [change, found] of scanned) {
-    const { paths, chunks } = found;
+    const { paths, chunks, forgotten } = found;
     const need = scanNeed(change.from);
     const waitsFor = `${found.by.size} of ${need} replicas needed could be scanned${found.why === "" ? "" : ` (${found.why})`}`;
-    results.set(change, found.enough(change.from) ? { paths, chunks } : { waitsFor });
+    results.set(change, found.enough(change.from) ? { paths, chunks, forgotten } : { waitsFor });
   }
   return results;
 }
@@ -65,6 +72,7 @@ export async function survey(changes: readonly Change[], maps: MapKeeper, peers:
 class Found {
   readonly paths = new Set<Path>();
   readonly chunks = new Map<string, ChunkAt>();
+  forgotten = 0;
   /** Replicas that were scanned to the end. */
   readonly by = new Set<NodeNumber>();
   why = "";
@@ -136,7 +144,11 @@ function sort(
   map: ClusterMap,
 ): void {
   const byPartition = new Map(changes.map((change) => [change.of.partition, scanned.get(change)]));
-  for (const { paths, chunks } of pages) {
+  for (const { paths, chunks, memories = [] } of pages) {
+    for (const { partition, forgotten } of memories) {
+      const found = byPartition.get(partition);
+      if (found !== undefined) found.forgotten = Math.max(found.forgotten, forgotten);
+    }
     for (const path of paths) byPartition.get(partitionOf(map, path))?.paths.add(path);
     for (const { chunk, owner, checksum } of chunks)
       byPartition.get(chunkPartitionOf(map, chunk))?.chunks.set(chunk, { chunk, owner, checksum });

@@ -1,6 +1,8 @@
 /** What the replica works through: entries of its inbox, and one turn's worth of what they stage (replica.ts). */
 import type { Path } from "../base/ids.ts";
-import type { AcceptWrite, ChunkId, ContentWrite, NodeWrites, Trim } from "../ports.ts";
+import type { AcceptWrite, ChunkId, ContentWrite, ErasedFile, ErasureWrite, NodeWrites, Trim } from "../ports.ts";
+import { ABSENT } from "../register/ballot.ts";
+import type { Erase } from "../wire/garbage-messages.ts";
 import type { AnswerBody, Ballot, RequestBody } from "../wire/messages.ts";
 
 export type Reply = (answer: AnswerBody) => void;
@@ -21,10 +23,22 @@ export interface Leftovers {
   readonly chunks: readonly ChunkId[];
 }
 
+/** Of a partition in the configuration of this number, what absent files have forgotten (P14, P16). */
+export interface Remembering {
+  readonly partition: number;
+  readonly number: number;
+  readonly forgotten: number;
+}
+
+/** P14, in the configuration of this number. */
+export type Erasing = Erase & { readonly configuration: number };
+
 export interface Entry {
   readonly body: RequestBody;
   readonly learned?: Learned;
   readonly filling?: Filling;
+  readonly remembering?: Remembering;
+  readonly erasing?: Erasing;
   /** Decided when its turn comes: what then belongs here stays. */
   readonly drops?: () => Leftovers;
   readonly writes?: Partial<NodeWrites>;
@@ -43,34 +57,43 @@ export interface Accepted {
 
 export const NO_BYTES = new Uint8Array(0);
 
+export const NOTHING: Accepted = { ballot: ABSENT, head: NO_BYTES, chosen: true };
+
 /** What one turn has staged and whom it owes an answer once that is durable. */
 export class Turn {
   readonly accepts: AcceptWrite[] = [];
   readonly contents: ContentWrite[] = [];
   readonly extra: Partial<NodeWrites>[] = [];
+  readonly erased: ErasedFile[] = [];
+  readonly erasures: ErasureWrite[] = [];
   readonly staged = new Map<Path, Accepted>();
   readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
   ceiling: number | undefined;
 
   /** Nothing is to be made durable. */
   get isEmpty(): boolean {
-    return this.accepts.length + this.contents.length + this.extra.length === 0 && this.ceiling === undefined;
+    const staged = this.accepts.length + this.contents.length + this.erased.length + this.erasures.length;
+    return staged + this.extra.length === 0 && this.ceiling === undefined;
   }
 
   /** Everything staged as one commit; of what can be said once, the last word counts. */
   writes(trims: readonly Trim[]): NodeWrites {
-    const { accepts, contents, extra, ceiling } = this;
+    const { accepts, contents, erased, erasures, extra, ceiling } = this;
     const last = <Key extends "map" | "followed" | "scrub">(key: Key) =>
       extra.findLast((writes) => writes[key] !== undefined)?.[key];
     const [map, followed, scrub] = [last("map"), last("followed"), last("scrub")];
     const ceilings = [ceiling, ...extra.map((writes) => writes.ceiling)].filter((each) => each !== undefined);
     return {
       dropped: extra.flatMap((writes) => writes.dropped ?? []),
+      erased,
+      erasures,
       accepts,
       contents,
       trims,
       chunks: extra.flatMap((writes) => writes.chunks ?? []),
       droppedChunks: extra.flatMap((writes) => writes.droppedChunks ?? []),
+      doomed: extra.flatMap((writes) => writes.doomed ?? []),
+      spared: extra.flatMap((writes) => writes.spared ?? []),
       cursors: extra.flatMap((writes) => writes.cursors ?? []),
       ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
       ...(map === undefined ? {} : { map }),
@@ -81,6 +104,6 @@ export class Turn {
 }
 
 /** The file whose bytes it writes. */
-export function writtenBy({ body, learned, filling }: Entry): Path | undefined {
-  return body.accept?.path ?? learned?.path ?? filling?.path;
+export function writtenBy({ body, learned, filling, erasing }: Entry): Path | undefined {
+  return body.accept?.path ?? erasing?.path ?? learned?.path ?? filling?.path;
 }

@@ -190,6 +190,8 @@ export type OnAccept = (acks: number, chosen: boolean, open: number) => void;
 export interface Folding {
   readonly self: NodeNumber;
   readonly base: Ballot;
+  /** What the base has forgotten. */
+  readonly forgotten: number;
 }
 
 /**
@@ -273,7 +275,7 @@ export function propose(
         }, reject);
     };
     // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
-    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base } };
+    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base, forgotten: folding.forgotten } };
     const ownNow = own === undefined && round.replicas.includes(ballot.node);
     for (const node of round.replicas) if (node !== ballot.node) send(node, body);
     if (ownNow) send(ballot.node, body);

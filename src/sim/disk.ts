@@ -69,6 +69,8 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
     pathsAfter: (after, limit) => store.pathsAfter(after, limit),
     held: (path) => store.held(path),
     ceiling: () => store.ceiling(),
+    erasures: () => store.erasures(),
+    doomed: () => store.doomed(),
     map: () => store.map(),
     followed: () => store.followed(),
     cursor: (diskId) => store.cursor(diskId),

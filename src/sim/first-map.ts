@@ -18,6 +18,8 @@ export interface ClusterShape {
   /** Partitions that change their replicas at a time. */
   readonly changingMax: number;
   readonly heals: "scrub" | "comparing" | "both";
+  /** Garbage is collected so soon that runs meet it; undefined: never, in the time of a run. */
+  readonly garbage?: { readonly tombstoneGraceMs: number; readonly orphanAgeMs: number } | undefined;
 }
 
 /** The disk that a member of the first map begins with. */
@@ -28,6 +30,7 @@ export function firstDiskId(number: number): string {
 /** Everyone is a member already, and the partitions are assigned. */
 export function firstMap(shape: ClusterShape, supernode: string): ClusterMap {
   const { n, w, r, quorumName = "custom", nodes: count, partitions, inlineLimitBytes, chunkSizeBytes, keepVersions } = shape;
+  const { garbage = { tombstoneGraceMs: 0, orphanAgeMs: 0 } } = shape;
   const nodes: Node[] = Array.from({ length: count }, (_, i) => ({
     number: i + 1,
     grpc: `${nodeName(i + 1)}:1`,
@@ -41,7 +44,7 @@ export function firstMap(shape: ClusterShape, supernode: string): ClusterMap {
     clusterId: "simulated",
     generation: 1,
     version: 1,
-    policy: { n, w, r, name: quorumName, chunkSizeBytes, inlineLimitBytes, keepVersions },
+    policy: { n, w, r, name: quorumName, chunkSizeBytes, inlineLimitBytes, keepVersions, ...garbage },
     nodes,
     partitions: firstAssignment(nodes, { n, w, r }, partitions),
     supernodes: [supernode],

@@ -42,6 +42,21 @@ const OPERATION_WEIGHTS: Readonly<Record<OperationKind, number>> = {
   ls: 4,
 };
 
+/**
+ * Where files are erased their versions begin anew, so what is asked of single versions cannot be judged. Removals are many, and what follows them
+ * should depend on them.
+ */
+const GARBAGE_WEIGHTS: Readonly<Record<OperationKind, number>> = {
+  ...OPERATION_WEIGHTS,
+  put: 20,
+  "put-absent": 15,
+  "put-version": 0,
+  "get-version": 0,
+  rm: 25,
+  "rm-version": 0,
+  restore: 0,
+};
+
 export interface PlannedOperation {
   readonly index: number;
   readonly client: number;
@@ -164,7 +179,12 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
     keepVersions: recipe.name === "calm" ? 3 : keepVersions,
     changingMax: between(stream(seed, "changing"), 1, PARTITIONS),
     heals: recipe.heals,
+    ...(recipe.garbage && { garbage: garbageOf(stream(seed, "garbage")) }),
   };
+}
+
+function garbageOf(random: Random): { readonly tombstoneGraceMs: number; readonly orphanAgeMs: number } {
+  return { tombstoneGraceMs: between(random, 20, 400), orphanAgeMs: between(random, 20, 400) };
 }
 
 function linksOf(random: Random, { links }: Recipe): LinkQuality {
@@ -184,7 +204,8 @@ function operationOf(
   { clients, files, paceMs }: { readonly clients: number; readonly files: number; readonly paceMs: number },
 ): PlannedOperation {
   const random = stream(seed, "operation", index);
-  const kind = weighted(OPERATION_KINDS, (name) => OPERATION_WEIGHTS[name], random);
+  const weights = recipe.garbage ? GARBAGE_WEIGHTS : OPERATION_WEIGHTS;
+  const kind = weighted(OPERATION_KINDS, (name) => weights[name], random);
   const chunked = random.unit() < recipe.chunkedShare;
   const pauseMs = random.unit() < 0.2 ? 0 : -Math.log(1 - random.unit()) * paceMs;
   return {

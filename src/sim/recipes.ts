@@ -61,6 +61,8 @@ export interface Recipe {
   readonly pacesMs: readonly number[];
   /** What mends copies that went bad. One alone shows what it can do: the other would mask its mistakes. */
   readonly heals: "scrub" | "comparing" | "both";
+  /** What is deleted is erased, and what nobody names is collected, within the run. */
+  readonly garbage?: boolean;
 }
 
 export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
@@ -229,6 +231,18 @@ export const RECIPES: readonly Recipe[] = [
     filesMax: 6,
     chunkedShare: 0.4,
     heals: "comparing",
+  },
+  {
+    ...BASE,
+    name: "garbage",
+    summary: "deleted files are erased and orphaned chunks collected, among crashes, cuts, dead clients and DataNodes that join",
+    weights: { ...DEATHS, ...NETWORK, "client-death": 6, freeze: 2, join: 2, wipe: 1, "supernode-crash": 1, "catalogue-loss": 1 },
+    faults: [1, 8],
+    // Some accepts come when what they bring was erased long ago.
+    links: { dropShare: 0.03, duplicateShare: 0.05, slowShare: 0.1, slowMs: 900 },
+    pacesMs: [20, 50, 100],
+    chunkedShare: 0.4,
+    garbage: true,
   },
 ];
 

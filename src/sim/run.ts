@@ -4,6 +4,7 @@
  */
 
 import { messageOf } from "../base/errors.ts";
+import type { RecordedOperation } from "../check/history.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
 import { LEFT_PARTITION_MS } from "../limits.ts";
@@ -11,6 +12,7 @@ import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
 import { disagreement, leftovers, listingDifference, notWhole, unfinished } from "./invariants/convergence.ts";
+import { uncollected } from "./invariants/garbage.ts";
 import { MapInvariants } from "./invariants/maps.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
@@ -51,6 +53,7 @@ const CONVERGED = [
   ["the replicas differ", disagreement],
   ["not everything that heads name is there", notWhole],
 ] as const;
+const COLLECTED = ["there is garbage left", uncollected] as const;
 /** Above what any attempt has: its budget, and the patience of a call. */
 const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
@@ -164,7 +167,8 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    for (const [what, look] of CONVERGED) {
+    const converged = this.#plan.shape.garbage === undefined ? CONVERGED : [COLLECTED, ...CONVERGED];
+    for (const [what, look] of converged) {
       let wrong = look(this.#view, paths);
       while (wrong !== undefined && runtime.clock.monotonicMs() < endMs) {
         runtime.advance(CONVERGENCE_LOOK_MS);
@@ -176,7 +180,7 @@ class Run {
     }
     if (this.#faults.newcomers > 0) {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
-      for (const [what, look] of [...CONVERGED, ["something was left behind", leftovers] as const]) {
+      for (const [what, look] of [...converged, ["something was left behind", leftovers] as const]) {
         const wrong = look(this.#view, paths);
         if (wrong === undefined) continue;
         this.#violations.found("convergence", `when the partitions that were left had been dropped, ${what}: ${wrong}`);
@@ -269,7 +273,9 @@ class Run {
   }
 
   #judge(): number {
-    const { operations, listings } = this.#recorder;
+    const erases = this.#plan.shape.garbage !== undefined;
+    const operations = erases ? this.#recorder.operations.flatMap(withoutVersion) : this.#recorder.operations;
+    const listings = erases ? [] : this.#recorder.listings;
     const verdict = judge(operations, listings, { keptVersions: this.#plan.shape.keepVersions });
     if (verdict.verdict === "unknown") this.#trace.event("the checker gave up");
     for (const { path, contradiction, operations: core } of verdict.violations) {
@@ -281,6 +287,13 @@ class Run {
     }
     return verdict.operationsChecked;
   }
+}
+
+/** Where files are erased versions begin anew: what is judged is contents, and what was there at all. */
+function withoutVersion(operation: RecordedOperation): readonly RecordedOperation[] {
+  const { kind, version, valueId } = operation;
+  if (kind === "get" && version !== null && valueId === null) return []; // it told nothing else
+  return [{ ...operation, version: null }];
 }
 
 function lastRead(path: string): PlannedOperation {

@@ -97,6 +97,7 @@ function catalogueOf(store: CatalogueStore, life: Life): CatalogueStore {
     entry: (path) => store.entry(path),
     list: (query) => store.list(query),
     usage: (prefix) => store.usage(prefix),
+    trashUsage: (prefix) => store.trashUsage(prefix),
     totals: () => store.totals(),
     cursor: (diskId) => store.cursor(diskId),
     clear: () => store.clear(),

@@ -95,6 +95,17 @@ export class SqliteCatalogueStore implements CatalogueStore {
     });
   }
 
+  trashUsage(prefix: Path): CatalogueTotals {
+    return this.#database.reading(() => {
+      // "0" comes right after "/".
+      const base = prefix === "/" ? "" : prefix;
+      const [files, sizeBytes, storedBytes] = this.#sql.trashBelow.row(`${base}/`, `${base}0`) ?? [0, 0, 0];
+      const self = this.#entry(prefix);
+      if (!self?.tombstone) return { files, sizeBytes, storedBytes };
+      return { files: files + 1, sizeBytes: sizeBytes + self.sizeBytes, storedBytes: storedBytes + self.storedBytes };
+    });
+  }
+
   totals(): ReadonlyMap<number, CatalogueTotals> {
     return this.#totals;
   }

@@ -32,10 +32,11 @@ export class ChunkIndex {
     return sizeBytes - before;
   }
 
-  /** How many bytes there are fewer. */
+  /** Its mark of deletion goes along. How many bytes there are fewer. */
   drop(chunk: ChunkId): number {
     const before = this.#sql.chunk.row(chunk)?.[1] ?? 0;
     this.#sql.dropChunk.run(chunk);
+    this.#sql.spare.run(chunk);
     return before;
   }
 }

@@ -11,10 +11,12 @@ import type {
   ChunkId,
   ChunkRow,
   ContentWrite,
+  Erasure,
   Followed,
   HeldFile,
   NodeStore,
   NodeWrites,
+  StoredChange,
   StoredRegister,
   StoredRow,
   Timers,
@@ -59,6 +61,9 @@ export class MemoryNodeStore implements NodeStore {
   readonly #rows = new Map<Path, readonly Row[]>();
   readonly #chunks = new Map<ChunkId, ChunkRow>();
   readonly #cursors = new Map<string, number>();
+  readonly #erased = new Map<Path, { readonly sequence: number; readonly ballot: Ballot }>();
+  readonly #erasures = new Map<number, Erasure>();
+  readonly #doomed = new Map<ChunkId, true>();
   #sequence = 0;
   #oldest = 0;
   #scrub: string | undefined;
@@ -200,10 +205,14 @@ export class MemoryNodeStore implements NodeStore {
     return this.#flushing?.sequence ?? this.#sequence;
   }
 
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+  changesAfter(sequence: number, limit: number): readonly StoredChange[] {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
     if (sequence >= this.#sequence) return [];
-    const changes: Row[] = [];
+    const changes: StoredChange[] = [];
+    for (const [path, { sequence: at, ballot }] of this.#erased) {
+      if (at > sequence && !this.#rows.has(path))
+        changes.push({ sequence: at, path, ballot, head: NO_BYTES, chosen: true, erased: true });
+    }
     for (const rows of this.#rows.values()) {
       const newest = rows.at(-1);
       if (newest !== undefined && newest.sequence > sequence) changes.push(newest);
@@ -233,6 +242,14 @@ export class MemoryNodeStore implements NodeStore {
 
   ceiling(): number {
     return this.#ceiling;
+  }
+
+  erasures(): ReadonlyMap<number, Erasure> {
+    return this.#erasures;
+  }
+
+  doomed(): readonly ChunkId[] {
+    return [...this.#doomed.keys()];
   }
 
   map(): ClusterMap | undefined {
@@ -303,10 +320,22 @@ export class MemoryNodeStore implements NodeStore {
     const undo: (() => void)[] = [];
     const sequence = this.#sequence;
     const before = new Map<Path, Row | undefined>();
-    const { dropped = [], contents = [] } = writes;
-    for (const path of [...dropped, ...[...writes.accepts, ...contents].map((write) => write.path)])
+    const { dropped = [], erased = [], contents = [] } = writes;
+    for (const path of [
+      ...dropped,
+      ...erased.map((file) => file.path),
+      ...[...writes.accepts, ...contents].map((write) => write.path),
+    ])
       before.set(path, this.#rows.get(path)?.at(-1));
     for (const path of dropped) this.#put(this.#rows, path, undefined, undo);
+    for (const { path, ballot } of erased) {
+      this.#put(this.#rows, path, undefined, undo);
+      this.#put(this.#erased, path, { sequence: ++this.#sequence, ballot }, undo);
+    }
+    for (const { partition, floor, forgotten } of writes.erasures ?? [])
+      this.#put(this.#erasures, partition, { floor, forgotten }, undo);
+    for (const chunk of [...(writes.spared ?? []), ...writes.droppedChunks]) this.#put(this.#doomed, chunk, undefined, undo);
+    for (const chunk of writes.doomed ?? []) this.#put(this.#doomed, chunk, true, undo);
     for (const accept of writes.accepts) this.#put(this.#rows, accept.path, this.#accepted(accept), undo);
     for (const content of contents) {
       const rows = this.#rows.get(content.path);
@@ -319,7 +348,7 @@ export class MemoryNodeStore implements NodeStore {
     for (const row of writes.chunks) this.#put(this.#chunks, row.chunk, { ...row }, undo);
     for (const chunk of writes.droppedChunks) this.#put(this.#chunks, chunk, undefined, undo);
     for (const { diskId, sequence: at } of writes.cursors ?? []) this.#put(this.#cursors, diskId, at, undo);
-    if (writes.accepts.length > 0) undo.push(() => this.#rewind(sequence));
+    if (writes.accepts.length + erased.length > 0) undo.push(() => this.#rewind(sequence));
     return { writes, before, chunks: new Set(writes.chunks.map(({ chunk }) => chunk)), sequence, undo };
   }
 
@@ -359,6 +388,8 @@ export class MemoryNodeStore implements NodeStore {
     return [...rows.filter((other) => other.random !== random), row];
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 function byUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));

@@ -69,6 +69,12 @@ export class MemoryCatalogueStore implements CatalogueStore {
     return sum(this.#live().filter(({ path }) => path === prefix || path.startsWith(below)));
   }
 
+  trashUsage(prefix: Path): CatalogueTotals {
+    const below = prefix === "/" ? "/" : `${prefix}/`;
+    const trash = [...this.#files.values()].filter(({ tombstone }) => tombstone);
+    return sum(trash.filter(({ path }) => path === prefix || path.startsWith(below)));
+  }
+
   totals(): ReadonlyMap<number, CatalogueTotals> {
     const partitions = new Map<number, CatalogueFile[]>();
     for (const file of this.#live()) partitions.set(file.partition, [...(partitions.get(file.partition) ?? []), file]);

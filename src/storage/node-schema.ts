@@ -2,7 +2,7 @@
  * A DataNode's database, node.db: every register it replicates, its change log, its inline bytes, the chunk index, the
  * ceiling, the adopted map. The format, precise enough to write another reader of it:
  *
- *   PRAGMA user_version      2
+ *   PRAGMA user_version      3
  *   accepted                 one row per accept still of use, in the order of acceptance; register, change log and inline
  *                            bytes are this one table, so an accept is one insert
  *     sequence               INTEGER PRIMARY KEY, rises by 1 per accept: the place in the change log. Below 0, falling: inline
@@ -17,6 +17,11 @@
  *   paths                    path TEXT, sequence INTEGER, random TEXT; PRIMARY KEY (path, sequence): the rows of `accepted` by file, but for
  *                            those after the sequence `indexed` of meta (path-index.ts)
  *   chunks                   chunk TEXT PRIMARY KEY, owner TEXT (path), size INTEGER (bytes), checksum TEXT
+ *   doomed                   chunk TEXT PRIMARY KEY: chunks marked for deletion (P22)
+ *   erased                   sequence INTEGER PRIMARY KEY, path TEXT, configuration, counter, node: tombstones that were erased, each a
+ *                            place in the change log, those of the table `accepted` included in the count; the oldest go when there are many
+ *   erasures                 partition INTEGER PRIMARY KEY, configuration, counter, node: the highest ballot erased; forgotten: the newest
+ *                            stamp (register/erased.ts)
  *   cursors                  disk TEXT PRIMARY KEY, sequence INTEGER: how far that disk's change log was followed
  *   meta                     name TEXT PRIMARY KEY, value: `disk` (TEXT, as in identity.json), `ceiling`, `indexed`, `last` (INTEGER),
  *                            `scrub` (TEXT, datanode/scrub-state.ts), `map` (BLOB, a qdfs.v1.ClusterMap message), `followed` (TEXT:
@@ -29,7 +34,7 @@
  * already (a settle, a learned copy) replaces that row, at its own new sequence: one row per file and version.
  *
  * Sequences never repeat (P19): the next one is the highest row's, or `last` of meta if that is higher, plus 1. The highest row goes
- * only in a transaction that inserts a higher one, or that drops files and writes `last`. A trim never takes a path's highest
+ * only in a transaction that inserts a higher one, or that drops or erases files and writes `last`. A trim never takes a path's highest
  * row, and the table's highest row is its path's.
  *
  * Rows never change: an accept of 4 KiB writes them once, in the order of arrival. Only bytes found bad are replaced where they lie.
@@ -63,6 +68,23 @@ export const NODE_MIGRATIONS = [
   INSERT INTO meta SELECT 'indexed', coalesce(max(sequence), 0) FROM accepted;
   DROP INDEX accepted_by_path;
   `,
+  `
+  CREATE TABLE doomed (chunk TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE erased (
+    sequence INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    configuration INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    node INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE erasures (
+    partition INTEGER PRIMARY KEY,
+    configuration INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    forgotten INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 export type RegisterRow = readonly [
@@ -73,6 +95,8 @@ export type RegisterRow = readonly [
   random: string,
   head: Buffer,
 ];
+
+export type ErasedRow = readonly [sequence: number, path: string, configuration: number, counter: number, node: number];
 
 const REGISTER = "sequence, configuration, counter, node, random, head";
 
@@ -110,6 +134,20 @@ export function nodeStatements(database: Database) {
     putChunk: database.prepare<[]>("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)"),
     dropChunk: database.prepare<[]>("DELETE FROM chunks WHERE chunk = ?"),
     chunkBytes: database.prepare<[number]>("SELECT coalesce(sum(size), 0) FROM chunks"),
+    doomed: database.prepare<[string]>("SELECT chunk FROM doomed"),
+    doom: database.prepare<[]>("INSERT OR REPLACE INTO doomed VALUES (?)"),
+    spare: database.prepare<[]>("DELETE FROM doomed WHERE chunk = ?"),
+    erase: database.prepare<[]>("INSERT INTO erased VALUES (?, ?, ?, ?, ?)"),
+    erasedCount: database.prepare<[number]>("SELECT count(*) FROM erased"),
+    erasedAt: database.prepare<ErasedRow>("SELECT * FROM erased WHERE sequence = ?"),
+    erasedAfter: database.prepare<ErasedRow>(
+      "SELECT * FROM erased WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+    ),
+    forgetErased: database.prepare<[]>(
+      "DELETE FROM erased WHERE sequence IN (SELECT sequence FROM erased ORDER BY sequence LIMIT ?)",
+    ),
+    erasures: database.prepare<[number, number, number, number, number]>("SELECT * FROM erasures"),
+    putErasure: database.prepare<[]>("INSERT OR REPLACE INTO erasures VALUES (?, ?, ?, ?, ?)"),
     cursor: database.prepare<[number]>("SELECT sequence FROM cursors WHERE disk = ?"),
     putCursor: database.prepare<[]>("INSERT OR REPLACE INTO cursors VALUES (?, ?)"),
     meta: database.prepare<[SqlValue]>("SELECT value FROM meta WHERE name = ?"),

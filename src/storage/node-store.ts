@@ -7,10 +7,12 @@ import type {
   ChunkId,
   ChunkRow,
   ContentWrite,
+  Erasure,
   Followed,
   HeldFile,
   NodeStore,
   NodeWrites,
+  StoredChange,
   StoredRegister,
   StoredRow,
   Trim,
@@ -20,6 +22,7 @@ import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { ChosenMarks } from "./chosen-marks.ts";
 import { ChunkIndex } from "./chunk-index.ts";
 import { logBytesOf } from "./commit-size.ts";
+import { GarbageTables } from "./garbage-tables.ts";
 import { LoggedChanges } from "./logged-changes.ts";
 import { NodeFacts } from "./node-facts.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
@@ -42,7 +45,9 @@ interface Staged {
   /** Null: everything of the file is dropped. */
   readonly registers: Map<Path, CachedRegister | null>;
   /** `before`: the sequence of the value that it takes the place of. */
-  readonly accepted: { path: Path; sequence: number; chosen: boolean; before: number | undefined }[];
+  readonly accepted: { sequence: number; chosen: boolean; before: number | undefined }[];
+  /** The files of the new entries of the change log, in its order. */
+  readonly logged: Path[];
   /** The sequences of accepted values that are no more. */
   readonly dropped: number[];
   sequence: number;
@@ -57,6 +62,7 @@ export class SqliteNodeStore implements NodeStore {
   readonly #sql: ReturnType<typeof nodeStatements>;
   readonly #chunks: ChunkIndex;
   readonly #index: PathIndex;
+  readonly #garbage: GarbageTables;
   readonly #cache = new RegisterCache();
   #sequence: number;
   #oldest: number;
@@ -95,13 +101,14 @@ export class SqliteNodeStore implements NodeStore {
     this.#sequence = Math.max(highest, storedCount(this.#sql.meta.row("last")?.[0] ?? 0, "last sequence", database.path));
     this.#oldest = Math.min(0, this.#sql.firstSequence.row()?.[0] ?? 0);
     this.#index = new PathIndex(database, this.#sequence, youngMax);
+    this.#garbage = new GarbageTables(database, this.#sql);
     this.#files = this.#index.files();
     this.#chunkBytes = this.#chunks.bytes();
     const marks = this.#sql.meta.row("chosen")?.[0];
     this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
       this.#sql.pathsAfter.rows(after).flatMap(([sequence, path]) => (this.#index.newest(path) === sequence ? [sequence] : [])),
     );
-    this.#changes = new LoggedChanges(database, this.#sql, this.#index, this.#sequence, {
+    this.#changes = new LoggedChanges(database, this.#sql, this.#index, this.#garbage, this.#sequence, {
       newest: (path) => this.#newest(path),
       decoded: (row) => this.#decoded(row),
     });
@@ -167,6 +174,7 @@ export class SqliteNodeStore implements NodeStore {
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
+      logged: [],
       dropped: [],
       sequence: this.#sequence,
       oldest: this.#oldest,
@@ -193,10 +201,8 @@ export class SqliteNodeStore implements NodeStore {
     this.#checkpointIfDue();
     flushing.before.clear();
     for (const sequence of staged.dropped) this.#marks.dropped(sequence);
-    for (const { path, sequence, chosen, before } of staged.accepted) {
-      this.#marks.accepted(sequence, chosen, before);
-      this.#changes.push(path);
-    }
+    for (const { sequence, chosen, before } of staged.accepted) this.#marks.accepted(sequence, chosen, before);
+    for (const path of staged.logged) this.#changes.push(path);
     for (const { path } of writes.contents ?? []) this.#forgetContent(path);
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
     this.#sequence = staged.sequence;
@@ -248,7 +254,7 @@ export class SqliteNodeStore implements NodeStore {
     return this.#sequence;
   }
 
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+  changesAfter(sequence: number, limit: number): readonly StoredChange[] {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
     return this.#changes.after(sequence, this.#sequence, limit);
   }
@@ -278,6 +284,14 @@ export class SqliteNodeStore implements NodeStore {
 
   ceiling(): number {
     return this.#facts.ceiling;
+  }
+
+  erasures(): ReadonlyMap<number, Erasure> {
+    return this.#database.reading(() => this.#garbage.erasures());
+  }
+
+  doomed(): readonly ChunkId[] {
+    return this.#database.reading(() => this.#garbage.doomed());
   }
 
   map(): ClusterMap | undefined {
@@ -354,6 +368,8 @@ export class SqliteNodeStore implements NodeStore {
 
   #write(writes: NodeWrites, staged: Staged): void {
     for (const path of writes.dropped ?? []) this.#dropFile(path, staged);
+    for (const { path, ballot } of writes.erased ?? []) this.#eraseFile(path, ballot, staged);
+    this.#garbage.write(writes);
     for (const accept of writes.accepts) this.#accept(accept, staged);
     for (const content of writes.contents ?? []) this.#putContent(content, staged);
     for (const trim of writes.trims) this.#trim(trim);
@@ -374,7 +390,8 @@ export class SqliteNodeStore implements NodeStore {
     this.#sql.insert.run(sequence, path, configuration, counter, node, random, accept.head, content);
     this.#index.add(path, { sequence, random });
     if (before === undefined) staged.files += 1;
-    staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
+    staged.accepted.push({ sequence, chosen, before: before?.sequence });
+    staged.logged.push(path);
     staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
   }
 
@@ -410,6 +427,13 @@ export class SqliteNodeStore implements NodeStore {
     staged.files -= 1;
     staged.dropped.push(before.sequence);
     staged.registers.set(path, null);
+  }
+
+  #eraseFile(path: Path, ballot: Ballot, staged: Staged): void {
+    this.#dropFile(path, staged);
+    this.#garbage.erase(++staged.sequence, path, ballot);
+    staged.logged.push(path);
+    this.#sql.putMeta.run("last", staged.sequence);
   }
 
   #trim({ path, ballot, keep }: Trim): void {

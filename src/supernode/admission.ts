@@ -10,7 +10,8 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isZone } from "../base/units.ts";
 import { NODE_NUMBERS_LOST_MAX, NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
 import type { SessionDialer } from "../ports.ts";
-import type { JoinReply, JoinRequest, Node } from "../wire/messages.ts";
+import type { JoinReply, JoinRequest } from "../wire/membership-messages.ts";
+import type { Node } from "../wire/messages.ts";
 import { type Membership, requireCluster } from "./membership.ts";
 import { NO_ADDRESS } from "./nodes.ts";
 

@@ -1,6 +1,7 @@
 /** What a SuperNode begins a life with: what its disk holds, what the DataNodes know when that is lost or a backup, or a new cluster. */
 import { QdfsError } from "../base/errors.ts";
 import type { QuorumSpec } from "../cluster/quorum-spec.ts";
+import type { Retention } from "../cluster/retention.ts";
 import type { ControlDialer, Runtime } from "../ports.ts";
 import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 import { firstState } from "./first-state.ts";
@@ -13,6 +14,8 @@ export interface BeginParts {
   readonly maps: MapStore;
   /** What the operator asked for, if anything. */
   readonly quorum?: QuorumSpec | undefined;
+  /** As quorum; may change at any start. */
+  readonly retention?: Retention | undefined;
   /** HOST:PORT of DataNodes: the state is lost, and taken from them. */
   readonly recoverFrom?: readonly string[] | undefined;
   /** The disk of this SuperNode. */
@@ -39,7 +42,7 @@ export async function beginState(parts: BeginParts): Promise<SuperNodeState> {
     const state = await recoverState({ runtime, control, addresses: recoverFrom, backup: stored, life, address, patienceMs });
     maps.save(state); // before anyone is told of it (I1)
   }
-  return firstState(maps, quorum, runtime.random);
+  return firstState(maps, quorum, runtime.random, parts.retention);
 }
 
 /** It may be newer than anything that the DataNodes know. */

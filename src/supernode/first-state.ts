@@ -1,17 +1,27 @@
 /** What a SuperNode begins its life with: the stored state, or that of a new cluster. */
 import { QdfsError } from "../base/errors.ts";
 import { ADAPTIVE, formatQuorum, parseQuorumSpec, QUORUM_DEFAULT, type QuorumSpec } from "../cluster/quorum-spec.ts";
+import { type Retention, withRetention } from "../cluster/retention.ts";
 import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX, KEEP_VERSIONS_DEFAULT } from "../limits.ts";
 import type { Random } from "../ports.ts";
 import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 
 /**
- * The state to go on from; a new cluster's is not stored yet. `quorum`: what the operator asked for, if anything.
- * @throws QdfsError BAD_QUORUM: the cluster exists and has another quorum
+ * The state to go on from; a new cluster's is not stored yet. `quorum`, `retention`: what the operator asked for, if anything. The latter may
+ * change at any start: the next map says so.
+ * @throws QdfsError BAD_QUORUM: the cluster exists and has another quorum; STORAGE_FULL
  */
-export function firstState(store: MapStore, quorum: QuorumSpec | undefined, random: Random): SuperNodeState {
+export function firstState(
+  store: MapStore,
+  quorum: QuorumSpec | undefined,
+  random: Random,
+  retention: Retention = {},
+): SuperNodeState {
   const state = store.load();
-  if (state === undefined) return newCluster(quorum ?? parseQuorumSpec(QUORUM_DEFAULT), random);
+  if (state === undefined) {
+    const fresh = newCluster(quorum ?? parseQuorumSpec(QUORUM_DEFAULT), random);
+    return { ...fresh, map: { ...fresh.map, policy: withRetention(fresh.map.policy, retention) } };
+  }
   const has = state.map.policy;
   if (quorum !== undefined && !isSame(quorum, has)) {
     throw new QdfsError(
@@ -20,7 +30,11 @@ export function firstState(store: MapStore, quorum: QuorumSpec | undefined, rand
       { clusterId: state.map.clusterId },
     );
   }
-  return state;
+  const policy = withRetention(has, retention);
+  if (policy === has) return state;
+  const changed = { ...state, map: { ...state.map, version: state.map.version + 1, policy } };
+  store.save(changed);
+  return changed;
 }
 
 /** An adaptive quorum is the same wherever it has moved to. */
@@ -41,6 +55,8 @@ function newCluster(quorum: QuorumSpec, random: Random): SuperNodeState {
         chunkSizeBytes: CHUNK_BYTES_DEFAULT,
         inlineLimitBytes: INLINE_BYTES_MAX,
         keepVersions: KEEP_VERSIONS_DEFAULT,
+        tombstoneGraceMs: 0,
+        orphanAgeMs: 0,
       },
       nodes: [],
       partitions: [],

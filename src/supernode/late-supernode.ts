@@ -4,12 +4,9 @@
  */
 import { QdfsError } from "../base/errors.ts";
 import type { SuperNodeApi } from "../ports.ts";
+import type { HeartbeatReply, HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
 import type {
   BackupReply,
-  HeartbeatReply,
-  HeartbeatRequest,
-  JoinReply,
-  JoinRequest,
   ListReply,
   ListRequest,
   MapReply,

@@ -12,15 +12,8 @@ import { firstAssignment } from "../cluster/placement.ts";
 import { DOWN_AFTER_MS, HEARTBEAT_MS, SUSPECT_AFTER_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
 import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
-import {
-  type ClusterMap,
-  type Configuration,
-  type HeartbeatReply,
-  type HeartbeatRequest,
-  type Node,
-  type NodeLoad,
-  NodeState,
-} from "../wire/messages.ts";
+import type { HeartbeatReply, HeartbeatRequest } from "../wire/membership-messages.ts";
+import { type ClusterMap, type Configuration, type Node, type NodeLoad, NodeState } from "../wire/messages.ts";
 
 /** What a node said with its last heartbeat. In memory only. */
 export interface Vitals {

@@ -23,7 +23,8 @@ import {
 } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
 import type { QuorumChangeEnd, QuorumChanger } from "../supernode-ports.ts";
-import { type AdaptiveStatus, type ClusterMap, type HeartbeatRequest, NodeState } from "../wire/messages.ts";
+import type { HeartbeatRequest } from "../wire/membership-messages.ts";
+import { type AdaptiveStatus, type ClusterMap, NodeState } from "../wire/messages.ts";
 
 const HOUR_MS = 3_600_000;
 

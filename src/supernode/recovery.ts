@@ -19,7 +19,8 @@ import { distinctSets } from "../cluster/replica-sets.ts";
 import { RECOVERY_ANSWER_MS, RECOVERY_RETRY_MS } from "../limits.ts";
 import type { Cancel, ControlConnection, ControlDialer, Runtime } from "../ports.ts";
 import type { SuperNodeState } from "../supernode-ports.ts";
-import type { ClusterMap, FollowReply, ReplicaSet } from "../wire/messages.ts";
+import type { FollowReply } from "../wire/membership-messages.ts";
+import type { ClusterMap, ReplicaSet } from "../wire/messages.ts";
 import { andList } from "./words.ts";
 
 export interface RecoveryParts {

@@ -2,6 +2,7 @@
 import { QdfsError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import type { QuorumSpec } from "../cluster/quorum-spec.ts";
+import type { Retention } from "../cluster/retention.ts";
 import { DRAIN_MS, RECOVERY_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import { HeardCounter } from "../register/heard-counter.ts";
@@ -35,6 +36,8 @@ export interface SuperNodeOptions {
   readonly recoveryPatienceMs?: number | undefined;
   /** The SuperNode can go on no longer: it was replaced. */
   readonly onFatal?: ((error: QdfsError) => void) | undefined;
+  /** What the operator asks for; the rest stays as it is, or is the default. */
+  readonly retention?: Retention | undefined;
   readonly runtime: Runtime;
 }
 
@@ -84,6 +87,7 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
       control,
       maps,
       quorum: options.quorum,
+      retention: options.retention,
       recoverFrom: options.recoverFrom,
       life: dataDir.identity.diskId,
       address: at,

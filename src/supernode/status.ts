@@ -15,6 +15,7 @@ import {
   type StatusReply,
 } from "../wire/messages.ts";
 import type { Vitals } from "./membership.ts";
+import { sumOfGarbage } from "./reclaimable.ts";
 
 export interface StatusFacts {
   readonly map: ClusterMap;
@@ -51,6 +52,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     waitingFor: map.waitingFor,
     incomplete,
     rebalance: facts.rebalance,
+    garbage: sumOfGarbage(map.nodes.flatMap(({ number }) => facts.vitals(number)?.heartbeat?.garbage ?? [])),
     adaptive: facts.adaptive,
   };
 }

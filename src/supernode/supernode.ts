@@ -8,13 +8,10 @@ import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type { Cancel, ControlDialer, LamportCounter, Runtime, SessionDialer, SuperNodeApi } from "../ports.ts";
 import type { CatalogueStore, MapStore, QuorumChanger, SuperNodeState } from "../supernode-ports.ts";
+import type { HeartbeatReply, HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
 import {
   type BackupReply,
   type ClusterMap,
-  type HeartbeatReply,
-  type HeartbeatRequest,
-  type JoinReply,
-  type JoinRequest,
   type ListReply,
   type ListRequest,
   type MapReply,
@@ -120,8 +117,12 @@ export class SuperNode implements SuperNodeApi {
       this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
     }
     this.#startedMs = runtime.clock.monotonicMs();
-    this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
-      ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
+    this.#listing = new Listing(
+      parts.catalogue,
+      this.#fence,
+      map,
+      () => ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
+      () => map().nodes.flatMap(({ number }) => this.#membership.vitals(number)?.heartbeat?.garbage ?? []),
     );
   }
 

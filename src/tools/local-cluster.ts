@@ -16,6 +16,12 @@ export interface ClusterStatus {
   readonly nodes: readonly { readonly id: string; readonly state: string; readonly files: number; readonly leads: number }[];
   readonly rebalance: { readonly moving: number } | null;
   readonly alarms: readonly string[];
+  readonly garbage: {
+    readonly tombstones: number;
+    readonly orphanChunks: number;
+    readonly collectedChunks: number;
+    readonly waitsFor: string;
+  } | null;
   readonly quorum: { readonly n: number; readonly w: number; readonly r: number; readonly name: string };
 }
 
@@ -23,6 +29,8 @@ export interface LocalClusterOptions {
   readonly binary: string;
   readonly nodes?: number;
   readonly quorum?: string;
+  /** Further arguments of the SuperNode. */
+  readonly supernodeArgs?: readonly string[];
   /** Data directories by node index, where not under the cluster's own. */
   readonly dataDirs?: Readonly<Record<number, string>>;
   /** Default true: only a whole cluster is handed over. */
@@ -55,7 +63,7 @@ export class LocalCluster {
     return cluster;
   }
 
-  private constructor({ binary, quorum = "majority", dataDirs = {} }: LocalClusterOptions, port: number) {
+  private constructor({ binary, quorum = "majority", supernodeArgs = [], dataDirs = {} }: LocalClusterOptions, port: number) {
     this.binary = binary;
     this.dir = mkdtempSync(join(tmpdir(), "qdfs-"));
     this.#dataDirs = dataDirs;
@@ -66,7 +74,17 @@ export class LocalCluster {
       QDFS_SUPERNODE: `127.0.0.1:${port}`,
       NO_COLOR: "1",
     };
-    const args = ["--port", String(port), "--http-port", "0", "--data", join(this.dir, "super"), "--quorum", quorum];
+    const args = [
+      "--port",
+      String(port),
+      "--http-port",
+      "0",
+      "--data",
+      join(this.dir, "super"),
+      "--quorum",
+      quorum,
+      ...supernodeArgs,
+    ];
     this.supernode = new ServerProcess(binary, "supernode", () => args, join(this.dir, "super"), this.env);
   }
 

@@ -36,7 +36,8 @@ export function requestSizeBytes(body: RequestBody): number {
     const putBytes = put ? put.content.length + versionBytes(put.version) : VERSION_BYTES;
     return OVERHEAD_BYTES + path.length * UTF8_BYTES_MAX + putBytes;
   }
-  const path = body.fetch?.path ?? body.settle?.path ?? body.confirm?.path ?? body.complete?.path ?? body.scan?.after ?? "";
+  const about = body.fetch ?? body.settle ?? body.confirm ?? body.complete ?? body.erase;
+  const path = about?.path ?? body.scan?.after ?? "";
   const movings = (body.scan?.of.length ?? 0) + (body.rescan?.of.length ?? 0);
   let bytes = OVERHEAD_BYTES + path.length * UTF8_BYTES_MAX + (body.confirm?.indexes.length ?? 0) * 10 + movings * MOVING_BYTES;
   for (const chunk of body.take?.chunks ?? []) bytes += chunkBytes(chunk);
@@ -57,6 +58,7 @@ export function answerSizeBytes(body: AnswerBody): number {
   let bytes = OVERHEAD_BYTES;
   for (const path of body.scanned?.paths ?? []) bytes += 4 + path.length * UTF8_BYTES_MAX;
   for (const chunk of body.scanned?.chunks ?? []) bytes += chunkBytes(chunk);
+  bytes += (body.scanned?.memories?.length ?? 0) * MOVING_BYTES;
   for (const chunk of [...(body.taken?.missing ?? []), ...(body.taken?.lost ?? [])]) bytes += 4 + chunk.length * UTF8_BYTES_MAX;
   for (const { waitsFor } of body.rescanned?.carried ?? []) bytes += 2 * OVERHEAD_BYTES + waitsFor.length * UTF8_BYTES_MAX;
   for (const { through, owner = "", checksum = "" } of body.compared?.ranges ?? [])

@@ -4,15 +4,17 @@ import type { ClusterApi, DataNodeApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
 import type {
-  BackupReply,
-  ClusterMap,
   FollowReply,
   FollowRequest,
-  GetMapRequest,
   HeartbeatReply,
   HeartbeatRequest,
   JoinReply,
   JoinRequest,
+} from "../wire/membership-messages.ts";
+import type {
+  BackupReply,
+  ClusterMap,
+  GetMapRequest,
   ListReply,
   ListRequest,
   MapReply,

@@ -1,5 +1,6 @@
 /** The messages about changes of configurations (PROTOCOL P16), as messages.ts has the others. */
 import type { Path } from "../base/ids.ts";
+import type { Memory } from "./garbage-messages.ts";
 import type { Ballot } from "./messages.ts";
 
 /** A partition in one of its configurations, by number. */
@@ -45,6 +46,8 @@ export interface Scanned {
   readonly chunks: readonly ChunkAt[];
   /** The `after` of the next page; empty: this was the last one. */
   readonly next: string;
+  /** What the replica has forgotten of absent files (P14). */
+  readonly memories?: readonly Memory[];
 }
 
 export interface Completed {

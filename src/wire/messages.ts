@@ -18,6 +18,7 @@ import type {
   Taken,
 } from "./change-messages.ts";
 import type { Compare, Compared } from "./entropy-messages.ts";
+import type { Erase, Erased, Garbage, Reclaimable, Remember, Remembered } from "./garbage-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -84,6 +85,8 @@ export interface Accept {
   readonly inline: boolean;
   /** Folded phase 1 (P24): taken only by a replica that would promise `ballot` and has accepted nothing above this. */
   readonly base?: Ballot | null;
+  /** With `base`: what that has forgotten (P14). */
+  readonly forgotten?: number;
 }
 export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
 export type Want = (typeof Want)[keyof typeof Want];
@@ -131,6 +134,8 @@ export interface Mutate {
 export interface Settle {
   readonly path: Path;
   readonly budgetMs: number;
+  /** What is found is accepted at a new ballot in any case (P22). */
+  readonly anew?: boolean;
 }
 export interface Confirm {
   readonly path: Path;
@@ -169,6 +174,8 @@ export interface RequestBody {
   readonly rescan?: Rescan | null;
   readonly suspect?: Suspect | null;
   readonly compare?: Compare | null;
+  readonly erase?: Erase | null;
+  readonly remember?: Remember | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -227,6 +234,8 @@ export interface Change {
   readonly ballot: Ballot;
   readonly chosen: boolean;
   readonly head: Uint8Array;
+  /** The tombstone of this ballot was erased. */
+  readonly erased?: boolean;
 }
 export interface ChangeBatch {
   readonly changes: readonly Change[];
@@ -264,6 +273,8 @@ export interface AnswerBody {
   readonly rescanned?: Rescanned | null;
   readonly noted?: Readonly<Record<never, never>> | null;
   readonly compared?: Compared | null;
+  readonly erased?: Erased | null;
+  readonly remembered?: Remembered | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -308,6 +319,9 @@ export interface Policy {
   readonly chunkSizeBytes: number;
   readonly inlineLimitBytes: number;
   readonly keepVersions: number;
+  /** 0: the default (cluster/retention.ts), as the next one. */
+  readonly tombstoneGraceMs: number;
+  readonly orphanAgeMs: number;
 }
 /** Replicas of one partition, home first, and the quorum sizes counted over them. */
 export interface ReplicaSet {
@@ -333,18 +347,6 @@ export interface ClusterMap {
   /** As SuperNodeState.nextNodeNumber: the map survives the SuperNode's disk. */
   readonly nextNode: number;
 }
-export interface FollowRequest {
-  readonly clusterId: string;
-  readonly generation: number;
-  readonly life: string;
-  /** HOST:PORT. */
-  readonly supernode: string;
-}
-export interface FollowReply {
-  readonly map: ClusterMap;
-  readonly number: NodeNumber;
-  readonly diskId: string;
-}
 export interface NodeLoad {
   readonly number: NodeNumber;
   readonly opsPerSec: number;
@@ -355,55 +357,6 @@ export interface MapReply {
   readonly map: ClusterMap;
   readonly loads: readonly NodeLoad[];
   readonly counter: number;
-}
-export interface JoinRequest {
-  readonly clusterId: string;
-  readonly number: NodeNumber;
-  readonly diskId: string;
-  readonly grpc: string;
-  readonly http: string;
-  readonly zone: string;
-  readonly weight: number;
-  readonly capacityBytes: number;
-  readonly version: string;
-}
-export interface JoinReply {
-  readonly number: NodeNumber;
-  readonly map: ClusterMap;
-}
-export interface HeartbeatRequest {
-  readonly clusterId: string;
-  readonly load: NodeLoad;
-  readonly mapVersion: number;
-  readonly mapGeneration: number;
-  readonly usedBytes: number;
-  readonly badCopiesFound: number;
-  readonly badCopiesMended: number;
-  readonly capacityBytes: number;
-  readonly freeBytes: number;
-  readonly alarms: readonly string[];
-  readonly leaving: boolean;
-  readonly catchingUp: number;
-  /** Since the process started, as `writes`. */
-  readonly reads: number;
-  readonly writes: number;
-  readonly peers: readonly PeerTimes[];
-}
-/** How long a replica takes to answer one that asks it; 0: not measured. */
-export interface PeerTimes {
-  readonly number: NodeNumber;
-  /** What needs no disk. */
-  readonly lookUpMs: number;
-  /** Stable storage included. */
-  readonly acceptMs: number;
-  /** How far from these a time is, on average. */
-  readonly lookUpDeviationMs: number;
-  readonly acceptDeviationMs: number;
-}
-export interface HeartbeatReply {
-  /** Only when it is newer than the one the node said it has. */
-  readonly map: ClusterMap | null;
-  readonly loads: readonly NodeLoad[];
 }
 export interface BackupReply {
   readonly file: Uint8Array;
@@ -442,12 +395,15 @@ export interface ListReply {
 }
 export interface UsageRequest {
   readonly prefix: Path;
+  /** Also what of it is kept for a while only, and what is about to be freed. */
+  readonly reclaimable?: boolean;
 }
 export interface UsageReply {
   readonly files: number;
   readonly sizeBytes: number;
   readonly storedBytes: number;
   readonly incomplete: string;
+  readonly reclaimable?: readonly Reclaimable[];
 }
 export interface StatusRequest {
   readonly eventual: boolean;
@@ -477,6 +433,8 @@ export interface StatusReply {
   readonly incomplete: string;
   /** Null: every partition is where it belongs. */
   readonly rebalance: Rebalance | null;
+  /** Of all DataNodes that are heard. */
+  readonly garbage?: Garbage | null;
   /** Null: the quorum is fixed. */
   readonly adaptive: AdaptiveStatus | null;
 }

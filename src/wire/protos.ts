@@ -36,6 +36,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Change: ["ballot"],
   Complete: ["ballot"],
   Take: ["of"],
+  Remember: ["of"],
+  Erase: ["ballot"],
   Carried: ["of"],
   ClusterMap: ["policy"],
   MapReply: ["map"],

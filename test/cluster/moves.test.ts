@@ -7,7 +7,17 @@ import { firstAssignment } from "../../src/cluster/placement.ts";
 import { type ClusterMap, type Node, NodeState } from "../../src/wire/messages.ts";
 
 const PARTITIONS = 1024;
-const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 3 };
+const POLICY = {
+  n: 3,
+  w: 2,
+  r: 2,
+  name: "majority",
+  chunkSizeBytes: 4096,
+  inlineLimitBytes: 1024,
+  keepVersions: 3,
+  tombstoneGraceMs: 0,
+  orphanAgeMs: 0,
+};
 
 function nodeOf(number: number, state: Node["state"] = NodeState.UP): Node {
   return { number, grpc: `${number}:1`, http: `${number}:2`, zone: "", weight: 1, state, diskId: `d${number}` };

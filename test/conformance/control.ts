@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
 import { CONTROL_CALL_MS, PARTITIONS } from "../../src/limits.ts";
 import type { ClusterApi, ControlDialer, DataNodeApi, Runtime, SuperNodeApi } from "../../src/ports.ts";
-import type { ClusterMap, FollowReply, FollowRequest, ListRequest } from "../../src/wire/messages.ts";
+import type { FollowReply, FollowRequest } from "../../src/wire/membership-messages.ts";
+import type { ClusterMap, ListRequest } from "../../src/wire/messages.ts";
 
 export interface ControlWorld {
   readonly runtime: Runtime;
@@ -14,7 +15,17 @@ export interface ControlWorld {
   close(): void;
 }
 
-const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 5, inlineLimitBytes: 4, keepVersions: 6 };
+const POLICY = {
+  n: 3,
+  w: 2,
+  r: 2,
+  name: "majority",
+  chunkSizeBytes: 5,
+  inlineLimitBytes: 4,
+  keepVersions: 6,
+  tombstoneGraceMs: 0,
+  orphanAgeMs: 0,
+};
 const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
 export const MAP: ClusterMap = {
   clusterId: "c",

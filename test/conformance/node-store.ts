@@ -38,7 +38,17 @@ export const MAP: ClusterMap = {
   clusterId: "c1",
   generation: 1,
   version: 7,
-  policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4, inlineLimitBytes: 2, keepVersions: 1 },
+  policy: {
+    n: 3,
+    w: 2,
+    r: 2,
+    name: "majority",
+    chunkSizeBytes: 4,
+    inlineLimitBytes: 2,
+    keepVersions: 1,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  },
   nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1" }],
   partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1], w: 1, r: 1 }] })),
   supernodes: ["s:1"],
@@ -46,8 +56,9 @@ export const MAP: ClusterMap = {
   nextNode: 4,
 };
 
-export function nodeStoreConformance(name: string, open: () => OpenNodeStore): void {
-  const using = async (run: (opened: OpenNodeStore) => Promise<void>) => {
+/** Runs something with a store of its own. */
+export function usingStore(open: () => OpenNodeStore): (run: (opened: OpenNodeStore) => Promise<void>) => Promise<void> {
+  return async (run) => {
     const opened = open();
     try {
       await run(opened);
@@ -55,6 +66,10 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
       opened.dispose();
     }
   };
+}
+
+export function nodeStoreConformance(name: string, open: () => OpenNodeStore): void {
+  const using = usingStore(open);
 
   describe(`${name} as a node store`, () => {
     test("an empty store holds nothing and begins at sequence 0", () =>

@@ -20,6 +20,7 @@ import { absentHead } from "../../src/register/head.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { MemoryChunkFiles } from "../../src/storage/memory-chunk-files.ts";
+import { NODE_MIGRATIONS } from "../../src/storage/node-schema.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
 import { Database, LARGE_PAGE_BYTES } from "../../src/storage/sqlite.ts";
 import { MemoryBulkClient } from "../../src/transport/memory-bulk.ts";
@@ -57,7 +58,17 @@ const MAP: ClusterMap = {
   generation: 1,
   nextNode: 4,
   version: 1,
-  policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 10 },
+  policy: {
+    n: 3,
+    w: 2,
+    r: 2,
+    name: "majority",
+    chunkSizeBytes: 4096,
+    inlineLimitBytes: 1024,
+    keepVersions: 10,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  },
   nodes: NODES.map((number) => ({
     number,
     grpc: `dn-${number}:1`,
@@ -96,7 +107,11 @@ async function fill(): Promise<void> {
   store.close();
   for (const node of NODES.slice(1)) {
     copyFileSync(databaseOf(1), databaseOf(node));
-    const database = Database.open(databaseOf(node), { synchronous: "FULL", pageBytes: LARGE_PAGE_BYTES, migrations: ["", ""] });
+    const database = Database.open(databaseOf(node), {
+      synchronous: "FULL",
+      pageBytes: LARGE_PAGE_BYTES,
+      migrations: NODE_MIGRATIONS,
+    });
     database.transaction(() => database.prepare("UPDATE meta SET value = ? WHERE name = 'disk'").run(diskOf(node)), 65_536);
     database.close();
   }
@@ -204,7 +219,7 @@ test("comparing everything costs some bytes for thousands of files, and some kil
   const fake = new FakeRuntime();
   const replica = { betweenCommits: (run: () => void) => run() };
   const part = { runtime: fake, replica };
-  const peer = new HeldRanges({ ...part, store: theirs, maps: { map: MAP, self: 1 } });
+  const peer = new HeldRanges({ isDoomed: () => false, ...part, store: theirs, maps: { map: MAP, self: 1 } });
   const maps = { map: MAP, self: AWAY };
   const found: string[] = [];
   let sentBytes = 0;
@@ -220,7 +235,7 @@ test("comparing everything costs some bytes for thousands of files, and some kil
     store: ours,
     maps,
     peers: { call },
-    ranges: new HeldRanges({ ...part, store: ours, maps }),
+    ranges: new HeldRanges({ isDoomed: () => false, ...part, store: ours, maps }),
     mender: {
       file: async ({ path }) => {
         found.push(path);

@@ -36,7 +36,17 @@ function mapOf(version: number): ClusterMap {
     state: 0 as const,
     diskId: `d${number}`,
   }));
-  const policy = { n: 2, w: 1, r: 2, name: "", chunkSizeBytes: 1, inlineLimitBytes: 1, keepVersions: 1 };
+  const policy = {
+    n: 2,
+    w: 1,
+    r: 2,
+    name: "",
+    chunkSizeBytes: 1,
+    inlineLimitBytes: 1,
+    keepVersions: 1,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  };
   return {
     clusterId: "c",
     generation: 1,
@@ -77,7 +87,7 @@ class Bench {
       },
       self: PEER,
     };
-    const peer = new HeldRanges({ runtime, store: this.theirs, maps: theirMaps, replica });
+    const peer = new HeldRanges({ isDoomed: () => false, runtime, store: this.theirs, maps: theirMaps, replica });
     const call = async (_: number, configuration: number, body: RequestBody) => {
       const { compare } = body;
       if (!compare) throw new Error("asked for something else");
@@ -93,7 +103,7 @@ class Bench {
       store: this.ours,
       maps,
       peers: { call },
-      ranges: new HeldRanges({ runtime, store: this.ours, maps, replica }),
+      ranges: new HeldRanges({ isDoomed: () => false, runtime, store: this.ours, maps, replica }),
       mender: {
         file: async (difference) => {
           this.files.push(difference);

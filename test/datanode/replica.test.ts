@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Replica } from "../../src/datanode/replica.ts";
-import { sameBallot } from "../../src/register/ballot.ts";
+import { ABSENT, sameBallot } from "../../src/register/ballot.ts";
 import { BallotCounter } from "../../src/register/counter.ts";
 import { absentHead, decide } from "../../src/register/head.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
@@ -40,7 +40,7 @@ class Bench {
       (error) => {
         throw error;
       },
-      () => this.configuration,
+      { numberOf: () => this.configuration, numberOfPartition: () => this.configuration, partitionOf: () => 0 },
     );
     void this.replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling) });
     this.runtime.runUntilIdle();
@@ -79,6 +79,66 @@ function accept(path: string, at: Ballot, text = "x"): RequestBody {
 
 const prepare = (path: string, at: Ballot): RequestBody => ({ prepare: { path, ballot: at } });
 const read = (path: string): RequestBody => ({ read: { path, want: Want.CONTENT, version: 0 } });
+
+/** A removal on top of one put, by operations with these stamps. */
+function removal(path: string, at: Ballot, stamps: readonly [number, number]): RequestBody {
+  const [put, removed] = stamps.map((stamp) => ({ stamp, random: stamp.toString(16).padStart(16, "0") }));
+  if (put === undefined || removed === undefined) throw new Error("two stamps");
+  const { current } = absentHead(0);
+  const some = { path, attempt: 1, budgetMs: 1, ack: 0 };
+  const version = { ...current, tombstone: false };
+  const made = decide(absentHead(0), { ...some, operation: put, put: { version, content: new Uint8Array(0) } }, 10);
+  if (made.kind !== "changed") throw new Error(made.kind);
+  const gone = decide(made.head, { ...some, operation: removed, remove: { writtenAtMs: 1, by: "" } }, 10);
+  if (gone.kind !== "changed") throw new Error(gone.kind);
+  const head = headCodec.encode(gone.head);
+  return { accept: { path, ballot: at, head, content: new Uint8Array(0), random: removed.random, inline: false } };
+}
+
+describe("a replica that is to erase a tombstone (P14)", () => {
+  const erase = (bench: Bench, path: string, at: Ballot, remove: boolean, forgotten = 0): boolean | undefined => {
+    let answer: AnswerBody | undefined;
+    bench.replica.erase({ path, ballot: at, forgotten, remove, configuration: 1 }, (body) => {
+      answer = body;
+    });
+    bench.runtime.runUntilIdle();
+    return answer?.erased?.ready;
+  };
+
+  test("is ready with exactly that tombstone, and erases it, leaving a floor and the newest stamp", () => {
+    const bench = new Bench();
+    bench.now(removal("/a", ballot(5), [40, 41]));
+    expect([erase(bench, "/a", ballot(4), true), erase(bench, "/a", ballot(5), false)]).toEqual([false, true]);
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(5)); // being ready changes nothing
+    expect(erase(bench, "/a", ballot(5), true)).toBe(true);
+    expect(bench.store.erasures()).toEqual(new Map([[0, { floor: ballot(5), forgotten: 41 }]]));
+    expect(bench.now(removal("/a", ballot(5), [40, 41])).refused?.floor).toEqual(ballot(5)); // it was on its way
+    expect(bench.now(prepare("/a", ballot(6))).promised).toMatchObject({ ballot: ABSENT, forgotten: 41 });
+  });
+
+  test("is not ready with what is no tombstone, or newer", () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(5)));
+    expect([erase(bench, "/a", ballot(5), true), erase(bench, "/a", ballot(4), true)]).toEqual([false, false]);
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(5));
+  });
+
+  test("is ready with nothing, which it makes sure of first: it takes nothing older, and remembers what is forgotten", () => {
+    const bench = new Bench();
+    expect(erase(bench, "/a", ballot(5), false, 41)).toBe(true);
+    expect(bench.now(accept("/a", ballot(4))).refused).toBeDefined();
+    expect(bench.now(prepare("/a", ballot(6))).promised?.forgotten).toBe(41);
+    expect(bench.store.erasures().get(0)).toEqual({ floor: ballot(5), forgotten: 41 });
+  });
+
+  test("decides behind an accept of that file that is being committed", () => {
+    const bench = new Bench();
+    bench.now(removal("/a", ballot(5), [40, 41]));
+    bench.ask(accept("/a", ballot(6)));
+    expect(erase(bench, "/a", ballot(5), true)).toBe(false);
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(6));
+  });
+});
 
 describe("replica", () => {
   test("answers an accept only when it is durable, and one fsync serves everyone who came together (I1)", () => {

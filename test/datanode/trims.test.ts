@@ -35,7 +35,7 @@ class Bench {
       (error) => {
         throw error;
       },
-      () => 1,
+      { numberOf: () => 1, numberOfPartition: () => 1, partitionOf: () => 0 },
     );
     void this.replica.write({ ceiling: counter.ceilingFor(0) });
     this.runtime.runUntilIdle();

@@ -208,7 +208,17 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
       clusterId: "0123456789abcdef",
       generation,
       version: number,
-      policy: { n, w, r: w, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 3 },
+      policy: {
+        n,
+        w,
+        r: w,
+        name: "majority",
+        chunkSizeBytes: 4096,
+        inlineLimitBytes: 1024,
+        keepVersions: 3,
+        tombstoneGraceMs: 0,
+        orphanAgeMs: 0,
+      },
       nodes: nodes.map((node) => ({
         number: node,
         grpc: `127.0.0.1:${7100 + node}`,

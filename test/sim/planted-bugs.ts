@@ -3,6 +3,7 @@
  * know nothing of them: plant.ts changes one while it is loaded, in a process of its own.
  */
 import { FEW_PROMISES, type PlantedBug, SHORT_WINDOW } from "./planted-bug.ts";
+import { GARBAGE_BUGS } from "./planted-garbage-bugs.ts";
 import { REGISTER_BUGS } from "./planted-register-bugs.ts";
 import { REPAIR_BUGS } from "./planted-repair-bugs.ts";
 
@@ -12,4 +13,4 @@ export const HARMLESS: readonly PlantedBug[] = [
   { name: "short-window", wrong: "nothing: heads remember few operations", edits: [SHORT_WINDOW], recipe: "hot", seed: 1 },
 ];
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...REGISTER_BUGS, ...REPAIR_BUGS];
+export const PLANTED_BUGS: readonly PlantedBug[] = [...REGISTER_BUGS, ...REPAIR_BUGS, ...GARBAGE_BUGS];

@@ -15,8 +15,8 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (compareBallots(ballot, floor) < 0)",
-        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0)",
+        find: "if (compareBallots(ballot, floor) < 0 ||",
+        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0 ||",
       },
     ],
     recipe: "crashes",
@@ -277,7 +277,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (!wouldPromise || compareBallots(accepted.ballot, base) > 0)",
+        find: "if (!wouldPromise || remembersMore || compareBallots(accepted.ballot, base) > 0)",
         replace: "if (!wouldPromise)",
       },
     ],

@@ -29,8 +29,8 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/datanode/replica.ts",
-        find: "if (this.#numberOf(path) === configuration) return;",
-        replace: "if (this.#numberOf(path) !== -1) return;",
+        find: "if (this.#maps.numberOf(path) === configuration) return;",
+        replace: "if (this.#maps.numberOf(path) !== -1) return;",
       },
     ],
     recipe: "grow",

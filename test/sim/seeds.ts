@@ -83,4 +83,8 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "divergence",
     why: "a server took no comparison with other replicas at all, so nothing that a disk had lost came back",
   },
+  { seed: 4, recipe: "garbage", why: "a mover waited for ever for a chunk that was collected after the scan" },
+  { seed: 210, recipe: "garbage", why: "a new replica could not learn the tombstone that it had called itself ready for" },
+  { seed: 5_002, recipe: "garbage", why: "a half-erased tombstone was settled again, with versions whose bytes were gone" },
+  { seed: 5_100, recipe: "garbage", why: "the same, and the bytes were nowhere" },
 ];

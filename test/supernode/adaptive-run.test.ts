@@ -11,7 +11,7 @@ import type { QuorumSize } from "../../src/cluster/adaptive-quorum.ts";
 import { ADAPTIVE, formatQuorum } from "../../src/cluster/quorum-spec.ts";
 import { ADAPTIVE_CALM_MS } from "../../src/limits.ts";
 import { QuorumController } from "../../src/supernode/quorum-controller.ts";
-import type { HeartbeatRequest } from "../../src/wire/messages.ts";
+import type { HeartbeatRequest } from "../../src/wire/membership-messages.ts";
 import { SlowedCluster } from "../routing/slowed-cluster.ts";
 
 setDefaultTimeout(300_000);

@@ -10,7 +10,8 @@ import {
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { noLiveChanges, QuorumController } from "../../src/supernode/quorum-controller.ts";
 import type { QuorumChangeEnd, QuorumChanger } from "../../src/supernode-ports.ts";
-import { type HeartbeatRequest, NodeState } from "../../src/wire/messages.ts";
+import type { HeartbeatRequest } from "../../src/wire/membership-messages.ts";
+import { NodeState } from "../../src/wire/messages.ts";
 import { testMap, testNode } from "../client/fakes.ts";
 import { heartbeat } from "./scripted-cluster.ts";
 

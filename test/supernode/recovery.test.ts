@@ -5,7 +5,8 @@ import type { ControlConnection, ControlDialer } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { recoverState } from "../../src/supernode/recovery.ts";
 import type { SuperNodeState } from "../../src/supernode-ports.ts";
-import type { ClusterMap, FollowReply, FollowRequest } from "../../src/wire/messages.ts";
+import type { FollowReply, FollowRequest } from "../../src/wire/membership-messages.ts";
+import type { ClusterMap } from "../../src/wire/messages.ts";
 import { ScriptedControl, testMap, testNode } from "../client/fakes.ts";
 
 const PATIENCE_MS = 5_000;

@@ -12,17 +12,8 @@ import { firstState } from "../../src/supernode/first-state.ts";
 import { SuperNode } from "../../src/supernode/supernode.ts";
 import type { CatalogueStore } from "../../src/supernode-ports.ts";
 import { headCodec } from "../../src/wire/codec.ts";
-import type {
-  AnswerBody,
-  Ballot,
-  Changes,
-  HeartbeatRequest,
-  JoinRequest,
-  ListReply,
-  ListRequest,
-  RequestBody,
-  Version,
-} from "../../src/wire/messages.ts";
+import type { HeartbeatRequest, JoinRequest } from "../../src/wire/membership-messages.ts";
+import type { AnswerBody, Ballot, Changes, ListReply, ListRequest, RequestBody, Version } from "../../src/wire/messages.ts";
 import { ScriptedControl } from "../client/fakes.ts";
 
 const NO_BYTES = new Uint8Array(0);

@@ -1,6 +1,7 @@
 import { Command } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { formatFiles, formatSize } from "../../base/units.ts";
+import type { Garbage } from "../../wire/garbage-messages.ts";
 import type { AdaptiveStatus, Policy } from "../../wire/messages.ts";
 import { ClientCommand } from "../base-command.ts";
 import { badCopiesWords, nodeRow, nodeTable, rebalanceWords } from "../cluster-rows.ts";
@@ -18,6 +19,15 @@ function adaptiveWords({ w, r }: Policy, adaptive: AdaptiveStatus): string {
   return `the quorum ${wish} (${reason}); ${rates}; ${tries.join(", ")}`;
 }
 
+function garbageWords(garbage: Garbage | null | undefined): readonly string[] {
+  if (!garbage || garbage.tombstones + garbage.orphanChunks + garbage.doomedChunks === 0) return [];
+  const { tombstones, orphanChunks, orphanBytes, waitsFor } = garbage;
+  const held = waitsFor === "" ? "" : `; erasing waits for ${waitsFor}`;
+  return [
+    `garbage: ${tombstones} tombstones on all nodes, ${orphanChunks} chunks (${formatSize(orphanBytes)}) that no version names${held}`,
+  ];
+}
+
 export class StatusCommand extends ClientCommand {
   static override paths = [["status"]];
   static override usage = Command.Usage({
@@ -32,7 +42,7 @@ export class StatusCommand extends ClientCommand {
   override async run(output: Output): Promise<Exit> {
     return await this.withClient(async (client) => {
       const status = await client.status();
-      const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete, rebalance } = status;
+      const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete, rebalance, garbage } = status;
       const nodes = status.nodes.map(nodeRow);
       const { adaptive } = status;
       const quorum = { n: policy.n, w: policy.w, r: policy.r, name: policy.name, ...(adaptive === null ? {} : { adaptive }) };
@@ -43,11 +53,15 @@ export class StatusCommand extends ClientCommand {
         `${formatFiles(files)}, ${formatSize(bytes)}`,
         ...(waitingFor === "" ? [] : [`waiting: ${waitingFor}`]),
         ...(rebalance === null ? [] : rebalanceWords(rebalance)),
+        ...garbageWords(garbage),
         ...(nodes.length === 0 ? [] : ["", nodeTable(nodes)]),
         ...badCopiesWords(nodes),
         ...(alarms.length === 0 ? [] : ["", ...alarms.map((alarm) => `! ${alarm}`)]),
       ];
-      output.row({ clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor, rebalance }, words.join("\n"));
+      output.row(
+        { clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor, rebalance, garbage },
+        words.join("\n"),
+      );
       return Exit.DONE;
     });
   }

@@ -3,6 +3,7 @@ import type { Exit } from "../../base/errors.ts";
 import { parseAddresses, parseCount, parseDuration } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
+import { retentionOf } from "../retention-flags.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
 import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
@@ -29,6 +30,7 @@ export class SuperNodeCommand extends ServerCommand {
       restore-backup made is completed in the same way when it is first used. A recovery that was begun is to be completed, here or
       elsewhere: who follows the new SuperNode already takes no maps of the old one any more, which an alarm of the old one says.`,
     examples: [
+      ["A short-lived trash", "$0 supernode --port 7000 --data ./super --tombstone-grace 1d --keep-versions 3"],
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
       ["Its directory is lost", "$0 supernode --port 7000 --data ./super-2 --recover-from 127.0.0.1:7101,127.0.0.1:7102"],
@@ -46,6 +48,15 @@ export class SuperNodeCommand extends ServerCommand {
   readonly timeout = Option.String("--timeout", {
     description: "DURATION how long a recovery waits for enough DataNodes (default: 1m)",
   });
+  readonly tombstoneGrace = Option.String("--tombstone-grace", {
+    description: "AGE how long what was deleted stays in the trash (default: 7d)",
+  });
+  readonly orphanAge = Option.String("--orphan-age", {
+    description: "AGE how long chunks that no version names are left alone (default: 1h)",
+  });
+  readonly keepVersions = Option.String("--keep-versions", {
+    description: "K earlier versions of a file that are kept (default: 10)",
+  });
 
   override async run(output: Output): Promise<Exit> {
     const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
@@ -53,11 +64,21 @@ export class SuperNodeCommand extends ServerCommand {
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
     const recoverFrom = this.recoverFrom === undefined ? undefined : parseAddresses(this.recoverFrom);
     const recoveryPatienceMs = this.timeout === undefined ? undefined : parseDuration(this.timeout);
+    const retention = retentionOf(this);
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, recoverFrom, recoveryPatienceMs, runtime });
+    const server = await serveSuperNode({
+      ...listening,
+      dataDir,
+      quorum,
+      expect,
+      retention,
+      recoverFrom,
+      recoveryPatienceMs,
+      runtime,
+    });
     const ready: Ready = {
       event: "ready",
       role: "supernode",

@@ -6,8 +6,11 @@
  *  I2 No disk takes an accept below what it accepted or promised before, in whatever life.
  *  I3 One ballot, one value; the chosen heads form one chain, whose versions rise by 0 (settled, refusal recorded) or 1.
  *  I5 What a change answered is in the heads of as many disks as it says.
- *  I6 A head names only chunks that W stores hold when it first appears.
+ *  I6 A head names only chunks that W stores hold when it first appears, or held before they were collected: it is late then, and never chosen.
+ *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it; and W stores hold all that is named when a
+ *     head becomes the newest chosen one.
  *  I8 No disk takes an accept of a configuration older than the one that it has adopted.
+ *  I9 No disk takes a ballot at or below one of the file that it has erased, be it learned.
  */
 import { CHECKSUM_BYTES } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
@@ -20,6 +23,7 @@ import { headCodec } from "../../wire/codec.ts";
 import type { AnswerBody, Ballot, ClusterMap, Configuration, Head, Mutated, OperationId, Request } from "../../wire/messages.ts";
 import type { Disk } from "../disk.ts";
 import type { Violations } from "../violation.ts";
+import { GarbageInvariants } from "./garbage.ts";
 
 interface Value {
   readonly ballot: Ballot;
@@ -56,11 +60,13 @@ export class RegisterInvariants {
   readonly #promises = new Map<string, Ballot>();
   /** By disk, the map that it has adopted. */
   readonly #adopted = new Map<string, ClusterMap>();
+  readonly #garbage: GarbageInvariants;
 
   constructor(violations: Violations, view: DiskView, keepVersions: number) {
     this.#violations = violations;
     this.#view = view;
     this.#keepVersions = keepVersions;
+    this.#garbage = new GarbageInvariants(violations);
   }
 
   /** Chosen heads of a file, oldest first. */
@@ -68,8 +74,14 @@ export class RegisterInvariants {
     return this.#registers.get(path)?.chain ?? [];
   }
 
-  durable(disk: Disk, { accepts, map }: NodeWrites): void {
-    for (const accept of accepts) this.#accepted(disk, accept);
+  durable(disk: Disk, writes: NodeWrites): void {
+    const { accepts, map } = writes;
+    this.#garbage.erased(disk, writes);
+    for (const accept of accepts) {
+      this.#garbage.accepted(disk, accept);
+      this.#accepted(disk, accept);
+    }
+    this.#garbage.deleted(disk, writes, this.#adopted.get(disk.diskId) ?? this.#view.map, this.#newest());
     if (map !== undefined) this.#adopted.set(disk.diskId, map);
   }
 
@@ -96,6 +108,14 @@ export class RegisterInvariants {
     this.#choose(register, path, value);
   }
 
+  /** The newest chosen head of each file. */
+  *#newest(): Generator<readonly [Path, Head]> {
+    for (const [path, { chain }] of this.#registers) {
+      const head = chain.at(-1)?.head;
+      if (head !== undefined) yield [path, head];
+    }
+  }
+
   #register(path: Path): Register {
     let register = this.#registers.get(path);
     if (register === undefined) {
@@ -115,7 +135,7 @@ export class RegisterInvariants {
     }
     const value: Value = { ballot, bytes, head: headCodec.decode(bytes), holders: new Set(), chosen: false };
     register.values.set(key, value);
-    this.#checkChunks(path, value.head);
+    this.#checkChunks(path, value.head, "I6");
     return value;
   }
 
@@ -140,12 +160,14 @@ export class RegisterInvariants {
       this.#violations.found("I3", `the first chosen head of ${path} is version ${value.head.current.version}`);
     }
     if (after !== undefined) this.#checkLink(path, value, after);
+    else this.#checkChunks(path, value.head, "I7");
   }
 
   #checkLink(path: Path, older: Value, newer: Value): void {
     const [from, to] = [older.head.current, newer.head.current];
     const words = (): string =>
       `${path}: version ${to.version} chosen at ${formatBallot(newer.ballot)} does not follow version ${from.version} chosen at ${formatBallot(older.ballot)}`;
+    if (this.#garbage.mayBeginAnew(path, older, newer)) return;
     if (to.version === from.version) {
       this.#violations.check(sameOperation(from.operation, to.operation), "I3", words);
     } else if (to.version === from.version + 1) {
@@ -158,7 +180,7 @@ export class RegisterInvariants {
 
   // ----------------------------------------------------------------------------------------------------- I6: chunks
 
-  #checkChunks(path: Path, { current }: Head): void {
+  #checkChunks(path: Path, { current }: Head, of: "I6" | "I7"): void {
     const { chunks } = current;
     if (chunks === null) return;
     const { map } = this.#view;
@@ -168,9 +190,10 @@ export class RegisterInvariants {
       const { number } = configurationOf(map, partition);
       // Its coordinator, and the stores that confirmed it, may have gone by a map a little older than the newest.
       const lately = this.#view.latestOf(partition);
+      const collected = of === "I6" && this.#garbage.wasDeleted(chunk);
       this.#violations.check(
-        lately.some((configuration) => this.#hold(configuration, chunk)),
-        "I6",
+        collected || lately.some((configuration) => this.#hold(configuration, chunk)),
+        of,
         () => `version ${current.version} of ${path} names chunk ${index}, which W stores do not hold in ${number} or before`,
       );
     }
@@ -229,7 +252,7 @@ export class RegisterInvariants {
     const disk = this.#view.diskOfNode(node);
     if (disk === undefined || disk.lost.has(path)) return true;
     const stored = disk.store.register(path);
-    if (stored === undefined) return false;
+    if (stored === undefined) return this.#garbage.forgot(disk, path, partitionOf(this.#view.map, path), operation);
     const head = this.#registers.get(path)?.values.get(formatBallot(stored.ballot))?.head;
     if (head === undefined) {
       this.#violations.found("I3", `${nodeName(node)} holds a value of ${path} that was never accepted`);
