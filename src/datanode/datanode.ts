@@ -2,13 +2,11 @@
  * A DataNode over ports: replica, coordinator, chunks, change log, membership, put together. serve.ts gives it real sockets
  * and disks, the simulator simulated ones.
  */
-import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
-import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
-import { parseFilePath } from "../base/path.ts";
+import { assert, codeOf, QdfsError } from "../base/errors.ts";
+import type { NodeNumber } from "../base/ids.ts";
 import { isReplica } from "../cluster/map.ts";
 import { isJoining } from "../cluster/moves.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
-import { isBehind } from "../cluster/stale.ts";
 import {
   CATCH_UP_BUSY_EVERY_MS,
   CATCH_UP_EVERY_MS,
@@ -16,7 +14,6 @@ import {
   DRAIN_MS,
   FREE_BYTES_MIN,
   HOUSEKEEPING_MS,
-  OPERATION_BUDGET_MS,
   QUIET_OPERATIONS_PER_SEC,
 } from "../limits.ts";
 import type {
@@ -33,27 +30,19 @@ import type {
   SessionState,
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
-import { failureAnswer } from "../wire/failure.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
-import {
-  type Chosen,
-  type ClusterMap,
-  type FollowReply,
-  type FollowRequest,
-  type Hello,
-  type MapReply,
-  type Request,
-  Want,
-} from "../wire/messages.ts";
+import type { Chosen, ClusterMap, FollowReply, FollowRequest, Hello, MapReply, Request } from "../wire/messages.ts";
+import { Account } from "./account.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkAccept, checkConfirm, checkFollow, checkMutate, checkTake } from "./check-request.ts";
+import { checkFollow } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { Completer } from "./completer.ts";
 import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
 import { DifferenceMender } from "./difference-mender.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { Entropy } from "./entropy.ts";
 import { Freshness } from "./freshness.ts";
 import { HeldRanges } from "./held-ranges.ts";
@@ -62,7 +51,7 @@ import { LoadMeter } from "./load-meter.ts";
 import { Maintenance } from "./maintenance.ts";
 import { MapKeeper } from "./map-keeper.ts";
 import { MapSeeker } from "./map-seeker.ts";
-import { Heartbeats, knownSuperNodes, type NodeReport, type SuperNodes } from "./membership.ts";
+import { Heartbeats, knownSuperNodes, type SuperNodes } from "./membership.ts";
 import { Mender } from "./mender.ts";
 import { Peers } from "./peers.ts";
 import { Replica } from "./replica.ts";
@@ -99,13 +88,11 @@ export class DataNode implements SessionHandler, DataNodeApi {
   readonly #maps: MapKeeper;
   readonly #peers: Peers;
   readonly #coordinator: Coordinator;
-  readonly #changes: ChangeLog;
   readonly #alarms: Alarms;
   readonly #catchUp: CatchUp;
   readonly #freshness: Freshness;
   readonly #heartbeats: Heartbeats;
   readonly #leftovers: LeftoverSweep;
-  readonly #scanner: Scanner;
   readonly #completer: Completer;
   readonly #rescan: Rescan;
   readonly #ranges: HeldRanges;
@@ -118,12 +105,12 @@ export class DataNode implements SessionHandler, DataNodeApi {
   readonly #mender: Mender;
   readonly #scrub: Scrub;
   readonly #maintenance: Maintenance;
+  readonly #dispatcher: Dispatcher;
+  readonly #account: Account;
   #cancelHousekeeping: Cancel | undefined;
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
   #freeBytes = 0;
-  #reads = 0;
-  #writes = 0;
   #stopping = false;
 
   constructor(parts: DataNodeParts) {
@@ -147,13 +134,12 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
     this.#peers = new Peers(
       this.#maps,
-      { submit: this.#local.bind(this), chosen: (hint) => this.#replica.chosen(hint) },
+      { submit: (body, reply) => this.#dispatcher.local(body, reply), chosen: (hint) => this.#replica.chosen(hint) },
       this.#dialer,
       runtime,
       (node) => this.#heartbeats.waitingAt(node),
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
-    this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, this.#maps);
     this.#alarms = new Alarms(runtime.log);
     this.chunks = new ChunkStore({
       runtime,
@@ -188,7 +174,6 @@ export class DataNode implements SessionHandler, DataNodeApi {
       chunks: this.chunks,
       onFatal: parts.onFatal,
     });
-    this.#scanner = new Scanner(store, this.#maps, this.#replica);
     this.#completer = new Completer({
       maps: this.#maps,
       peers: this.#peers,
@@ -228,8 +213,33 @@ export class DataNode implements SessionHandler, DataNodeApi {
       isBusy: () => this.#load.perSec() > QUIET_OPERATIONS_PER_SEC,
     });
     this.#maintenance = new Maintenance({ ...mending, mender: this.#mender, scrub: this.#scrub });
-    this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
+    this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#account.report(this.#freeBytes));
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
+    this.#dispatcher = new Dispatcher({
+      ...mending,
+      counter: this.counter,
+      coordinator: this.#coordinator,
+      changes: new ChangeLog(runtime, store, this.#replica, diskId, this.#maps),
+      completer: this.#completer,
+      scanner: new Scanner(store, this.#maps, this.#replica),
+      ranges: this.#ranges,
+      rescan: this.#rescan,
+      seeker: this.#seeker,
+      mender: this.#mender,
+      freshness: this.#freshness,
+      load: this.#load,
+    });
+    this.#account = new Account({
+      ...mending,
+      self,
+      capacityBytes: parts.capacityBytes,
+      coordinator: this.#coordinator,
+      catchUp: this.#catchUp,
+      scrub: this.#scrub,
+      entropy: this.entropy,
+      load: this.#load,
+      dispatcher: this.#dispatcher,
+    });
     this.#maps.onBehind(() => this.#seeker.seek());
     this.#maps.onDisplaced(parts.onFatal);
     this.#maps.watch((map, before) => {
@@ -295,6 +305,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
   /** Finishes what is under way, says goodbye to the SuperNode, and closes the disk. Nothing may be submitted afterwards. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#dispatcher.stop();
     this.#cancelHousekeeping?.();
     this.#catchUp.stop();
     this.entropy.stop();
@@ -320,26 +331,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
   }
 
   metrics(): string {
-    const { files, bytes } = this.#store.usage();
-    const lines: (readonly [string, string, number])[] = [
-      ["qdfs_files", "Files of which this node holds a head.", files],
-      ["qdfs_bytes", "Bytes of inline content and chunks.", bytes],
-      ["qdfs_operations_total", "Requests taken.", this.#load.total],
-      ["qdfs_coordinator_in_flight", "Operations queued or running.", this.#coordinator.inFlight],
-      ["qdfs_replica_inbox", "Requests waiting for the next commit.", this.#replica.depth],
-      ["qdfs_change_sequence", "Sequence of the last committed accept.", this.#store.sequence],
-      ["qdfs_catch_up_behind", "Changes at peers not looked at yet.", this.#catchUp.behind],
-      ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
-      ["qdfs_bad_copies_total", "Copies found bad, missing or older than others'.", this.#alarms.foundCount],
-      ["qdfs_older_copies_total", "Of those, values that others held a newer one of.", this.#alarms.olderCount],
-      ["qdfs_mended_copies_total", "Of those, mended.", this.#alarms.mendedCount],
-      ["qdfs_unmended_copies", "Bad, missing or older copies now.", this.#alarms.openCount],
-      ["qdfs_scrub_pass", "Passes begun of this disk.", this.#scrub.state?.pass ?? 0],
-      ["qdfs_scrub_bytes", "Bytes read in the last pass.", this.#scrub.state?.bytes ?? 0],
-      ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
-      ...this.entropy.findings.metrics(),
-    ];
-    return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
+    return this.#account.metrics(this.#freeBytes);
   }
 
   // ------------------------------------------------------------------------------------------------ SessionHandler
@@ -352,105 +344,11 @@ export class DataNode implements SessionHandler, DataNodeApi {
   }
 
   request(request: Request, answer: Reply): void {
-    try {
-      this.#dispatch(request, answer);
-    } catch (error) {
-      answer(this.#failed(error));
-    }
+    this.#dispatcher.request(request, answer);
   }
 
   chosen(hint: Chosen): void {
     this.#replica.chosen(hint);
-  }
-
-  #dispatch(request: Request, answer: Reply): void {
-    const { mutate, settle, configuration } = request;
-    if (mutate || settle) {
-      if (this.#stopping) throw new QdfsError("SHUTTING_DOWN", `${nodeName(this.#maps.self)} is stopping`);
-      this.#load.count();
-    }
-    if (mutate) {
-      this.#writes += 1;
-      checkMutate(mutate, this.#maps.map.policy, this.counter.current());
-      this.#check(mutate.path, configuration);
-      this.#answerLater(this.#coordinator.mutate(mutate), (mutated) => answer({ mutated }), answer);
-    } else if (settle) {
-      this.#check(settle.path, configuration);
-      const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
-      this.#answerLater(this.#coordinator.settle(settle.path, budgetMs), (settled) => answer({ settled }), answer);
-    } else if (request.rescan) {
-      answer({ rescanned: this.#rescan.order(request.rescan.of) });
-    } else {
-      const { prepare, accept, read, fetch, confirm } = request;
-      const about = prepare ?? accept ?? read ?? fetch;
-      if (about) {
-        this.#check(about.path, configuration);
-        if (accept) checkAccept(accept);
-        if (read) {
-          this.#load.count();
-          // One of the R requests of a strong read is for more than the ballot.
-          if (read.want !== Want.BALLOT && !read.age) this.#reads += 1;
-        }
-      }
-      if (confirm) checkConfirm(confirm);
-      if (request.take) checkTake(request.take);
-      this.#local(request, read?.age ? this.#withAge(read.path, answer) : answer);
-    }
-  }
-
-  #withAge(path: Path, answer: Reply): Reply {
-    return (body) => {
-      const ageMs = body.held ? this.#freshness.ageMs(path) : undefined;
-      answer(body.held && ageMs !== undefined ? { held: { ...body.held, ageKnown: true, ageMs } } : body);
-    };
-  }
-
-  /** What needs no coordinator; also what this node asks itself. */
-  #local(body: Omit<Request, "id">, reply: Reply): void {
-    const { confirm, accept, prepare, complete } = body;
-    const proposal = prepare ?? accept;
-    // P5, for our own coordinator too: only ballots of the adopted configuration.
-    if (proposal) this.#check(proposal.path, proposal.ballot.configuration);
-    if (accept?.inline && this.#alarms.diskFull) {
-      // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
-      throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
-    }
-    if (body.prepare || body.accept || body.read || body.fetch) this.#replica.submit(body, reply);
-    else if (confirm) reply({ confirmed: { missing: this.chunks.missing(confirm) } });
-    else if (body.changes) this.#changes.answer(body.changes, reply);
-    else if (body.sequence) reply(this.#changes.sequence());
-    else if (complete)
-      this.#answerLater(this.#completer.complete(complete, body.configuration), (completed) => reply({ completed }), reply);
-    else if (body.scan) this.#scanner.answer(body.scan, reply);
-    else if (body.compare) this.#answerLater(this.#ranges.answer(body.compare), (compared) => reply({ compared }), reply);
-    else if (body.take) this.#answerLater(this.#completer.take(body.take), (taken) => reply({ taken }), reply);
-    else if (body.map) this.#answerLater(this.#seeker.answer(body.map), (map) => reply({ map }), reply);
-    else if (body.suspect) {
-      this.#mender.suspect(parseFilePath(body.suspect.path));
-      reply({ noted: {} });
-    } else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
-  }
-
-  /** P5: only ballots and requests of the adopted configuration. One that is ahead of us makes us look for the newer map. */
-  #check(path: Path, number: number): void {
-    try {
-      this.#maps.check(path, number);
-    } catch (error) {
-      if (isBehind(error)) void this.#maps.seekNewer();
-      throw error;
-    }
-  }
-
-  #answerLater<T>(work: Promise<T>, done: (result: T) => void, answer: Reply): void {
-    work.then(done, (error) => answer(this.#failed(error)));
-  }
-
-  /** An operating failure is answered; a broken invariant ends the process. */
-  #failed(error: unknown): ReturnType<typeof failureAnswer> {
-    if (error instanceof QdfsError) return failureAnswer(error);
-    if (error instanceof AssertionFailed) this.#parts.onFatal(error);
-    this.#runtime.log.warn("a request failed with a bug of ours", { why: messageOf(error) });
-    return failureAnswer(new QdfsError("BUG", messageOf(error)));
   }
 
   // ---------------------------------------------------------------------------------------------------- every now and then
@@ -499,25 +397,5 @@ export class DataNode implements SessionHandler, DataNodeApi {
   #beginCatchUp(): Promise<void> {
     this.#lastCatchUpMs = this.#runtime.clock.monotonicMs();
     return this.#catchUp.all().catch(this.#parts.onFatal);
-  }
-
-  #report(): NodeReport {
-    return {
-      load: { number: this.#maps.self, opsPerSec: this.#load.perSec(), inFlight: this.#coordinator.inFlight },
-      usedBytes: this.#store.usage().bytes,
-      badCopiesFound: this.#alarms.foundCount,
-      badCopiesMended: this.#alarms.mendedCount,
-      capacityBytes: this.#parts.capacityBytes,
-      freeBytes: this.#freeBytes,
-      alarms: [
-        ...this.#alarms.list(),
-        ...(this.#scrub.alarm === undefined ? [] : [this.#scrub.alarm]),
-        ...this.entropy.findings.alarms(),
-      ],
-      catchingUp: this.#catchUp.behind,
-      reads: this.#reads,
-      writes: this.#writes,
-      peers: this.#peers.times(),
-    };
   }
 }

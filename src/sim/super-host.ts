@@ -1,11 +1,11 @@
 /** The machine of a simulated SuperNode: what outlives its process, and how one boots on it, as serve.ts does without sockets. */
 
-import type { CatalogueStore, MapStore } from "../ports.ts";
 import { HeardCounter } from "../register/heard-counter.ts";
 import type { MemoryCatalogueStore, MemoryMapStore } from "../storage/memory-super-store.ts";
 import { beginState } from "../supernode/begin.ts";
 import { firstState } from "../supernode/first-state.ts";
 import { SuperNode, type SuperNodeParts } from "../supernode/supernode.ts";
+import type { CatalogueStore, MapStore } from "../supernode-ports.ts";
 import { MemoryControlDialer } from "../transport/memory-control.ts";
 import type { MemoryNetwork } from "../transport/memory-network.ts";
 import { MemorySessionDialer } from "../transport/memory-session.ts";

@@ -2,7 +2,8 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { messageOf, QdfsError } from "../base/errors.ts";
 import { BACKUP_BYTES_MAX } from "../limits.ts";
-import type { Random, SuperNodeState } from "../ports.ts";
+import type { Random } from "../ports.ts";
+import type { SuperNodeState } from "../supernode-ports.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
 import { syncDirectoryNow } from "./directory-sync.ts";
 import { fileFailure } from "./file-failure.ts";

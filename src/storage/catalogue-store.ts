@@ -3,8 +3,15 @@ import { rmSync } from "node:fs";
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { DIRECTORIES_CACHED } from "../limits.ts";
-import type { CatalogueFile, CataloguePage, CatalogueQuery, CatalogueStore, CatalogueTotals, CatalogueWrites } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
+import type {
+  CatalogueFile,
+  CataloguePage,
+  CatalogueQuery,
+  CatalogueStore,
+  CatalogueTotals,
+  CatalogueWrites,
+} from "../supernode-ports.ts";
 import type { Ballot } from "../wire/messages.ts";
 import { type Count, Counts, type DirectoryPath, directoryOf, sumOf } from "./catalogue-count.ts";
 import { listPage } from "./catalogue-list.ts";

@@ -7,7 +7,7 @@
  * map.db, no SuperNode issues maps from it before it has opened a new generation (P17): the state that is then saved takes the mark away.
  */
 import { readFileSync, rmSync } from "node:fs";
-import type { MapStore, SuperNodeState } from "../ports.ts";
+import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 import { mapCodec } from "../wire/codec.ts";
 import { fileFailure } from "./file-failure.ts";
 import { Database, damaged, SMALL_PAGE_BYTES, type Statement } from "./sqlite.ts";

@@ -1,6 +1,7 @@
 /** The SuperNode's stores without a disk, for tests and the simulator. */
 import type { Path } from "../base/ids.ts";
 import { comparePaths } from "../base/path.ts";
+import { compareBallots } from "../register/ballot.ts";
 import type {
   CatalogueFile,
   CataloguePage,
@@ -10,8 +11,7 @@ import type {
   CatalogueWrites,
   MapStore,
   SuperNodeState,
-} from "../ports.ts";
-import { compareBallots } from "../register/ballot.ts";
+} from "../supernode-ports.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 
 export class MemoryMapStore implements MapStore {

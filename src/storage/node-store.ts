@@ -1,5 +1,5 @@
 /** The registers, change log, inline bytes and chunk index of a DataNode in SQLite. The format is in node-schema.ts. */
-import { assert, codeOf, QdfsError } from "../base/errors.ts";
+import { assert, codeOf, type QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
 import type {
@@ -16,16 +16,17 @@ import type {
   Trim,
 } from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
-import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { ChosenMarks } from "./chosen-marks.ts";
+import { ChunkIndex } from "./chunk-index.ts";
 import { logBytesOf } from "./commit-size.ts";
+import { LoggedChanges } from "./logged-changes.ts";
+import { NodeFacts } from "./node-facts.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
 import { PathIndex } from "./path-index.ts";
-import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, damaged, LARGE_PAGE_BYTES } from "./sqlite.ts";
-import { followedIn, followedText, isCount, storedBallot, storedCount, storedMap } from "./stored-values.ts";
+import { storedBallot, storedCount } from "./stored-values.ts";
 
 interface Flushing {
   /** The committed values of the files that it accepts; undefined: absent. */
@@ -54,17 +55,16 @@ interface Staged {
 export class SqliteNodeStore implements NodeStore {
   readonly #database: Database;
   readonly #sql: ReturnType<typeof nodeStatements>;
+  readonly #chunks: ChunkIndex;
   readonly #index: PathIndex;
   readonly #cache = new RegisterCache();
   #sequence: number;
   #oldest: number;
   #files: number;
   #chunkBytes: number;
-  #ceiling: number;
-  #map: ClusterMap | undefined;
-  #followed: Followed | undefined;
+  readonly #facts: NodeFacts;
   readonly #marks: ChosenMarks;
-  readonly #recent: RecentPaths;
+  readonly #changes: LoggedChanges;
   /** A checkpoint that is not on stable storage yet. */
   #checkpointing: Promise<void> | undefined;
   /** What a commit whose flush is under way would show too early: everything here looks past it. */
@@ -89,22 +89,22 @@ export class SqliteNodeStore implements NodeStore {
   private constructor(database: Database, diskId: string, youngMax: number) {
     this.#database = database;
     this.#sql = nodeStatements(database);
-    this.#claim(diskId);
+    this.#chunks = new ChunkIndex(this.#sql);
+    this.#facts = new NodeFacts(database, this.#sql, diskId);
     const highest = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
     this.#sequence = Math.max(highest, storedCount(this.#sql.meta.row("last")?.[0] ?? 0, "last sequence", database.path));
     this.#oldest = Math.min(0, this.#sql.firstSequence.row()?.[0] ?? 0);
     this.#index = new PathIndex(database, this.#sequence, youngMax);
     this.#files = this.#index.files();
-    this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
-    this.#ceiling = storedCount(this.#sql.meta.row("ceiling")?.[0] ?? 0, "ceiling", database.path);
-    const map = this.#sql.meta.row("map")?.[0];
-    this.#map = map === undefined ? undefined : storedMap(map, database.path);
-    this.#followed = followedIn(this.#sql.meta.row("followed")?.[0], database.path);
+    this.#chunkBytes = this.#chunks.bytes();
     const marks = this.#sql.meta.row("chosen")?.[0];
     this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
       this.#sql.pathsAfter.rows(after).flatMap(([sequence, path]) => (this.#index.newest(path) === sequence ? [sequence] : [])),
     );
-    this.#recent = new RecentPaths(this.#sequence);
+    this.#changes = new LoggedChanges(database, this.#sql, this.#index, this.#sequence, {
+      newest: (path) => this.#newest(path),
+      decoded: (row) => this.#decoded(row),
+    });
   }
 
   register(path: Path): StoredRegister | undefined {
@@ -195,7 +195,7 @@ export class SqliteNodeStore implements NodeStore {
     for (const sequence of staged.dropped) this.#marks.dropped(sequence);
     for (const { path, sequence, chosen, before } of staged.accepted) {
       this.#marks.accepted(sequence, chosen, before);
-      this.#recent.push(path);
+      this.#changes.push(path);
     }
     for (const { path } of writes.contents ?? []) this.#forgetContent(path);
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
@@ -203,9 +203,7 @@ export class SqliteNodeStore implements NodeStore {
     this.#oldest = staged.oldest;
     this.#files = staged.files;
     this.#chunkBytes = staged.chunkBytes;
-    if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
-    if (writes.map !== undefined) this.#map = writes.map;
-    if (writes.followed !== undefined) this.#followed = writes.followed;
+    this.#facts.keep(writes);
     if (this.#checkpointing === undefined) this.#foldLate();
   }
 
@@ -252,33 +250,7 @@ export class SqliteNodeStore implements NodeStore {
 
   changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
-    if (sequence >= this.#sequence) return [];
-    if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
-    return this.#database.reading(() => this.#storedChanges(sequence, limit));
-  }
-
-  #storedChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
-    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
-    for (let from = after; changes.length < limit; ) {
-      const rows = this.#sql.changes.rows(from, this.#sequence, limit);
-      for (const [path, ...row] of rows) {
-        from = row[0];
-        if (changes.length < limit && this.#index.newest(path) === from) changes.push({ path, ...this.#decoded(row) });
-      }
-      if (rows.length < limit) break;
-    }
-    return changes;
-  }
-
-  /** Whoever follows the log closely is answered from memory. */
-  #recentChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
-    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
-    for (let at = after + 1; at <= this.#sequence && changes.length < limit; at += 1) {
-      const path = this.#recent.at(at);
-      const register = this.register(path);
-      if (register?.sequence === at) changes.push({ path, ...register });
-    }
-    return changes;
+    return this.#changes.after(sequence, this.#sequence, limit);
   }
 
   pathsAfter(after: string, limit: number): readonly Path[] {
@@ -301,31 +273,28 @@ export class SqliteNodeStore implements NodeStore {
 
   chunksAfter(after: string, limit: number): readonly ChunkRow[] {
     assert(this.#flushing === undefined, "chunks are looked through between commits");
-    const rows = this.#database.reading(() => this.#sql.chunksAfter.rows(after, limit));
-    return rows.map(([chunk, owner, sizeBytes, checksum]) => ({ chunk, owner, sizeBytes, checksum }));
+    return this.#database.reading(() => this.#chunks.after(after, limit));
   }
 
   ceiling(): number {
-    return this.#ceiling;
+    return this.#facts.ceiling;
   }
 
   map(): ClusterMap | undefined {
-    return this.#map;
+    return this.#facts.map;
   }
 
   followed(): Followed | undefined {
-    return this.#followed;
+    return this.#facts.followed;
   }
 
   cursor(diskId: string): number {
-    const sequence = this.#database.reading(() => this.#sql.cursor.row(diskId)?.[0] ?? 0);
-    return isCount(sequence) ? sequence : 0; // damaged: the log is looked through again
+    return this.#facts.cursor(diskId);
   }
 
   chunk(chunk: ChunkId): ChunkRow | undefined {
     if (this.#flushing?.chunks.has(chunk)) return undefined;
-    const row = this.#database.reading(() => this.#sql.chunk.row(chunk));
-    return row && { chunk, owner: row[0], sizeBytes: row[1], checksum: row[2] };
+    return this.#database.reading(() => this.#chunks.row(chunk));
   }
 
   rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
@@ -352,8 +321,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   scrub(): string | undefined {
-    const text = this.#database.reading(() => this.#sql.meta.row("scrub")?.[0]);
-    return typeof text === "string" ? text : undefined;
+    return this.#facts.scrub();
   }
 
   usage(): { readonly files: number; readonly bytes: number } {
@@ -384,31 +352,14 @@ export class SqliteNodeStore implements NodeStore {
     this.#marks.saved();
   }
 
-  /** A database under another disk's identity would vote with promises that were never made. */
-  #claim(diskId: string): void {
-    const owner = this.#sql.meta.row("disk")?.[0];
-    if (owner === undefined) {
-      this.#database.transaction(() => this.#sql.putMeta.run("disk", diskId), this.#database.pageBytes);
-    } else if (owner !== diskId) {
-      throw new QdfsError(
-        "DATA_DIR_UNUSABLE",
-        `${this.#database.path} belongs to disk ${owner}, not to this directory's disk ${diskId}`,
-      );
-    }
-  }
-
   #write(writes: NodeWrites, staged: Staged): void {
     for (const path of writes.dropped ?? []) this.#dropFile(path, staged);
     for (const accept of writes.accepts) this.#accept(accept, staged);
     for (const content of writes.contents ?? []) this.#putContent(content, staged);
     for (const trim of writes.trims) this.#trim(trim);
-    for (const chunk of writes.chunks) this.#putChunk(chunk, staged);
-    for (const chunk of writes.droppedChunks) this.#dropChunk(chunk, staged);
-    if (writes.ceiling !== undefined) this.#sql.putMeta.run("ceiling", writes.ceiling);
-    if (writes.map !== undefined) this.#sql.putMeta.run("map", mapCodec.encode(writes.map));
-    if (writes.followed !== undefined) this.#sql.putMeta.run("followed", followedText(writes.followed));
-    for (const { diskId, sequence } of writes.cursors ?? []) this.#sql.putCursor.run(diskId, sequence);
-    if (writes.scrub !== undefined) this.#sql.putMeta.run("scrub", writes.scrub);
+    for (const chunk of writes.chunks) staged.chunkBytes += this.#chunks.put(chunk);
+    for (const chunk of writes.droppedChunks) staged.chunkBytes -= this.#chunks.drop(chunk);
+    this.#facts.write(writes);
   }
 
   #accept(accept: AcceptWrite, staged: Staged): void {
@@ -482,16 +433,6 @@ export class SqliteNodeStore implements NodeStore {
   #storedContent(path: Path, random: string): Uint8Array | null {
     const row = this.#index.rows(path).find((each) => each.random === random);
     return row === undefined ? null : (this.#sql.content.row(row.sequence)?.[0] ?? null);
-  }
-
-  #putChunk({ chunk, owner, sizeBytes, checksum }: ChunkRow, staged: Staged): void {
-    staged.chunkBytes += sizeBytes - (this.#sql.chunk.row(chunk)?.[1] ?? 0);
-    this.#sql.putChunk.run(chunk, owner, sizeBytes, checksum);
-  }
-
-  #dropChunk(chunk: ChunkId, staged: Staged): void {
-    staged.chunkBytes -= this.#sql.chunk.row(chunk)?.[1] ?? 0;
-    this.#sql.dropChunk.run(chunk);
   }
 
   #newestRow(path: Path): RegisterRow | undefined {

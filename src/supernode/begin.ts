@@ -1,7 +1,8 @@
 /** What a SuperNode begins a life with: what its disk holds, what the DataNodes know when that is lost or a backup, or a new cluster. */
 import { QdfsError } from "../base/errors.ts";
 import type { QuorumSpec } from "../cluster/quorum-spec.ts";
-import type { ControlDialer, MapStore, Runtime, SuperNodeState } from "../ports.ts";
+import type { ControlDialer, Runtime } from "../ports.ts";
+import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 import { firstState } from "./first-state.ts";
 import { recoverState } from "./recovery.ts";
 import { refuseIfReplaced } from "./succession.ts";

@@ -2,7 +2,8 @@
 import { QdfsError } from "../base/errors.ts";
 import { ADAPTIVE, formatQuorum, parseQuorumSpec, QUORUM_DEFAULT, type QuorumSpec } from "../cluster/quorum-spec.ts";
 import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX, KEEP_VERSIONS_DEFAULT } from "../limits.ts";
-import type { MapStore, Random, SuperNodeState } from "../ports.ts";
+import type { Random } from "../ports.ts";
+import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 
 /**
  * The state to go on from; a new cluster's is not stored yet. `quorum`: what the operator asked for, if anything.

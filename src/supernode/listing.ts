@@ -4,7 +4,7 @@ import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { parseDirectoryPath } from "../base/path.ts";
 import { replicasOf } from "../cluster/map.ts";
 import { LIST_PAGE_MAX } from "../limits.ts";
-import type { CatalogueFile, CatalogueStore } from "../ports.ts";
+import type { CatalogueFile, CatalogueStore } from "../supernode-ports.ts";
 import {
   type ClusterMap,
   type ListEntry,

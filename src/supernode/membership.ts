@@ -10,7 +10,8 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isNewerMap } from "../cluster/map.ts";
 import { firstAssignment } from "../cluster/placement.ts";
 import { DOWN_AFTER_MS, HEARTBEAT_MS, SUSPECT_AFTER_MS } from "../limits.ts";
-import type { Cancel, MapStore, Runtime, SuperNodeState } from "../ports.ts";
+import type { Cancel, Runtime } from "../ports.ts";
+import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 import {
   type ClusterMap,
   type Configuration,

@@ -1,6 +1,6 @@
 /** The SuperNode's /metrics, in the Prometheus exposition format. */
 import { nodeName } from "../base/ids.ts";
-import type { CatalogueTotals } from "../ports.ts";
+import type { CatalogueTotals } from "../supernode-ports.ts";
 import { type AdaptiveStatus, type ClusterMap, NodeState } from "../wire/messages.ts";
 import { stateOf } from "./status.ts";
 

@@ -21,7 +21,8 @@ import {
   ADAPTIVE_REVIEW_MS,
   ADAPTIVE_UNAVAILABLE_RETRY_MS,
 } from "../limits.ts";
-import type { Cancel, QuorumChangeEnd, QuorumChanger, Runtime } from "../ports.ts";
+import type { Cancel, Runtime } from "../ports.ts";
+import type { QuorumChangeEnd, QuorumChanger } from "../supernode-ports.ts";
 import { type AdaptiveStatus, type ClusterMap, type HeartbeatRequest, NodeState } from "../wire/messages.ts";
 
 const HOUR_MS = 3_600_000;

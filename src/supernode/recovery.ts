@@ -17,7 +17,8 @@ import { followNeed, GENERATION_MAX, openGeneration } from "../cluster/generatio
 import { isNewerMap } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { RECOVERY_ANSWER_MS, RECOVERY_RETRY_MS } from "../limits.ts";
-import type { Cancel, ControlConnection, ControlDialer, Runtime, SuperNodeState } from "../ports.ts";
+import type { Cancel, ControlConnection, ControlDialer, Runtime } from "../ports.ts";
+import type { SuperNodeState } from "../supernode-ports.ts";
 import type { ClusterMap, FollowReply, ReplicaSet } from "../wire/messages.ts";
 import { andList } from "./words.ts";
 

@@ -4,7 +4,7 @@ import { formatDuration, formatSize } from "../base/units.ts";
 import { replicasOf } from "../cluster/map.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
-import type { CatalogueTotals } from "../ports.ts";
+import type { CatalogueTotals } from "../supernode-ports.ts";
 import type { Rebalance } from "../wire/change-messages.ts";
 import {
   type AdaptiveStatus,

@@ -6,18 +6,8 @@ import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
-import type {
-  Cancel,
-  CatalogueStore,
-  ControlDialer,
-  LamportCounter,
-  MapStore,
-  QuorumChanger,
-  Runtime,
-  SessionDialer,
-  SuperNodeApi,
-  SuperNodeState,
-} from "../ports.ts";
+import type { Cancel, ControlDialer, LamportCounter, Runtime, SessionDialer, SuperNodeApi } from "../ports.ts";
+import type { CatalogueStore, MapStore, QuorumChanger, SuperNodeState } from "../supernode-ports.ts";
 import {
   type BackupReply,
   type ClusterMap,

@@ -1,8 +1,8 @@
 /** What every MapStore and every CatalogueStore does; SQLite and memory pass the same suites. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { CatalogueFile, CatalogueQuery, CatalogueStore, CatalogueWrites, MapStore } from "../../src/ports.ts";
 import { MemoryCatalogueStore } from "../../src/storage/memory-super-store.ts";
+import type { CatalogueFile, CatalogueQuery, CatalogueStore, CatalogueWrites, MapStore } from "../../src/supernode-ports.ts";
 import { type ClusterMap, ListKind } from "../../src/wire/messages.ts";
 
 export interface Opened<T> {

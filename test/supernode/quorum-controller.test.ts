@@ -7,9 +7,9 @@ import {
   ADAPTIVE_MOVES_RESERVED,
   ADAPTIVE_UNAVAILABLE_RETRY_MS,
 } from "../../src/limits.ts";
-import type { QuorumChangeEnd, QuorumChanger } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { noLiveChanges, QuorumController } from "../../src/supernode/quorum-controller.ts";
+import type { QuorumChangeEnd, QuorumChanger } from "../../src/supernode-ports.ts";
 import { type HeartbeatRequest, NodeState } from "../../src/wire/messages.ts";
 import { testMap, testNode } from "../client/fakes.ts";
 import { heartbeat } from "./scripted-cluster.ts";

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { codeOf, messageOf, QdfsError } from "../../src/base/errors.ts";
 import { MapKeeper } from "../../src/datanode/map-keeper.ts";
-import type { ControlConnection, ControlDialer, SuperNodeState } from "../../src/ports.ts";
+import type { ControlConnection, ControlDialer } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { recoverState } from "../../src/supernode/recovery.ts";
+import type { SuperNodeState } from "../../src/supernode-ports.ts";
 import type { ClusterMap, FollowReply, FollowRequest } from "../../src/wire/messages.ts";
 import { ScriptedControl, testMap, testNode } from "../client/fakes.ts";
 

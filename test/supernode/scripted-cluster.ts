@@ -3,13 +3,14 @@ import { QdfsError } from "../../src/base/errors.ts";
 import type { NodeNumber, Path } from "../../src/base/ids.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
 import { parseQuorumSpec } from "../../src/cluster/quorum-spec.ts";
-import type { CatalogueStore, Session, SessionDialer } from "../../src/ports.ts";
+import type { Session, SessionDialer } from "../../src/ports.ts";
 import { ABSENT, compareBallots, sameBallot } from "../../src/register/ballot.ts";
 import { HeardCounter } from "../../src/register/heard-counter.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../../src/storage/memory-super-store.ts";
 import { firstState } from "../../src/supernode/first-state.ts";
 import { SuperNode } from "../../src/supernode/supernode.ts";
+import type { CatalogueStore } from "../../src/supernode-ports.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import type {
   AnswerBody,

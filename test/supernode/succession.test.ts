@@ -1,8 +1,8 @@
 /** A SuperNode whose place another one took (P17), and what a rebuilt one makes of DataNodes that it has not heard of. */
 import { expect, test } from "bun:test";
 import { codeOf } from "../../src/base/errors.ts";
-import type { SuperNodeState } from "../../src/ports.ts";
 import { refuseIfReplaced } from "../../src/supernode/succession.ts";
+import type { SuperNodeState } from "../../src/supernode-ports.ts";
 import type { ClusterMap } from "../../src/wire/messages.ts";
 import { heartbeat, joinRequest, ScriptedCluster, ScriptedNode } from "./scripted-cluster.ts";
 
