@@ -200,6 +200,10 @@ export const SEEK_PAUSE_MS = 50;
 export const LEFT_PARTITION_MS = 60_000;
 /** A new DataNode, or other change of the plan, is waited out for this long: several may come together. */
 export const REBALANCE_SETTLE_MS = 2_000;
+/** Others take the place of a DataNode that was down for this long: longer than a reboot, sooner than a second one is likely to fail. */
+export const REPLACE_AFTER_MS = 600_000;
+/** How often the SuperNode looks who is to be replaced, and which of the dead hold nothing any more. */
+export const LEAVING_LOOK_MS = 1_000;
 /** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
 export const REBALANCE_LOOK_MS = 100;
 export const REBALANCE_IDLE_MS = 1_000;

@@ -4,6 +4,7 @@
  * opens a socket or a file.
  */
 import type { NodeNumber, Path } from "./base/ids.ts";
+import type { LeaveReply, LeaveRequest } from "./wire/leave-messages.ts";
 import type {
   AnswerBody,
   Ballot,
@@ -131,6 +132,7 @@ export interface SuperNodeApi extends ClusterApi {
   list(request: ListRequest): Promise<ListReply>;
   usage(request: UsageRequest): Promise<UsageReply>;
   status(request: StatusRequest): Promise<StatusReply>;
+  leave(request: LeaveRequest): Promise<LeaveReply>;
 }
 
 /** Unary calls to one server. Every call rejects with QdfsError: CLUSTER_UNREACHABLE, or what the server answered. */

@@ -1,15 +1,22 @@
 /** A cluster's state as rows: `status` and `nodes` show the same nodes. */
 import { nodeName } from "../base/ids.ts";
 import { formatCount, formatFiles, formatSize } from "../base/units.ts";
+import { standingOf } from "../cluster/standing.ts";
 import type { Rebalance } from "../wire/change-messages.ts";
-import { NodeState, type NodeStatus } from "../wire/messages.ts";
+import { type Node, NodeState, type NodeStatus, Standing } from "../wire/messages.ts";
 import { table } from "./output.ts";
 
 const STATE_NAMES: Readonly<Record<NodeState, string>> = {
   [NodeState.UP]: "up",
   [NodeState.SUSPECT]: "suspect",
   [NodeState.DOWN]: "down",
-  [NodeState.DRAINING]: "draining",
+};
+
+const STANDING_NAMES: Readonly<Record<Standing, string>> = {
+  [Standing.MEMBER]: "member",
+  [Standing.DRAINING]: "draining",
+  [Standing.REPLACED]: "replaced",
+  [Standing.DEAD]: "dead",
 };
 
 export interface NodeRow {
@@ -19,6 +26,10 @@ export interface NodeRow {
   readonly zone: string;
   readonly weight: number;
   readonly state: string;
+  /** Whether partitions are placed on it: member, draining, replaced (while it is away), dead. */
+  readonly standing: string;
+  /** Of which it is a replica: while it drains, what is left. */
+  readonly partitions: number;
   readonly files: number;
   readonly bytes: number;
   readonly usedBytes: number;
@@ -29,9 +40,10 @@ export interface NodeRow {
 }
 
 export function nodeRow(status: NodeStatus): NodeRow {
-  const { node, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp } = status;
+  const { node, partitions, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp } = status;
   const { grpc, http, zone, weight } = node;
-  const state = STATE_NAMES[node.state];
+  const state = stateName(node);
+  const standing = STANDING_NAMES[standingOf(node)];
   return {
     id: nodeName(node.number),
     grpc,
@@ -39,6 +51,8 @@ export function nodeRow(status: NodeStatus): NodeRow {
     zone,
     weight,
     state,
+    standing,
+    partitions,
     files,
     bytes,
     usedBytes,
@@ -47,6 +61,20 @@ export function nodeRow(status: NodeStatus): NodeRow {
     opsPerSec,
     catchingUp,
   };
+}
+
+/** A node that drains and is up is draining; whether it is up is more important. */
+function stateName(node: Node): string {
+  if (node.state === NodeState.UP && standingOf(node) === Standing.DRAINING) return "draining";
+  return STATE_NAMES[node.state];
+}
+
+function stateWords({ state, standing, partitions, catchingUp }: NodeRow): string {
+  const words = [state];
+  if (standing !== "member" && standing !== state) words.push(standing);
+  if (standing !== "member") words.push(partitions === 0 ? "holds nothing" : `${formatCount(partitions)} partitions left`);
+  if (catchingUp > 0) words.push(`catching up (${formatCount(catchingUp)})`);
+  return words.join(", ");
 }
 
 /** Partitions on their way, a line or more. */
@@ -58,14 +86,13 @@ export function rebalanceWords({ moving, waiting, moved, files, chunks, sizeByte
 
 export function nodeTable(rows: readonly NodeRow[]): string {
   const zones = rows.some((row) => row.zone !== "");
+  const weights = rows.some((row) => row.weight !== 1);
   return table(rows, [
     { title: "node", cell: (row) => row.id },
-    {
-      title: "state",
-      cell: (row) => (row.catchingUp > 0 ? `${row.state}, catching up (${formatCount(row.catchingUp)})` : row.state),
-    },
+    { title: "state", cell: stateWords },
     { title: "address", cell: (row) => row.grpc },
     ...(zones ? [{ title: "zone", cell: (row: NodeRow) => row.zone }] : []),
+    ...(weights ? [{ title: "weight", cell: (row: NodeRow) => `${row.weight}`, right: true }] : []),
     { title: "files", cell: (row) => formatCount(row.files), right: true },
     { title: "bytes", cell: (row) => formatSize(row.bytes), right: true },
     { title: "capacity", cell: (row) => (row.capacityBytes === 0 ? "-" : formatSize(row.capacityBytes)), right: true },

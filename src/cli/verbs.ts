@@ -86,6 +86,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/nodes.ts")).NodesCommand,
   },
   {
+    name: "drain",
+    category: "Cluster",
+    summary: "move everything off a DataNode, so that it can be removed",
+    load: async () => (await import("./commands/drain.ts")).DrainCommand,
+  },
+  {
+    name: "remove",
+    category: "Cluster",
+    summary: "take a DataNode out of the cluster, drained or dead",
+    load: async () => (await import("./commands/remove.ts")).RemoveCommand,
+  },
+  {
     name: "explain",
     category: "Cluster",
     summary: "how a get or put of one file would go, step by step",

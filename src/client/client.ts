@@ -1,6 +1,7 @@
 import { QdfsError } from "../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
 import { change } from "./change.ts";
 import { checkedOptions } from "./check-options.ts";
@@ -119,6 +120,11 @@ export class Client {
   async usage(prefix: string): Promise<UsageReply> {
     const directory = parseDirectoryPath(prefix);
     return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory }));
+  }
+
+  /** Has a DataNode leave the cluster, or stay after all. @throws QdfsError NOT_FOUND, NOT_ALLOWED, CLUSTER_WAITING, CLUSTER_UNREACHABLE */
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return await this.#ports.superNodes.call((server) => server.leave(request));
   }
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {

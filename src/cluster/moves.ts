@@ -5,9 +5,10 @@
  */
 import { assert } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { type ClusterMap, type Configuration, NodeState, type ReplicaSet } from "../wire/messages.ts";
-import { joinedWith } from "./map.ts";
-import { replicasFor } from "./placement.ts";
+import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
+import { isReplica, joinedWith } from "./map.ts";
+import { type PlacementNode, replicasFor } from "./placement.ts";
+import { deadOf, placeable, survivorsOf } from "./standing.ts";
 
 /** A partition and the replica set that it is to have. */
 export interface Move {
@@ -15,9 +16,10 @@ export interface Move {
   readonly to: ReplicaSet;
 }
 
-/** Nodes that partitions are placed on. One that is down keeps its place: most come back. */
-export function placeable(map: ClusterMap): ClusterMap["nodes"] {
-  return map.nodes.filter(({ state }) => state !== NodeState.DRAINING);
+/** A change under way that is given up for another one, or for none. */
+export interface Turn {
+  readonly partition: number;
+  readonly next: Configuration;
 }
 
 /**
@@ -32,19 +34,65 @@ export function movesOf(map: ClusterMap): readonly Move[] {
     const [set, changing] = configuration.sets;
     if (set === undefined || changing !== undefined) return [];
     const target = replicasFor(nodes, partition, n);
-    const same = target.length === set.nodes.length && target.every((node) => set.nodes.includes(node));
+    const same = sameNodes(target, set.nodes);
     if (same && set.w === w && set.r === r) return [];
     return [{ partition, to: { nodes: same ? set.nodes : target, w, r } }];
   });
 }
 
-/** Joint: every count is needed in the old set and in the new one (P10). Who joins does so with this configuration (P15). */
-export function begun(configuration: Configuration, to: ReplicaSet): Configuration {
+/**
+ * Every change under way that must not, or need not, come to its end: a replica of it is gone from the nodes that partitions are placed on
+ * (drained, down for long, dead), or a drain was cancelled and the partition belongs where it was. What is merely planned differently by
+ * now (one more node has come) comes to its end first.
+ */
+export function turnsOf(map: ClusterMap): readonly Turn[] {
+  const nodes = placeable(map);
+  if (nodes.length < map.policy.n) return [];
+  const dead = deadOf(map);
+  const numbers = new Set(nodes.map(({ number }) => number));
+  return map.partitions.flatMap((configuration, partition) => {
+    const next = turned(map, partition, configuration, { nodes, numbers, dead });
+    return next === undefined ? [] : [{ partition, next }];
+  });
+}
+
+interface Placeable {
+  readonly nodes: readonly PlacementNode[];
+  readonly numbers: ReadonlySet<NodeNumber>;
+  readonly dead: ReadonlySet<NodeNumber>;
+}
+
+function turned(
+  { policy: { n, w, r } }: ClusterMap,
+  partition: number,
+  configuration: Configuration,
+  { nodes, numbers, dead }: Placeable,
+): Configuration | undefined {
+  const [from, to] = configuration.sets;
+  if (from === undefined || to === undefined) return undefined;
+  const target = replicasFor(nodes, partition, n);
+  const placed = sameNodes(target, to.nodes);
+  const belongs = sameNodes(target, from.nodes) && from.w === w && from.r === r;
+  if (!placed && belongs) return takenBack(configuration);
+  const bereft = from.nodes.some((node) => dead.has(node));
+  if (!bereft && to.nodes.every((node) => numbers.has(node))) return undefined;
+  return begun(configuration, placed ? to : { nodes: target, w, r }, dead);
+}
+
+/**
+ * Joint: every count is needed in the old set, of which only the living count (survivorsOf), and in the new one (P10). Who joins does so with
+ * this configuration (P15).
+ *
+ * A joint configuration may be followed by another one with the same old set. Whatever was chosen in it was accepted by W of the old set, as was
+ * whatever was chosen before; so that set is all that the next one needs to begin from, and no quorum of either forms beside one of the other,
+ * since both need one in the old set.
+ */
+export function begun(configuration: Configuration, to: ReplicaSet, dead: ReadonlySet<NodeNumber> = NONE): Configuration {
   const [from] = configuration.sets;
-  assert(from !== undefined && configuration.sets.length === 1, "one change of a partition at a time");
+  assert(from !== undefined, "a configuration has a replica set");
   const number = configuration.number + 1;
-  const since = to.nodes.map((node) => (from.nodes.includes(node) ? joinedWith(configuration, node) : number));
-  return { number, sets: [from, { ...to, since }] };
+  const since = to.nodes.map((node) => (isReplica(configuration, node) ? joinedWith(configuration, node) : number));
+  return { number, sets: [survivorsOf(from, dead), { nodes: to.nodes, w: to.w, r: to.r, since }] };
 }
 
 /** The new set alone: everything is carried over. */
@@ -54,7 +102,25 @@ export function finished({ number, sets }: Configuration): Configuration {
   return { number: number + 1, sets: [to] };
 }
 
+/**
+ * The old set alone again, at once. Going forward needs a barrier and a rescan (P16), for the new set lacks what was chosen before the joint
+ * configuration. The old set lacks nothing: what was chosen in the joint configuration was accepted, bytes included, by W of it, too, and every
+ * chunk confirmed by W of it. And a joint quorum needs one of the old set: none forms beside one of the old set alone (I8). So there is
+ * nothing to carry, nobody to wait for, and it can be done whoever is dead, full or cut off.
+ */
+export function takenBack({ number, sets }: Configuration): Configuration {
+  const [from, to] = sets;
+  assert(from !== undefined && to !== undefined, "only a joint configuration is taken back");
+  return { number: number + 1, sets: [from] };
+}
+
 /** The nodes that join with a joint configuration. */
 export function joiningIn({ sets: [from, to] }: Configuration): readonly NodeNumber[] {
   return to?.nodes.filter((node) => !from?.nodes.includes(node)) ?? [];
+}
+
+const NONE: ReadonlySet<NodeNumber> = new Set();
+
+function sameNodes(a: readonly NodeNumber[], b: readonly NodeNumber[]): boolean {
+  return a.length === b.length && a.every((node) => b.includes(node));
 }

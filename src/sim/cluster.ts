@@ -48,6 +48,8 @@ export interface ClusterShape {
   readonly keepVersions: number;
   /** Partitions that change their replicas at a time. */
   readonly changingMax: number;
+  /** Others take the place of who is down for so long; null, and undefined: never. */
+  readonly replaceAfterMs?: number | null;
 }
 
 /** What watches the cluster from outside. */
@@ -102,6 +104,7 @@ export class SimCluster {
   readonly cuts: Cuts;
   readonly superHost: SuperHost;
   readonly dataHosts: DataHost[];
+  #hosts: number;
   readonly clientHosts: ClientHost[] = [];
   readonly #trace: Trace;
   readonly #observer: ClusterObserver;
@@ -125,6 +128,7 @@ export class SimCluster {
       disk: this.#newDisk(i + 1),
       node: undefined,
     }));
+    this.#hosts = shape.nodes;
     this.#configurations = Array.from({ length: shape.partitions }, () => new Map());
     this.superHost = {
       ...this.#host(SUPER_HOST),
@@ -165,10 +169,17 @@ export class SimCluster {
 
   /** One more DataNode, which nobody has heard of; it is yet to be started. */
   addDataHost(): DataHost {
-    const index = this.dataHosts.length + 1;
+    this.#hosts += 1;
+    const index = this.#hosts;
     const host: DataHost = { ...this.#host(`data-${index}`), index, disk: this.#newDisk(0), node: undefined };
     this.dataHosts.push(host);
     return host;
+  }
+
+  /** A DataNode that never comes back, nor does its disk. */
+  bury(host: DataHost): void {
+    this.kill(host, "power");
+    this.dataHosts.splice(this.dataHosts.indexOf(host), 1);
   }
 
   startAll(): void {
@@ -179,6 +190,7 @@ export class SimCluster {
   // ---------------------------------------------------------------------------------------------------- processes
 
   startDataNode(host: DataHost): void {
+    if (!this.dataHosts.includes(host)) return; // buried
     const { life, disk } = { life: this.#begin(host), disk: host.disk };
     life.onDeath(() => {
       host.node = undefined;
@@ -273,7 +285,9 @@ export class SimCluster {
     const dialer = new MemorySessionDialer(network, life.place, life, counter, () => ({ clusterId, node: 0, version: VERSION }));
     const catalogue = catalogueOf(host.catalogue, life);
     const rebalance = { settleMs: REBALANCE_SETTLE_MS, changingMax: this.shape.changingMax };
-    const superNode = new SuperNode({ runtime: life, maps: host.maps, catalogue, dialer, counter, state, rebalance });
+    const { replaceAfterMs = null } = this.shape;
+    const parts = { runtime: life, maps: host.maps, catalogue, dialer, counter, state, rebalance, replaceAfterMs };
+    const superNode = new SuperNode(parts);
     host.superNode = superNode;
     host.listeners.push(network.listen(SUPERNODE, { control: superNode }));
     superNode.start(SUPERNODE);

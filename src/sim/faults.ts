@@ -2,6 +2,7 @@
 import { assert } from "../base/errors.ts";
 import type { Link } from "../transport/memory-network.ts";
 import type { DataHost, Death, Host, SimCluster } from "./cluster.ts";
+import { Departures } from "./departures.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
@@ -25,6 +26,7 @@ export class Faults {
   readonly #counts = new Map<FaultKind, number>();
   /** Disks whose bytes were damaged. There is only ever one, so that good copies are left. */
   readonly damaged = new Set<Disk>();
+  readonly #departures: Departures;
   #wipes = 0;
   #joins = 0;
   #over = false;
@@ -33,6 +35,7 @@ export class Faults {
     this.#cluster = cluster;
     this.#plan = plan;
     this.#trace = trace;
+    this.#departures = new Departures(cluster, trace);
   }
 
   /** How often each kind was carried out. */
@@ -44,9 +47,9 @@ export class Faults {
     return this.#wipes;
   }
 
-  /** DataNodes have come that were not there at the beginning. */
-  get newcomers(): number {
-    return this.#wipes + this.#joins;
+  /** DataNodes have come that were not there at the beginning, or were told to leave: partitions move. */
+  get moves(): number {
+    return this.#wipes + this.#joins + this.#departures.count;
   }
 
   /** Makes the links as bad as they are planned, and arms every fault. */
@@ -68,6 +71,7 @@ export class Faults {
   /** No faults from now on: what is broken is mended, who is dead comes back. */
   end(): void {
     this.#over = true;
+    this.#departures.end();
     this.#trace.event("the faults end");
     for (const mend of [...this.#mends]) mend();
     this.#mends.clear();
@@ -218,6 +222,15 @@ export class Faults {
       this.#cluster.startDataNode(host);
       return undefined;
     },
+    drain: ({ forMs, choices: [whom, how] }) => {
+      this.#departures.drain(this.#dataHost(whom), forMs, how);
+      return undefined;
+    },
+    dead: ({ forMs, choices: [whom] }) => this.#dieForGood(this.#dataHost(whom), forMs),
+    away: ({ choices: [whom] }) => {
+      this.#departures.leave(this.#dataHost(whom));
+      return undefined; // back when the faults end
+    },
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;
@@ -325,11 +338,19 @@ export class Faults {
     return undefined;
   }
 
+  /** As many as still leave a copy of everything acknowledged: that quorums are there again is what giving up the dead is for. */
+  #dieForGood(host: DataHost, sayAfterMs: number): undefined {
+    const { w } = this.#plan.shape;
+    if (this.#wipes + this.#departures.dead.size >= w - 1 || this.damaged.size > 0) return undefined;
+    this.#departures.die(host, sayAfterMs);
+    return undefined;
+  }
+
   /** As many as still leave a copy of everything acknowledged, and quorums: W-1, and no more than N - max(R, W). */
   #wipe(host: DataHost): Mend | undefined {
     const { n, w, r } = this.#plan.shape;
     const mayLose = Math.min(w - 1, n - Math.max(r, w));
-    if (this.#wipes >= mayLose || this.damaged.size > 0) return undefined;
+    if (this.#wipes + this.#departures.dead.size >= mayLose || this.damaged.size > 0) return undefined;
     this.#wipes += 1;
     this.#cluster.kill(host, "power");
     assert(host.life === undefined, "a disk is changed while its process is dead");

@@ -24,6 +24,9 @@ export const FAULT_KINDS = [
   "client-death",
   "freeze",
   "join",
+  "drain",
+  "dead",
+  "away",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -57,6 +60,8 @@ export interface Recipe {
   readonly chunkedShare: number;
   /** Between a client's operations, on average; each seed has one of them. */
   readonly pacesMs: readonly number[];
+  /** DataNodes beyond n, least and most; as the seed has it, if left out. */
+  readonly spare?: readonly [number, number];
 }
 
 export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
@@ -175,6 +180,31 @@ export const RECIPES: readonly Recipe[] = [
     pacesMs: [20, 50, 100],
     filesMax: 6,
     chunkedShare: 0.3,
+  },
+  {
+    ...BASE,
+    name: "shrink",
+    summary:
+      "DataNodes are drained, removed, given up for dead, away for long, among crashes, cuts, full disks, deaths of the SuperNode",
+    weights: {
+      drain: 7,
+      dead: 3,
+      away: 2,
+      join: 2,
+      ...DEATHS,
+      isolate: 2,
+      "two-way": 1,
+      split: 1,
+      freeze: 1,
+      "full-disk": 1,
+      "supernode-cut": 2,
+      "supernode-crash": 3,
+    },
+    faults: [3, 10],
+    pacesMs: [20, 80, 200],
+    filesMax: 6,
+    chunkedShare: 0.3,
+    spare: [1, 3],
   },
 ];
 

@@ -153,7 +153,7 @@ class Run {
       runtime.advance(CONVERGENCE_LOOK_MS);
       apart = difference();
     }
-    if (apart === undefined && this.#faults.newcomers > 0) {
+    if (apart === undefined && this.#faults.moves > 0) {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
       apart = difference() ?? leftovers(this.#view, paths);
     }

@@ -7,8 +7,9 @@
  */
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
-import { isNewerMap } from "../cluster/map.ts";
+import { isNewerMap, isReplica } from "../cluster/map.ts";
 import { firstAssignment } from "../cluster/placement.ts";
+import { standingOf } from "../cluster/standing.ts";
 import { DOWN_AFTER_MS, HEARTBEAT_MS, SUSPECT_AFTER_MS } from "../limits.ts";
 import type { Cancel, MapStore, Runtime, SuperNodeState } from "../ports.ts";
 import {
@@ -19,6 +20,7 @@ import {
   type Node,
   type NodeLoad,
   NodeState,
+  Standing,
 } from "../wire/messages.ts";
 
 /** What a node said with its last heartbeat. In memory only. */
@@ -27,7 +29,8 @@ export interface Vitals {
   readonly heartbeat: HeartbeatRequest | undefined;
 }
 
-const STATE_WORDS = ["up", "suspect", "down", "draining"] as const;
+const STATE_WORDS = ["up", "suspect", "down"] as const;
+const STANDING_WORDS = ["a member", "being drained", "replaced while it is away", "dead for ever"] as const;
 
 export class Membership {
   readonly #runtime: Runtime;
@@ -85,9 +88,10 @@ export class Membership {
    * `others` are the members as they are to be.
    * @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE: not admitted
    */
-  admit(described: Omit<Node, "number" | "state">, others: readonly Node[], number?: NodeNumber): Node {
+  admit(described: Omit<Node, "number" | "state" | "standing">, others: readonly Node[], number?: NodeNumber): Node {
     const next = this.#state.nextNodeNumber;
-    const node: Node = { ...described, number: number ?? next, state: NodeState.UP };
+    const before = this.map.nodes.find((other) => other.number === number);
+    const node: Node = { ...described, number: number ?? next, state: NodeState.UP, standing: standingOfReturned(before) };
     const nodes = [...others.filter((other) => other.number !== node.number), node].sort((a, b) => a.number - b.number);
     this.#heard(node.number, undefined);
     this.#amend(nodes, Math.max(next, node.number + 1));
@@ -101,9 +105,10 @@ export class Membership {
     const number = request.load.number;
     const node = map.nodes.find((candidate) => candidate.number === number);
     if (node === undefined) throw new QdfsError("NOT_ALLOWED", `${nodeName(number)} is not a member of cluster ${map.clusterId}`);
+    if (standingOf(node) === Standing.DEAD) throw declaredDead(number);
     this.#heard(number, request);
     const state = request.leaving ? NodeState.DOWN : NodeState.UP;
-    if (node.state !== state) this.#setStates([{ ...node, state }]);
+    if (node.state !== state) this.#setStates([{ ...node, state, standing: standingOfReturned(node) }]);
     const held = { ...map, generation: request.mapGeneration, version: request.mapVersion };
     return { map: isNewerMap(this.map, held) ? this.map : null, loads: this.loads() };
   }
@@ -113,6 +118,28 @@ export class Membership {
     const { map } = this;
     const partitions = map.partitions.map((configuration, partition) => changes.get(partition) ?? configuration);
     this.#keep({ ...map, version: map.version + 1, partitions });
+    this.#onChange();
+  }
+
+  /** Has partitions placed, or not placed, on members from now on, durably. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
+  regard(numbers: readonly NodeNumber[], standing: Standing): void {
+    this.#setStates(this.map.nodes.flatMap((node) => (numbers.includes(node.number) ? [{ ...node, standing }] : [])));
+  }
+
+  /** A member of which no partition has a replica is none any more, for ever. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
+  dismiss(number: NodeNumber): void {
+    const { map } = this;
+    const node = map.nodes.find((member) => member.number === number);
+    if (node === undefined) return;
+    assert(
+      map.partitions.every((configuration) => !isReplica(configuration, number)),
+      "who holds partitions is not removed",
+    );
+    const nodes = map.nodes.filter((member) => member !== node);
+    const gone = [...(map.gone ?? []), { number, diskId: node.diskId }];
+    this.#keep({ ...map, version: map.version + 1, nodes, gone });
+    this.#vitals.delete(number);
+    this.#runtime.log.info(`${nodeName(number)} was removed`, { mapVersion: this.map.version });
     this.#onChange();
   }
 
@@ -178,6 +205,8 @@ export class Membership {
       const fields = { grpc: node.grpc, zone: node.zone, weight: node.weight, mapVersion: after.version };
       if (was === undefined) log.info(`${nodeName(node.number)} was admitted`, fields);
       else if (was.grpc !== node.grpc) log.info(`${nodeName(node.number)} has moved`, { ...fields, from: was.grpc });
+      if (was !== undefined && standingOf(was) !== standingOf(node))
+        log.info(`${nodeName(node.number)} is ${STANDING_WORDS[standingOf(node)]}`, { mapVersion: after.version });
       if (was === undefined || was.state === node.state) continue;
       const words = `${nodeName(node.number)} is ${STATE_WORDS[node.state]}, was ${STATE_WORDS[was.state]}`;
       if (node.state === NodeState.UP) log.info(words, { mapVersion: after.version });
@@ -192,6 +221,19 @@ export class Membership {
     this.#store.save(state);
     this.#state = state;
   }
+}
+
+/** Who was replaced while it was away is a member like others when it is back, and is given its share anew (P15). */
+function standingOfReturned(node: Node | undefined): Standing {
+  const standing = node === undefined ? Standing.MEMBER : standingOf(node);
+  return standing === Standing.REPLACED ? Standing.MEMBER : standing;
+}
+
+export function declaredDead(number: NodeNumber): QdfsError {
+  return new QdfsError(
+    "NOT_ALLOWED",
+    `${nodeName(number)} was declared dead and takes no part any more; start it with an empty data directory, as a new DataNode`,
+  );
 }
 
 /** @throws QdfsError WRONG_CLUSTER */

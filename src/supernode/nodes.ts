@@ -1,5 +1,6 @@
 /** The DataNodes as the SuperNode's logic sees them: the map, and a session to each. */
 import type { NodeNumber } from "../base/ids.ts";
+import { NO_ADDRESS } from "../cluster/map.ts";
 import type { Session, SessionDialer } from "../ports.ts";
 import { type AnswerBody, type ClusterMap, type Node, NodeState, type RequestBody } from "../wire/messages.ts";
 
@@ -10,9 +11,6 @@ export interface Nodes {
   /** As Session.call. @throws QdfsError NODE_UNREACHABLE, NODE_SILENT, OVERLOADED, or what the node answered */
   call(number: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
 }
-
-/** What a member's addresses become when another DataNode is found to listen there: nobody is reached, and nobody else taken for it. */
-export const NO_ADDRESS = "0.0.0.0:0";
 
 export class DialedNodes implements Nodes {
   readonly map: () => ClusterMap;

@@ -26,6 +26,8 @@ export interface SuperNodeOptions {
   readonly quorum?: QuorumSpec | undefined;
   /** DataNodes to wait for before the partitions are assigned; undefined: n. */
   readonly expect?: number | undefined;
+  /** Others take the place of a DataNode that was down for so long; undefined: by default, null: never. */
+  readonly replaceAfterMs?: number | null | undefined;
   readonly runtime: Runtime;
 }
 
@@ -62,7 +64,8 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     const { clusterId } = state.map;
     const dialer = new GrpcSessionDialer(runtime, counter, () => ({ clusterId, node: 0, version: VERSION }));
     undo.push(() => dialer.close());
-    const superNode = new SuperNode({ runtime, maps, catalogue, dialer, counter, state, expect: options.expect });
+    const { expect, replaceAfterMs } = options;
+    const superNode = new SuperNode({ runtime, maps, catalogue, dialer, counter, state, expect, replaceAfterMs });
     undo.push(() => superNode.stop());
     const http = startBulkServer({ host, port: options.httpPort, handler: superNode });
     undo.push(() => http.stop());

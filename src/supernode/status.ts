@@ -70,12 +70,13 @@ export function stateOf(map: ClusterMap, hasRoom: (number: NodeNumber) => boolea
 
 /** A node's files and bytes are those of the partitions that it replicates; chunks of other files may lie there too (`usedBytes`). */
 function nodeStatuses({ map, totals, vitals }: StatusFacts): NodeStatus[] {
-  const tallies = new Map(map.nodes.map((node) => [node.number, { files: 0, bytes: 0, leads: 0 }]));
+  const tallies = new Map(map.nodes.map((node) => [node.number, { partitions: 0, files: 0, bytes: 0, leads: 0 }]));
   map.partitions.forEach((configuration, partition) => {
     const here = totals.get(partition);
     replicasOf(configuration).forEach((number, position) => {
       const tally = tallies.get(number);
       if (tally === undefined) return;
+      tally.partitions += 1;
       tally.files += here?.files ?? 0;
       tally.bytes += here?.sizeBytes ?? 0;
       if (position === 0) tally.leads += 1;
@@ -86,7 +87,7 @@ function nodeStatuses({ map, totals, vitals }: StatusFacts): NodeStatus[] {
     const opsPerSec = node.state === NodeState.UP ? (heartbeat?.load.opsPerSec ?? 0) : 0;
     return {
       node,
-      ...(tallies.get(node.number) ?? { files: 0, bytes: 0, leads: 0 }),
+      ...(tallies.get(node.number) ?? { partitions: 0, files: 0, bytes: 0, leads: 0 }),
       capacityBytes: heartbeat?.capacityBytes ?? 0,
       opsPerSec,
       catchingUp: heartbeat?.catchingUp ?? 0,

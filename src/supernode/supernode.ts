@@ -17,6 +17,7 @@ import type {
   SuperNodeApi,
   SuperNodeState,
 } from "../ports.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import {
   type ClusterMap,
   type HeartbeatReply,
@@ -36,6 +37,7 @@ import { Admission } from "./admission.ts";
 import { Catalogue } from "./catalogue.ts";
 import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
+import { Leaving } from "./leaving.ts";
 import { Listing } from "./listing.ts";
 import { LogFollower } from "./log-follower.ts";
 import { Membership } from "./membership.ts";
@@ -60,6 +62,8 @@ export interface SuperNodeParts {
   readonly expect?: number | undefined;
   /** As the rebalancer has it by itself, if left out. */
   readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
+  /** Others take the place of a DataNode that was down for so long; undefined: REPLACE_AFTER_MS, null: never. */
+  readonly replaceAfterMs?: number | null | undefined;
   /** What an adaptive quorum is changed by; undefined: live changes are not available. */
   readonly quorumChanger?: QuorumChanger | undefined;
 }
@@ -76,6 +80,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #fence: Fence;
   readonly #listing: Listing;
   readonly #rebalancer: Rebalancer;
+  readonly #leaving: Leaving;
   readonly #followers = new Map<NodeNumber, LogFollower>();
   /** Undefined: the quorum is fixed. */
   readonly #quorums: QuorumController | undefined;
@@ -103,6 +108,13 @@ export class SuperNode implements SuperNodeApi {
       ...parts.rebalance,
       hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
     });
+    this.#leaving = new Leaving({
+      runtime,
+      members: this.#membership,
+      totals: () => this.#store.totals(),
+      rates: () => this.#rebalancer.rates(),
+      replaceAfterMs: parts.replaceAfterMs,
+    });
     if (parts.state.map.policy.name === ADAPTIVE) {
       const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
       this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
@@ -126,6 +138,7 @@ export class SuperNode implements SuperNodeApi {
     this.#membership.start([address]);
     this.#followAll();
     this.#rebalancer.start();
+    this.#leaving.start();
     this.#armSweep();
     this.#armMaintenance();
     this.#quorums?.start();
@@ -138,6 +151,7 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelSweep();
     this.#cancelMaintenance();
     this.#rebalancer.stop();
+    this.#leaving.stop();
     this.#quorums?.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
@@ -180,6 +194,11 @@ export class SuperNode implements SuperNodeApi {
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums?.status() ?? null,
     });
+  }
+
+  /** A DataNode leaves, or stays after all. @throws QdfsError as Leaving.leave */
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return this.#leaving.leave(request);
   }
 
   /** The text of /metrics. */

@@ -2,6 +2,7 @@
 import { checkedMap } from "../cluster/check-map.ts";
 import type { ClusterApi, SuperNodeApi } from "../ports.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import type {
   ClusterMap,
   GetMapRequest,
@@ -34,6 +35,7 @@ const HEARTBEAT = method<HeartbeatRequest, HeartbeatReply>("SuperNode/Heartbeat"
 const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "ListReply");
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
+const LEAVE = method<LeaveRequest, LeaveReply>("SuperNode/Leave", "LeaveRequest", "LeaveReply");
 
 /** A DataNode serves the first, a SuperNode the second. */
 export type ControlApi = ClusterApi | SuperNodeApi;
@@ -58,6 +60,7 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
     served(LIST, (request) => api.list(request)),
     served(USAGE, (request) => api.usage(request)),
     served(STATUS, (request) => api.status(request)),
+    served(LEAVE, (request) => api.leave(request)),
   ];
 }
 
@@ -80,5 +83,6 @@ export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8
     list: caller(LIST),
     usage: caller(USAGE),
     status: caller(STATUS),
+    leave: caller(LEAVE),
   };
 }

@@ -276,8 +276,11 @@ export interface Batch {
 
 // ------------------------------------------------------------------------------------------------- cluster.proto
 
-export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2, DRAINING: 3 } as const;
+export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2 } as const;
 export type NodeState = (typeof NodeState)[keyof typeof NodeState];
+/** Whether partitions are placed on a node, whatever its state (cluster/standing.ts). */
+export const Standing = { MEMBER: 0, DRAINING: 1, REPLACED: 2, DEAD: 3 } as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
 
 export interface Node {
   readonly number: NodeNumber;
@@ -286,6 +289,13 @@ export interface Node {
   readonly zone: string;
   readonly weight: number;
   readonly state: NodeState;
+  readonly diskId: string;
+  /** Undefined: MEMBER. */
+  readonly standing?: Standing;
+}
+/** A DataNode that was removed: its number and its disk are refused ever after. */
+export interface Gone {
+  readonly number: NodeNumber;
   readonly diskId: string;
 }
 export interface Policy {
@@ -318,6 +328,7 @@ export interface ClusterMap {
   readonly partitions: readonly Configuration[];
   readonly supernodes: readonly string[];
   readonly waitingFor: string;
+  readonly gone?: readonly Gone[];
 }
 export interface NodeLoad {
   readonly number: NodeNumber;
@@ -426,6 +437,8 @@ export interface NodeStatus {
   readonly opsPerSec: number;
   readonly catchingUp: number;
   readonly usedBytes: number;
+  /** Of which it is a replica. */
+  readonly partitions: number;
 }
 export interface StatusReply {
   readonly clusterId: string;

@@ -188,6 +188,7 @@ export class ScriptedControl implements ControlDialer {
       list: refuse,
       usage: refuse,
       status: refuse,
+      leave: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

@@ -15,7 +15,7 @@ export interface ControlWorld {
 }
 
 const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 5, inlineLimitBytes: 4, keepVersions: 6 };
-const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
+const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 2 as const, standing: 3 as const, diskId: "d" };
 export const MAP: ClusterMap = {
   clusterId: "c",
   generation: 1,
@@ -28,6 +28,7 @@ export const MAP: ClusterMap = {
   })),
   supernodes: ["h:0"],
   waitingFor: "",
+  gone: [{ number: 4, diskId: "e" }],
 };
 
 const refuse = async (): Promise<never> => {
@@ -42,6 +43,7 @@ function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
     list: refuse,
     usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
     status: () => new Promise(() => {}),
+    leave: refuse,
     ...overrides,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { codeOf, messageOf } from "../../src/base/errors.ts";
+import { NO_ADDRESS } from "../../src/cluster/map.ts";
 import { PARTITIONS } from "../../src/limits.ts";
-import { NO_ADDRESS } from "../../src/supernode/nodes.ts";
 import { type ClusterMap, NodeState } from "../../src/wire/messages.ts";
 import { heartbeat, joinRequest, ScriptedCluster } from "./scripted-cluster.ts";
 

@@ -1,6 +1,6 @@
 import { Command, Option } from "clipanion";
 import type { Exit } from "../../base/errors.ts";
-import { parseCount } from "../../base/units.ts";
+import { parseCount, parseDuration } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
@@ -19,10 +19,14 @@ export class SuperNodeCommand extends ServerCommand {
       SPEC is n=3,w=2,r=2, or majority (the default), read-optimized (r=1, w=n), write-optimized (w=1, r=n), adaptive, each also as
       read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made.
 
+      A DataNode that is down keeps its place for --replace-after, then others take it over, if n of them are up. When it is back it is given its
+      share anew. One that will never come back need not be waited for: \`qdfs remove --dead\`.
+
       An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says what it
       would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.`,
     examples: [
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
+      ["Replace a DataNode that is down for an hour, no sooner", "$0 supernode --port 7000 --data ./super --replace-after 1h"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
     ],
   });
@@ -32,15 +36,20 @@ export class SuperNodeCommand extends ServerCommand {
     description: "K wait for K DataNodes before the partitions are first assigned (default: n)",
   });
 
+  readonly replaceAfter = Option.String("--replace-after", {
+    description: "DURATION others take the place of a DataNode that was down for so long; off: never (default: 10m)",
+  });
+
   override async run(output: Output): Promise<Exit> {
     const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
     const quorum = this.quorum === undefined ? undefined : parseQuorumSpec(this.quorum);
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
+    const replaceAfterMs = this.#replaceAfterMs();
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime });
+    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, replaceAfterMs, runtime });
     const ready: Ready = {
       event: "ready",
       role: "supernode",
@@ -53,5 +62,11 @@ export class SuperNodeCommand extends ServerCommand {
     return await serveUntilStopped(output, ready, readyWords(ready, `  export QDFS_SUPERNODE=${server.grpc}`), () =>
       server.drain(),
     );
+  }
+
+  /** @throws QdfsError BAD_USAGE */
+  #replaceAfterMs(): number | null | undefined {
+    if (this.replaceAfter === undefined) return undefined;
+    return this.replaceAfter === "off" ? null : parseDuration(this.replaceAfter);
   }
 }

@@ -225,7 +225,8 @@ export class RegisterInvariants {
     // What is not chosen is provisional (P9): another value may take its place at any moment.
     if (!chosen || claimed < need || need === Number.POSITIVE_INFINITY) return;
     let held = 0;
-    for (const { number } of this.#view.map.nodes) if (this.#holds(number, path, outcome.operation)) held += 1;
+    const { nodes, gone = [] } = this.#view.map;
+    for (const { number } of [...nodes, ...gone]) if (this.#holds(number, path, outcome.operation)) held += 1;
     const words = (): string =>
       `${path}: operation ${outcome.operation.random} was answered as held by ${claimed}, and ${held} disks hold it`;
     this.#violations.check(held >= claimed, "I5", words);
