@@ -392,4 +392,63 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "grow",
     seed: 1,
   },
+  {
+    name: "dead-forgotten-in-scans",
+    wrong: "of a set with dead replicas as few survivors are scanned as if the dead had been (P18)",
+    edits: [{ file: "src/cluster/standing.ts", find: "w: Math.max(1, w - gone),", replace: "w: Math.min(w, kept.length)," }],
+    recipe: "shrink",
+    seed: 1,
+  },
+  {
+    name: "one-survivor-asked",
+    wrong: "beside a dead replica one survivor is asked, whoever the others are (P18)",
+    edits: [
+      {
+        file: "src/cluster/standing.ts",
+        find: "r: Math.min(kept.length, nodes.length - w + 1),",
+        replace: "r: 1,",
+      },
+    ],
+    recipe: "shrink",
+    seed: 1,
+  },
+  {
+    name: "cancelled-forward",
+    wrong: "a change that is taken back leaves the new set alone, with what happens to be there already",
+    edits: [
+      {
+        file: "src/cluster/moves.ts",
+        find: "return { number: number + 1, sets: [from] };",
+        replace: "return { number: number + 1, sets: [to] };",
+      },
+    ],
+    recipe: "shrink",
+    seed: 1,
+  },
+  {
+    name: "drained-node-left-in-place",
+    wrong: "a change under way towards a node that is to be empty is ended as if it were not",
+    edits: [
+      {
+        file: "src/cluster/moves.ts",
+        find: "if (!bereft && to.nodes.every((node) => numbers.has(node))) return undefined;",
+        replace: "return undefined;",
+      },
+    ],
+    recipe: "shrink",
+    seed: 1,
+  },
+  {
+    name: "standing-forgotten",
+    wrong: "a node that is back from a restart is not drained any more",
+    edits: [
+      {
+        file: "src/supernode/membership.ts",
+        find: "return standing === Standing.REPLACED ? Standing.MEMBER : standing;",
+        replace: "return standing === Standing.REPLACED ? standing : Standing.MEMBER;",
+      },
+    ],
+    recipe: "shrink",
+    seed: 1,
+  },
 ];

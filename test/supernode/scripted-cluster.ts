@@ -10,6 +10,7 @@ import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../../src/storage/memory-super-store.ts";
 import { firstState } from "../../src/supernode/first-state.ts";
 import { SuperNode } from "../../src/supernode/supernode.ts";
+import type { Carried, Moving } from "../../src/wire/change-messages.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import type {
   AnswerBody,
@@ -101,6 +102,8 @@ export class ScriptedNode {
     this.taken[kind] = (this.taken[kind] ?? 0) + 1;
     if (body.changes) return this.#changes(body.changes);
     if (body.sequence) return Promise.resolve({ sequence: { diskId: this.diskId, current: this.sequence } });
+    if (body.map) return Promise.resolve({ map: { ...body.map, map: NO_BYTES } });
+    if (body.rescan) return Promise.resolve({ rescanned: { carried: body.rescan.of.map((of) => carriedAt(of)) } });
     if (body.read) return Promise.resolve({ held: this.#held(body.read.path) });
     throw new Error(`not scripted: ${kind}`);
   }
@@ -274,6 +277,11 @@ export class ScriptedCluster implements SessionDialer {
     for (const candidate of up) candidate.accept(path, at, highest.head);
     return { settled: { ballot: at, head: highest.head } };
   }
+}
+
+/** Everything is carried over as soon as it is asked for. */
+function carriedAt(of: Moving): Carried {
+  return { of, done: true, files: 1, chunks: 0, sizeBytes: 10, waitsFor: "" };
 }
 
 /** The same contents behind another face, so that a dead process can write no more. */
