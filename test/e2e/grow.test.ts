@@ -62,7 +62,7 @@ test("a fourth DataNode gets its share under load, over deaths of the SuperNode 
   for (const dead of [0, 1]) {
     await cluster.node(dead).stop("SIGKILL");
     await cluster.ok(["get", "-r", "/t", join(files.path, `out${dead}`)]);
-    expect(treeOf(join(files.path, `out${dead}`))).toEqual(treeOf(join(files.path, "in")));
+    expect(await treeOf(join(files.path, `out${dead}`))).toEqual(await treeOf(join(files.path, "in")));
     await cluster.ok(["get", "/large", join(files.path, `large${dead}`)]);
     expect(readFileSync(join(files.path, `large${dead}`)).equals(readFileSync(join(files.path, "large")))).toBe(true);
     for (const [at, text] of ["one", "two", "three"].entries()) expect(await textOf(cluster, `/kept@${at + 1}`)).toBe(text);
