@@ -46,6 +46,7 @@ export const ERRORS = {
   NOT_FOUND: row(Exit.NOT_FOUND, 5, "never", "no such file or version"),
   ALREADY_EXISTS: row(Exit.PRECONDITION, 6, "never", "the file exists"),
   VERSION_DIFFERS: row(Exit.PRECONDITION, 9, "never", "the file has another version"),
+  WRONG_STATE: row(Exit.PRECONDITION, 9, "never", "the cluster, or a DataNode, is not in the state that this needs"),
   QUORUM_UNAVAILABLE: row(Exit.UNAVAILABLE, 14, "later", "too few replicas answer; nothing was done"),
   CLUSTER_UNREACHABLE: row(Exit.UNAVAILABLE, 14, "later", "no server answers at the given addresses"),
   CLUSTER_WAITING: row(Exit.UNAVAILABLE, 14, "later", "the cluster has too few DataNodes yet"),

@@ -43,7 +43,7 @@ export function planWords({ partitions, files, sizeBytes, expectedMs, remaining 
 
 /**
  * Resolves when no partition has a replica on the node, or it is no member any more: with the last status. Says on stderr how far it is.
- * @throws QdfsError NOT_ALLOWED: it was decided otherwise meanwhile
+ * @throws QdfsError WRONG_STATE: it was decided otherwise meanwhile
  */
 export async function untilEmpty(client: Client, output: Output, node: NodeNumber, wanted: Standing): Promise<StatusReply> {
   let said = "";
@@ -51,7 +51,7 @@ export async function untilEmpty(client: Client, output: Output, node: NodeNumbe
     const status = await client.status({ eventual: true });
     const row = status.nodes.find(({ node: { number } }) => number === node);
     if (row === undefined) return status;
-    if (standingOf(row.node) !== wanted) throw new QdfsError("NOT_ALLOWED", `${nodeName(node)} is to stay: it was cancelled`);
+    if (standingOf(row.node) !== wanted) throw new QdfsError("WRONG_STATE", `${nodeName(node)} is to stay: it was cancelled`);
     if (row.partitions === 0 && wanted === Standing.DRAINING) return status;
     const words = [`${nodeName(node)}: ${formatCount(row.partitions)} partitions left`, ...moveWords(status)].join("\n");
     if (words !== said) output.notice(words);

@@ -122,7 +122,7 @@ export class Client {
     return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory }));
   }
 
-  /** Has a DataNode leave the cluster, or stay after all. @throws QdfsError NOT_FOUND, NOT_ALLOWED, CLUSTER_WAITING, CLUSTER_UNREACHABLE */
+  /** Has a DataNode leave the cluster, or stay after all. @throws QdfsError NOT_FOUND, WRONG_STATE, CLUSTER_WAITING, CLUSTER_UNREACHABLE */
   async leave(request: LeaveRequest): Promise<LeaveReply> {
     return await this.#ports.superNodes.call((server) => server.leave(request));
   }

@@ -28,7 +28,7 @@ export interface LeavePlan {
 
 /**
  * The plan of one step.
- * @throws QdfsError NOT_FOUND (no such member), NOT_ALLOWED (that step makes no sense for it), CLUSTER_WAITING (fewer than n would be left)
+ * @throws QdfsError NOT_FOUND (no such member), WRONG_STATE (that step makes no sense for it), CLUSTER_WAITING (fewer than n would be left)
  */
 export function leavePlan(map: ClusterMap, number: NodeNumber, step: LeaveStep): LeavePlan {
   const node = map.nodes.find((member) => member.number === number);
@@ -65,7 +65,7 @@ function cancelPlan(map: ClusterMap, node: Node): LeavePlan {
   const standing = standingOf(node);
   if (standing === Standing.DEAD) throw deadAlready(node);
   if (standing !== Standing.DRAINING)
-    throw new QdfsError("NOT_ALLOWED", `${nodeName(node.number)} is not being drained: there is nothing to cancel`);
+    throw new QdfsError("WRONG_STATE", `${nodeName(node.number)} is not being drained: there is nothing to cancel`);
   return planned(map, node, Standing.MEMBER);
 }
 
@@ -77,7 +77,7 @@ function removePlan(map: ClusterMap, node: Node): LeavePlan {
     const draining = standingOf(node) === Standing.DRAINING;
     const advice = draining ? "wait until it is drained" : `drain it first (qdfs drain ${name})`;
     const dead = `, or, if it will never come back, qdfs remove --dead ${name}`;
-    throw new QdfsError("NOT_ALLOWED", `${name} still holds ${held} partitions: ${advice}${dead}`, { partitions: held });
+    throw new QdfsError("WRONG_STATE", `${name} still holds ${held} partitions: ${advice}${dead}`, { partitions: held });
   }
   if (standingOf(node) === Standing.MEMBER) requireEnough(map, node, "removing");
   return { standing: undefined, transfers: [], losing: [], remaining: numbersBut(map, node.number) };
@@ -88,7 +88,7 @@ function deadPlan(map: ClusterMap, node: Node): LeavePlan {
   if (standingOf(node) !== Standing.DEAD) {
     if (node.state !== NodeState.DOWN)
       throw new QdfsError(
-        "NOT_ALLOWED",
+        "WRONG_STATE",
         `${name} is ${node.state === NodeState.UP ? "up" : "suspect"}, not down: what may still act cannot be declared dead. Drain it instead (qdfs drain ${name}), or stop it first`,
       );
     requireEnough(map, node, "removing");
@@ -98,7 +98,7 @@ function deadPlan(map: ClusterMap, node: Node): LeavePlan {
   const bereft = map.partitions.findIndex(({ sets: [from] }) => from?.nodes.every((replica) => dead.has(replica)));
   if (bereft >= 0)
     throw new QdfsError(
-      "NOT_ALLOWED",
+      "WRONG_STATE",
       `no replica of partition ${bereft} but ${name} is left: all its files would be lost. It can only wait for that disk`,
     );
   return plan;
@@ -154,7 +154,7 @@ function numbersBut(map: ClusterMap, number: NodeNumber): readonly NodeNumber[] 
 }
 
 function deadAlready(node: Node): QdfsError {
-  return new QdfsError("NOT_ALLOWED", `${nodeName(node.number)} was declared dead: that is for ever`);
+  return new QdfsError("WRONG_STATE", `${nodeName(node.number)} was declared dead: that is for ever`);
 }
 
 function absentWords(map: ClusterMap, number: NodeNumber): string {

@@ -9,6 +9,8 @@ import type { Trace } from "./trace.ts";
 
 /** An operator asks again this much later. */
 const ASK_AGAIN_MS = 60;
+/** Changes begin REBALANCE_SETTLE_MS (cluster.ts) after a drain, and take some 100 ms. */
+const SOON_MS = 80;
 /** What never comes about is given up after so long: the SuperNode may have been away all the time. */
 const GIVE_UP_MS = 60_000;
 
@@ -39,7 +41,9 @@ export class Departures {
       if (code !== undefined) return;
       const after = choice < 0.35 ? LeaveStep.CANCEL : choice < 0.7 ? LeaveStep.REMOVE : undefined;
       if (after === undefined) return;
-      this.#later(forMs, () =>
+      // Half of those that think better of it do so while partitions are on their way.
+      const soon = after === LeaveStep.CANCEL && choice < 0.2;
+      this.#later(soon ? SOON_MS * (0.5 + choice * 10) : forMs, () =>
         this.#ask(number, after, (refused) => {
           if (refused === undefined && after === LeaveStep.REMOVE) this.#cluster.bury(host);
         }),
@@ -119,7 +123,7 @@ export class Departures {
         const code = codeOf(error);
         if (code === undefined) throw error;
         const waits = step === LeaveStep.REMOVE || step === LeaveStep.REMOVE_DEAD;
-        if (code === "NOT_ALLOWED" && waits) again();
+        if (code === "WRONG_STATE" && waits) again();
         else done(code);
       },
     );

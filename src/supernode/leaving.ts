@@ -52,7 +52,7 @@ export class Leaving {
 
   /**
    * One step, durable before it is answered; asked again it says how far it is.
-   * @throws QdfsError NOT_FOUND, NOT_ALLOWED, CLUSTER_WAITING as leavePlan; NOT_ALLOWED (writes may be lost, which was not accepted);
+   * @throws QdfsError NOT_FOUND, WRONG_STATE, CLUSTER_WAITING as leavePlan; WRONG_STATE (writes may be lost, which was not accepted);
    *   STORAGE_FULL, DATA_DIR_UNUSABLE
    */
   leave({ node, step, dryRun, acceptLoss }: LeaveRequest): LeaveReply {
@@ -64,7 +64,7 @@ export class Leaving {
     if (plan.standing === undefined) members.dismiss(node);
     else if (known !== undefined && standingOf(known) !== plan.standing) {
       if (step === LeaveStep.REMOVE_DEAD && plan.losing.length > 0 && !acceptLoss)
-        throw new QdfsError("NOT_ALLOWED", lossWords(members.map, node, plan.losing.length), { losing: plan.losing.length });
+        throw new QdfsError("WRONG_STATE", lossWords(members.map, node, plan.losing.length), { losing: plan.losing.length });
       members.regard([node], plan.standing);
       this.#dismissEmpty();
     }

@@ -37,9 +37,16 @@ function settled(status: ClusterStatus): boolean {
   return status.state === "ok" && status.rebalance === null;
 }
 
+/** With four DataNodes every one of them has its share. */
+async function startFour(options: Parameters<typeof startCluster>[0] = {}): Promise<LocalCluster> {
+  const cluster = await startCluster({ nodes: 4, ...options });
+  await cluster.waitFor((status) => settled(status) && (nodeOf(status, "dn-4")?.partitions ?? 0) > 500, MOVED_MS);
+  return cluster;
+}
+
 async function expectTree(cluster: LocalCluster, from: string, to: string): Promise<void> {
   await cluster.ok(["get", "-r", "/t", to]);
-  expect(treeOf(to)).toEqual(treeOf(from));
+  expect(await treeOf(to)).toEqual(await treeOf(from));
 }
 
 /** What happens to somebody who starts a DataNode with that data directory. */
@@ -49,7 +56,7 @@ function startAgain(cluster: LocalCluster, index: number) {
 }
 
 test("a DataNode is drained under load over a death of the SuperNode, and removed; its disk does not come back", async () => {
-  await using cluster = await startCluster({ nodes: 4 });
+  await using cluster = await startFour();
   using files = scratch();
   const tree = join(files.path, "in");
   makeTree(tree, 200);
@@ -66,7 +73,7 @@ test("a DataNode is drained under load over a death of the SuperNode, and remove
   expect(plan?.expectedMs).toBeGreaterThan(0);
   expect(plan?.remaining).toEqual(["dn-1", "dn-3", "dn-4"]);
   expect(nodeOf(await cluster.status(), "dn-2")?.standing).toBe("member");
-  expect((await fails(cluster, Exit.DENIED, ["remove", "dn-2"])).stderr).toContain("drain it first");
+  expect((await fails(cluster, Exit.PRECONDITION, ["remove", "dn-2"])).stderr).toContain("drain it first");
 
   await cluster.ok(["drain", "dn-2", "--no-wait"]);
   const second = await fails(cluster, Exit.UNAVAILABLE, ["drain", "dn-3"]);
@@ -97,7 +104,7 @@ test("a drain is refused with its arithmetic, and one that was cancelled gives t
   await cluster.ok(["put", "-r", tree, "/t"]);
   expect((await fails(cluster, Exit.UNAVAILABLE, ["drain", "dn-1"])).stderr).toContain("would leave 2 (dn-2, dn-3) of 3");
   expect((await fails(cluster, Exit.NOT_FOUND, ["drain", "dn-9"])).stderr).toContain("there is no dn-9");
-  expect((await fails(cluster, Exit.DENIED, ["drain", "dn-1", "--cancel"])).stderr).toContain("not being drained");
+  expect((await fails(cluster, Exit.PRECONDITION, ["drain", "dn-1", "--cancel"])).stderr).toContain("not being drained");
 
   await cluster.addNode().start();
   await cluster.waitFor((status) => settled(status) && (nodeOf(status, "dn-4")?.partitions ?? 0) > 0, MOVED_MS);
@@ -113,12 +120,12 @@ test("a drain is refused with its arithmetic, and one that was cancelled gives t
 });
 
 test("with w=n a DataNode that is killed for good is given up, others take its place, and writes succeed again", async () => {
-  await using cluster = await startCluster({ nodes: 4, quorum: "read-optimized" });
+  await using cluster = await startFour({ quorum: "read-optimized" });
   using files = scratch();
   const tree = join(files.path, "in");
   makeTree(tree, 200);
   await cluster.ok(["put", "-r", tree, "/t"]);
-  expect((await fails(cluster, Exit.DENIED, ["remove", "--dead", "dn-3"])).stderr).toContain("dn-3 is up, not down");
+  expect((await fails(cluster, Exit.PRECONDITION, ["remove", "--dead", "dn-3"])).stderr).toContain("dn-3 is up, not down");
   await cluster.node(2).stop("SIGKILL");
   await cluster.waitFor((status) => nodeOf(status, "dn-3")?.state === "down");
   const [plan] = await cluster.rows<{ partitions: number; losingPartitions: number }>(["remove", "--dead", "dn-3", "--dry-run"]);
@@ -136,11 +143,11 @@ test("with w=n a DataNode that is killed for good is given up, others take its p
 });
 
 test("with w=1 giving up a DataNode says what may be lost, and needs to be told that this is accepted", async () => {
-  await using cluster = await startCluster({ nodes: 4, quorum: "write-optimized" });
+  await using cluster = await startFour({ quorum: "write-optimized" });
   await putText(cluster, "/kept", "kept");
   await cluster.node(3).stop("SIGKILL");
   await cluster.waitFor((status) => nodeOf(status, "dn-4")?.state === "down");
-  const refused = await fails(cluster, Exit.DENIED, ["remove", "--dead", "dn-4"]);
+  const refused = await fails(cluster, Exit.PRECONDITION, ["remove", "--dead", "dn-4"]);
   expect(refused.stderr).toContain("with w=1 a write may have been acknowledged when it stood on dn-4 alone");
   expect(nodeOf(await cluster.status(), "dn-4")?.standing).toBe("member");
   await cluster.ok(["remove", "--dead", "dn-4", "--accept-loss"], { timeoutMs: MOVED_MS });
@@ -150,7 +157,7 @@ test("with w=1 giving up a DataNode says what may be lost, and needs to be told 
 });
 
 test("a DataNode that dies during a rebalance is replaced, and is given its share anew when it comes back after it", async () => {
-  await using cluster = await startCluster({ nodes: 4, supernodeFlags: ["--replace-after", "7s"] });
+  await using cluster = await startFour({ supernodeFlags: ["--replace-after", "7s"] });
   using files = scratch();
   const tree = join(files.path, "in");
   makeTree(tree, 200);
