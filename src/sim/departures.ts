@@ -19,6 +19,8 @@ export class Departures {
   readonly #trace: Trace;
   /** Of these nodes an operator vouches; their disks are gone. */
   readonly dead = new Set<number>();
+  /** Nodes that are to be empty: a drain was acknowledged, and not cancelled since. */
+  readonly #drained = new Set<number>();
   /** Nodes that were told to leave. */
   count = 0;
   #over = false;
@@ -30,6 +32,15 @@ export class Departures {
 
   end(): void {
     this.#over = true;
+  }
+
+  /** What an operator was told is so, and is not, in words. */
+  forgotten(): string | undefined {
+    for (const number of this.#drained) {
+      const node = this.#cluster.map.nodes.find((member) => member.number === number);
+      if (node !== undefined && standingOf(node) !== Standing.DRAINING) return `${nodeName(number)} is not drained any more`;
+    }
+    return undefined;
   }
 
   /** An operator drains a node, and, after a while, cancels it, removes the node when it is empty, or leaves it as it is. */
@@ -117,6 +128,8 @@ export class Departures {
     superNode.leave({ node: number, step, dryRun: false, acceptLoss: false }).then(
       () => {
         this.#trace.event(`${nodeName(number)} leaves, step ${step}`);
+        if (step === LeaveStep.DRAIN) this.#drained.add(number);
+        else this.#drained.delete(number);
         done(undefined);
       },
       (error) => {

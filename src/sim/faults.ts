@@ -52,6 +52,11 @@ export class Faults {
     return this.#wipes + this.#joins + this.#departures.count;
   }
 
+  /** What an operator was told is so, and is not, in words. */
+  forgotten(): string | undefined {
+    return this.#departures.forgotten();
+  }
+
   /** Makes the links as bad as they are planned, and arms every fault. */
   begin(): void {
     const { hostNames, runtime } = this.#cluster;

@@ -147,7 +147,8 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    const difference = (): string | undefined => unfinished(this.#view) ?? disagreement(this.#view, paths);
+    const difference = (): string | undefined =>
+      unfinished(this.#view) ?? this.#faults.forgotten() ?? disagreement(this.#view, paths);
     let apart = difference();
     while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
       runtime.advance(CONVERGENCE_LOOK_MS);
