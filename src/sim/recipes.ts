@@ -201,7 +201,7 @@ export const RECIPES: readonly Recipe[] = [
       "supernode-crash": 3,
     },
     faults: [3, 10],
-    pacesMs: [20, 80, 200],
+    pacesMs: [20, 50, 100],
     filesMax: 6,
     chunkedShare: 0.3,
     spare: [1, 3],
