@@ -429,7 +429,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "shrink",
-    seed: 20,
+    seed: 1,
   },
   {
     name: "standing-forgotten",
