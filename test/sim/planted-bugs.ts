@@ -393,17 +393,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     seed: 1,
   },
   {
-    name: "one-survivor-asked",
-    wrong: "beside a dead replica one survivor is asked, whoever the others are (P18)",
+    name: "dead-replaced-unasked",
+    wrong: "where a replica is dead the new set stands alone at once, and no survivor is asked (P18)",
     edits: [
       {
-        file: "src/cluster/standing.ts",
-        find: "r: Math.min(kept.length, nodes.length - w + 1),",
-        replace: "r: 1,",
+        file: "src/cluster/moves.ts",
+        find: "since }] };\n}\n\n/** The new set alone: everything",
+        replace: "since }].slice(dead.size > 0 ? 1 : 0) };\n}\n\n/** The new set alone: everything",
       },
     ],
     recipe: "shrink",
-    seed: 110,
+    seed: 1,
   },
   {
     name: "cancelled-forward",
@@ -416,7 +416,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "shrink",
-    seed: 55,
+    seed: 250,
   },
   {
     name: "drained-node-left-in-place",
