@@ -1,6 +1,7 @@
 import { QdfsError } from "../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
 import { change } from "./change.ts";
 import { checkedOptions } from "./check-options.ts";
@@ -119,6 +120,14 @@ export class Client {
   async usage(prefix: string): Promise<UsageReply> {
     const directory = parseDirectoryPath(prefix);
     return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory }));
+  }
+
+  /**
+   * Has every partition brought to another quorum while the cluster works; resolves when the SuperNode has that on its disk, or, with `dryRun`,
+   * has said what it would take. @throws QdfsError BAD_QUORUM; CLUSTER_WAITING: fewer DataNodes than n; CLUSTER_UNREACHABLE
+   */
+  async setQuorum(quorum: SetQuorumRequest): Promise<SetQuorumReply> {
+    return await this.#ports.superNodes.call((server) => server.setQuorum(quorum));
   }
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {

@@ -25,17 +25,39 @@ export function placeable(map: ClusterMap): ClusterMap["nodes"] {
  * a partition whose replicas are the right ones in another order stays as it is. None while there are fewer nodes than replicas.
  */
 export function movesOf(map: ClusterMap): readonly Move[] {
-  const { n, w, r } = map.policy;
   const nodes = placeable(map);
-  if (nodes.length < n) return [];
-  return map.partitions.flatMap((configuration, partition) => {
-    const [set, changing] = configuration.sets;
+  if (nodes.length < map.policy.n) return [];
+  return map.partitions.flatMap(({ sets: [set, changing] }, partition) => {
     if (set === undefined || changing !== undefined) return [];
-    const target = replicasFor(nodes, partition, n);
-    const same = target.length === set.nodes.length && target.every((node) => set.nodes.includes(node));
-    if (same && set.w === w && set.r === r) return [];
-    return [{ partition, to: { nodes: same ? set.nodes : target, w, r } }];
+    const to = targetOf(map, nodes, partition, set);
+    return to === undefined ? [] : [{ partition, to }];
   });
+}
+
+/**
+ * Partitions that are on their way to where nobody wants them any more: they are to be what they were before. Whoever changes the policy twice, or
+ * takes a change back, need not wait for an end that may not come.
+ */
+export function unwantedIn(map: ClusterMap): readonly number[] {
+  const nodes = placeable(map);
+  if (nodes.length < map.policy.n) return [];
+  return map.partitions.flatMap(({ sets: [from, to] }, partition) => {
+    if (from === undefined || to === undefined) return [];
+    return targetOf(map, nodes, partition, from) === undefined ? [partition] : [];
+  });
+}
+
+/** What a partition with this replica set is to have instead; undefined: it may stay. */
+function targetOf(
+  { policy: { n, w, r } }: ClusterMap,
+  nodes: ClusterMap["nodes"],
+  partition: number,
+  set: ReplicaSet,
+): ReplicaSet | undefined {
+  const target = replicasFor(nodes, partition, n);
+  const same = target.length === set.nodes.length && target.every((node) => set.nodes.includes(node));
+  if (same && set.w === w && set.r === r) return undefined;
+  return { nodes: same ? set.nodes : target, w, r };
 }
 
 /** Joint: every count is needed in the old set and in the new one (P10). Who joins does so with this configuration (P15). */
@@ -52,6 +74,16 @@ export function finished({ number, sets }: Configuration): Configuration {
   const [, to] = sets;
   assert(to !== undefined, "only a joint configuration ends");
   return { number: number + 1, sets: [to] };
+}
+
+/**
+ * The old set alone, again. Safe at any moment, with no barrier and no rescan: every count of the joint configuration was needed in the old set, too, so whatever
+ * was chosen or read since the change began stands there as if the change had never begun.
+ */
+export function takenBack({ number, sets }: Configuration): Configuration {
+  const [from, to] = sets;
+  assert(from !== undefined && to !== undefined, "only a joint configuration is taken back");
+  return { number: number + 1, sets: [from] };
 }
 
 /** The nodes that join with a joint configuration. */

@@ -8,6 +8,7 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { mustCarry } from "../cluster/carrying.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CONTROL_CALL_MS, QUORUM_PATIENCE_MS, SCAN_PAGE_MAX } from "../limits.ts";
 import { barrierNeed, reachesIn, scanNeed } from "../register/quorum.ts";
@@ -42,8 +43,9 @@ export async function survey(changes: readonly Change[], maps: MapKeeper, peers:
   const ready: Change[] = [];
   for (const change of changes) {
     const waitsFor = whyWait(change, adopters);
-    if (waitsFor === undefined) ready.push(change);
-    else results.set(change, { waitsFor });
+    if (waitsFor !== undefined) results.set(change, { waitsFor });
+    else if (mustCarry(change.from, change.to)) ready.push(change);
+    else results.set(change, { paths: new Set(), chunks: new Map() });
   }
   const scanned = new Map(ready.map((change) => [change, new Found()]));
   for (const node of peers.inOrder([...adopters])) {

@@ -15,7 +15,7 @@ export function firstState(store: MapStore, quorum: QuorumSpec | undefined, rand
   if (quorum !== undefined && !isSame(quorum, has)) {
     throw new QdfsError(
       "BAD_QUORUM",
-      `this cluster's quorum is ${formatQuorum(has)}, not ${formatQuorum(quorum)}: it was set when the cluster was made and cannot be changed yet; start without --quorum`,
+      `this cluster's quorum is ${formatQuorum(has)}, not ${formatQuorum(quorum)}: \`qdfs quorum set\` changes it while the cluster works; start without --quorum`,
       { clusterId: state.map.clusterId },
     );
   }

@@ -1,7 +1,7 @@
 /**
  * Brings partitions to where they belong (moves.ts), one configuration after the other (P16): joint, and when everything is carried over, the
  * new set alone. The SuperNode orders, DataNodes carry out (datanode/rescan.ts). All that must be known for ever is the map: a partition is
- * joint or it is not. The rest is asked again by whoever comes next.
+ * joint or it is not. The rest is asked again by whoever comes next. A change that nobody wants any more is taken back.
  *
  * It is safe to make a configuration joint at any time: a quorum of it is a quorum of the old set, too, so whatever was chosen before is met. It
  * is safe to end it when some replica of it says that everything is carried over to W of the new replicas, which is so for ever.
@@ -10,7 +10,7 @@
 import { codeOf, messageOf } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isNewerMap, replicasOf } from "../cluster/map.ts";
-import { begun, finished, joiningIn, type Move, movesOf, placeable } from "../cluster/moves.ts";
+import { begun, finished, joiningIn, type Move, movesOf, placeable, takenBack, unwantedIn } from "../cluster/moves.ts";
 import {
   PARTITIONS_CHANGING_MAX,
   QUORUM_PATIENCE_MS,
@@ -130,9 +130,11 @@ export class Rebalancer {
     const map = this.#nodes.map();
     const changes = new Map<number, Configuration>();
     const changing = changingIn(map);
+    const unwanted = new Set(unwantedIn(map));
     for (const [partition, configuration] of changing) {
       const carried = this.#carried.get(partition);
-      if (carried?.done && carried.of.number === configuration.number) changes.set(partition, finished(configuration));
+      if (unwanted.has(partition)) changes.set(partition, takenBack(configuration));
+      else if (carried?.done && carried.of.number === configuration.number) changes.set(partition, finished(configuration));
     }
     this.#ended(changes.keys());
     this.#plan(map);
@@ -165,7 +167,8 @@ export class Rebalancer {
 
   /** Plans anew when the nodes, their places, the policy, or what is under way are others. */
   #plan(map: ClusterMap): void {
-    const basis = JSON.stringify([map.policy, placeable(map).map(({ number, zone, weight }) => [number, zone, weight])]);
+    const { n, w, r } = map.policy;
+    const basis = JSON.stringify([n, w, r, placeable(map).map(({ number, zone, weight }) => [number, zone, weight])]);
     const known = this.#plannedFor;
     if (known?.basis === basis && known.partitions === map.partitions) return;
     const sinceMs = known?.basis === basis ? known.sinceMs : this.#runtime.clock.monotonicMs();

@@ -12,6 +12,7 @@ import { GrpcServer } from "../transport/grpc-server.ts";
 import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { firstState } from "./first-state.ts";
+import type { AdaptivePace } from "./quorum-controller.ts";
 import { SuperNode } from "./supernode.ts";
 
 export interface SuperNodeOptions {
@@ -26,6 +27,7 @@ export interface SuperNodeOptions {
   readonly quorum?: QuorumSpec | undefined;
   /** DataNodes to wait for before the partitions are assigned; undefined: n. */
   readonly expect?: number | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
   readonly runtime: Runtime;
 }
 
@@ -62,7 +64,8 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     const { clusterId } = state.map;
     const dialer = new GrpcSessionDialer(runtime, counter, () => ({ clusterId, node: 0, version: VERSION }));
     undo.push(() => dialer.close());
-    const superNode = new SuperNode({ runtime, maps, catalogue, dialer, counter, state, expect: options.expect });
+    const { expect, adaptive } = options;
+    const superNode = new SuperNode({ runtime, maps, catalogue, dialer, counter, state, expect, adaptive });
     undo.push(() => superNode.stop());
     const http = startBulkServer({ host, port: options.httpPort, handler: superNode });
     undo.push(() => http.stop());

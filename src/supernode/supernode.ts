@@ -4,7 +4,6 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
@@ -17,6 +16,7 @@ import type {
   SuperNodeApi,
   SuperNodeState,
 } from "../ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import {
   type ClusterMap,
   type HeartbeatReply,
@@ -37,11 +37,12 @@ import { Catalogue } from "./catalogue.ts";
 import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
 import { Listing } from "./listing.ts";
+import { LiveQuorum } from "./live-quorum.ts";
 import { LogFollower } from "./log-follower.ts";
 import { Membership } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
-import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
+import { type AdaptivePace, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
@@ -60,8 +61,9 @@ export interface SuperNodeParts {
   readonly expect?: number | undefined;
   /** As the rebalancer has it by itself, if left out. */
   readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
-  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  /** What an adaptive quorum is changed by; undefined: by the same change as an operator's. */
   readonly quorumChanger?: QuorumChanger | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -77,8 +79,8 @@ export class SuperNode implements SuperNodeApi {
   readonly #listing: Listing;
   readonly #rebalancer: Rebalancer;
   readonly #followers = new Map<NodeNumber, LogFollower>();
-  /** Undefined: the quorum is fixed. */
-  readonly #quorums: QuorumController | undefined;
+  readonly #live: LiveQuorum;
+  readonly #quorums: QuorumController;
   readonly #startedMs: number;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
@@ -103,10 +105,14 @@ export class SuperNode implements SuperNodeApi {
       ...parts.rebalance,
       hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
     });
-    if (parts.state.map.policy.name === ADAPTIVE) {
-      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
-      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
-    }
+    this.#live = new LiveQuorum({
+      runtime,
+      membership: this.#membership,
+      totals: () => this.#store.totals(),
+      progress: () => this.#rebalancer.progress(),
+    });
+    const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+    this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? this.#live, parts.adaptive);
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
       ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
@@ -128,7 +134,7 @@ export class SuperNode implements SuperNodeApi {
     this.#rebalancer.start();
     this.#armSweep();
     this.#armMaintenance();
-    this.#quorums?.start();
+    this.#quorums.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -138,7 +144,8 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelSweep();
     this.#cancelMaintenance();
     this.#rebalancer.stop();
-    this.#quorums?.stop();
+    this.#live.stop();
+    this.#quorums.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -178,13 +185,18 @@ export class SuperNode implements SuperNodeApi {
       incomplete,
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
-      adaptive: this.#quorums?.status() ?? null,
+      adaptive: this.#quorums.status(),
     });
+  }
+
+  /** @throws QdfsError BAD_QUORUM, CLUSTER_WAITING (fewer DataNodes than n), STORAGE_FULL */
+  async setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply> {
+    return this.#live.set(request);
   }
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
+    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums.status());
   }
 
   #mapChanged(): void {

@@ -1,6 +1,7 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
 import type { ClusterApi, SuperNodeApi } from "../ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
 import type {
   ClusterMap,
@@ -34,6 +35,7 @@ const HEARTBEAT = method<HeartbeatRequest, HeartbeatReply>("SuperNode/Heartbeat"
 const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "ListReply");
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
+const SET_QUORUM = method<SetQuorumRequest, SetQuorumReply>("SuperNode/SetQuorum", "SetQuorumRequest", "SetQuorumReply");
 
 /** A DataNode serves the first, a SuperNode the second. */
 export type ControlApi = ClusterApi | SuperNodeApi;
@@ -58,6 +60,7 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
     served(LIST, (request) => api.list(request)),
     served(USAGE, (request) => api.usage(request)),
     served(STATUS, (request) => api.status(request)),
+    served(SET_QUORUM, (request) => api.setQuorum(request)),
   ];
 }
 
@@ -80,5 +83,6 @@ export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8
     list: caller(LIST),
     usage: caller(USAGE),
     status: caller(STATUS),
+    setQuorum: caller(SET_QUORUM),
   };
 }

@@ -188,6 +188,7 @@ export class ScriptedControl implements ControlDialer {
       list: refuse,
       usage: refuse,
       status: refuse,
+      setQuorum: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

@@ -42,6 +42,7 @@ function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
     list: refuse,
     usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
     status: () => new Promise(() => {}),
+    setQuorum: refuse,
     ...overrides,
   };
 }

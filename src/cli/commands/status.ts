@@ -7,13 +7,9 @@ import { nodeRow, nodeTable, rebalanceWords } from "../cluster-rows.ts";
 import { type Output, sayIncomplete } from "../output.ts";
 
 function adaptiveWords({ w, r }: Policy, adaptive: AdaptiveStatus): string {
-  const { wantedW, wantedR, reason, readsPerSec, writesPerSec, moves, unavailable, failed } = adaptive;
+  const { wantedW, wantedR, reason, readsPerSec, writesPerSec, moves, failed } = adaptive;
   const wish = wantedW === w && wantedR === r ? "stays" : `would be w=${wantedW},r=${wantedR}`;
-  const tries = [
-    `${moves} moves`,
-    ...(unavailable > 0 ? [`${unavailable} not available`] : []),
-    ...(failed > 0 ? [`${failed} failed`] : []),
-  ];
+  const tries = [`${moves} moves`, ...(failed > 0 ? [`${failed} failed`] : [])];
   const rates = `${readsPerSec.toFixed(0)} reads and ${writesPerSec.toFixed(0)} writes per second`;
   return `the quorum ${wish} (${reason}); ${rates}; ${tries.join(", ")}`;
 }
