@@ -1,6 +1,6 @@
 import { Command, Option } from "clipanion";
 import type { Exit } from "../../base/errors.ts";
-import { parseCount } from "../../base/units.ts";
+import { parseCount, parseDuration } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
@@ -17,10 +17,11 @@ export class SuperNodeCommand extends ServerCommand {
       written without it.
 
       SPEC is n=3,w=2,r=2, or majority (the default), read-optimized (r=1, w=n), write-optimized (w=1, r=n), adaptive, each also as
-      read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made.
+      read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made;
+      \`qdfs quorum set\` changes it afterwards.
 
-      An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says what it
-      would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.`,
+      An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says where it is and why. It does not
+      move often, and enters a quorum that needs every replica only when all were up for long: --adaptive-dwell and --adaptive-calm.`,
     examples: [
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
@@ -32,15 +33,24 @@ export class SuperNodeCommand extends ServerCommand {
     description: "K wait for K DataNodes before the partitions are first assigned (default: n)",
   });
 
+  readonly adaptiveCalm = Option.String("--adaptive-calm", {
+    description: "DURATION every replica must have been up before an adaptive quorum needs all of them (default: 5m)",
+  });
+  readonly adaptiveDwell = Option.String("--adaptive-dwell", {
+    description: "DURATION an adaptive quorum rests after a move (default: 1m)",
+  });
+
   override async run(output: Output): Promise<Exit> {
     const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
     const quorum = this.quorum === undefined ? undefined : parseQuorumSpec(this.quorum);
     const expect = this.expect === undefined ? undefined : parseCount(this.expect, "--expect", 1, NODES_MAX);
+    const ms = (duration: string | undefined) => (duration === undefined ? undefined : parseDuration(duration));
+    const adaptive = { calmMs: ms(this.adaptiveCalm), dwellMs: ms(this.adaptiveDwell) };
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, runtime });
+    const server = await serveSuperNode({ ...listening, dataDir, quorum, expect, adaptive, runtime });
     const ready: Ready = {
       event: "ready",
       role: "supernode",
