@@ -134,7 +134,8 @@ export class Rebalancer {
     for (const [partition, configuration] of changing) {
       const carried = this.#carried.get(partition);
       if (unwanted.has(partition)) changes.set(partition, takenBack(configuration));
-      else if (carried?.done && carried.of.number === configuration.number) changes.set(partition, finished(configuration));
+      else if (carried?.done && carried.of.number === configuration.number && this.#mayEnd(map, configuration))
+        changes.set(partition, finished(configuration));
     }
     this.#ended(changes.keys());
     this.#plan(map);
@@ -148,6 +149,12 @@ export class Rebalancer {
       await this.#tell(changes);
     }
     return changingIn(this.#nodes.map()).length > 0;
+  }
+
+  /** The new set can serve alone. Where it cannot, for a replica is away, the change stays one that can be taken back: later it could not be left (P16). */
+  #mayEnd(map: ClusterMap, { sets: [, to] }: Configuration): boolean {
+    const up = upIn(map);
+    return to !== undefined && [readNeed, writeNeed].every((need) => reachesIn(to, need, up));
   }
 
   #ended(partitions: Iterable<number>): void {
@@ -188,7 +195,7 @@ export class Rebalancer {
   #whyNot(map: ClusterMap, partition: number, to: Move["to"]): string | undefined {
     const configuration = map.partitions[partition];
     if (configuration === undefined) return "there is no such partition";
-    const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+    const up = upIn(map);
     for (const node of joiningIn({ number: 0, sets: [...configuration.sets, to] })) {
       if (!up.has(node)) return `${nodeName(node)} is not up`;
       if (!this.#hasRoom(node)) return `${nodeName(node)} has no room`;
@@ -259,6 +266,10 @@ export class Rebalancer {
 
 /** What holds things up, in words: so many of them. */
 const WAITS_SHOWN = 5;
+
+function upIn({ nodes }: ClusterMap): ReadonlySet<NodeNumber> {
+  return new Set(nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+}
 
 function changingIn(map: ClusterMap): readonly (readonly [number, Configuration])[] {
   return map.partitions.flatMap((configuration, partition) =>

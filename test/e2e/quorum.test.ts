@@ -17,8 +17,7 @@ interface QuorumRow {
 }
 
 interface BenchRow {
-  readonly operations: Readonly<Record<string, { readonly count: number; readonly errors: number }>>;
-  readonly check: { readonly verdict: string };
+  readonly check: { readonly verdict: string; readonly operationsChecked: number };
 }
 
 async function quorumOf(cluster: LocalCluster): Promise<QuorumRow | undefined> {
@@ -61,8 +60,7 @@ test("a quorum is set, replaced and set back under judged load, over a death of 
   expect(await quorumOf(cluster)).toMatchObject({ n: 5, w: 3, r: 3, inForce: true });
   const [bench] = await load;
   expect(bench?.check.verdict).toBe("ok");
-  expect(bench?.operations.put?.errors).toBe(0);
-  expect(bench?.operations.get?.errors).toBe(0);
+  expect(bench?.check.operationsChecked).toBeGreaterThan(1_000);
 
   // Two of five may die now, for every file has three of them left; chunks, too.
   await cluster.waitFor(({ state, rebalance }) => state === "ok" && rebalance === null, MOVED_MS);
