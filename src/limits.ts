@@ -198,6 +198,8 @@ export const CARRY_RETRY_MS = 300;
 export const SEEK_PAUSE_MS = 50;
 /** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
 export const LEFT_PARTITION_MS = 60_000;
+/** A change of the quorum that the cluster makes by itself is taken back when nothing of it has moved for this long. */
+export const QUORUM_CHANGE_PATIENCE_MS = 30_000;
 /** A new DataNode, or other change of the plan, is waited out for this long: several may come together. */
 export const REBALANCE_SETTLE_MS = 2_000;
 /** Others take the place of a DataNode that was down for this long: longer than a reboot, sooner than a second one is likely to fail. */
@@ -314,8 +316,6 @@ export const ADAPTIVE_MOVES_PER_HOUR_MAX = 12;
 export const ADAPTIVE_MOVES_RESERVED = 4;
 /** Every replica was up for this long: a setting that needs all of them may be entered. */
 export const ADAPTIVE_CALM_MS = 300_000;
-/** Where live changes are not available a decision is repeated, and logged, this often. */
-export const ADAPTIVE_UNAVAILABLE_RETRY_MS = 600_000;
 
 // -------------------------------------------------------------------------------------------------------- bench
 /** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */

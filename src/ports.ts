@@ -4,6 +4,7 @@
  * opens a socket or a file.
  */
 import type { NodeNumber, Path } from "./base/ids.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "./wire/change-messages.ts";
 import type { LeaveReply, LeaveRequest } from "./wire/leave-messages.ts";
 import type {
   AnswerBody,
@@ -133,6 +134,7 @@ export interface SuperNodeApi extends ClusterApi {
   usage(request: UsageRequest): Promise<UsageReply>;
   status(request: StatusRequest): Promise<StatusReply>;
   leave(request: LeaveRequest): Promise<LeaveReply>;
+  setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply>;
 }
 
 /** Unary calls to one server. Every call rejects with QdfsError: CLUSTER_UNREACHABLE, or what the server answered. */
@@ -347,9 +349,7 @@ export interface MapStore {
 export type QuorumChangeEnd =
   /** The cluster goes by it, and the map says so. */
   | { readonly kind: "done" }
-  /** Nothing was begun: this cluster cannot change while it runs. */
-  | { readonly kind: "unavailable"; readonly why: string }
-  /** The cluster goes by what it went by before. */
+  /** The cluster is to go by what it went by before, or by what somebody else asked for. */
   | { readonly kind: "failed"; readonly why: string };
 
 /** Changes the quorums of all partitions of a running cluster, safely (P16). */

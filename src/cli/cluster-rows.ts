@@ -3,7 +3,7 @@ import { nodeName } from "../base/ids.ts";
 import { formatCount, formatFiles, formatSize } from "../base/units.ts";
 import { standingOf } from "../cluster/standing.ts";
 import type { Rebalance } from "../wire/change-messages.ts";
-import { type Node, NodeState, type NodeStatus, Standing } from "../wire/messages.ts";
+import { type Node, NodeState, type NodeStatus, Standing, type StatusReply } from "../wire/messages.ts";
 import { table } from "./output.ts";
 
 const STATE_NAMES: Readonly<Record<NodeState, string>> = {
@@ -75,6 +75,33 @@ function stateWords({ state, standing, partitions, catchingUp }: NodeRow): strin
   if (standing !== "member") words.push(partitions === 0 ? "holds nothing" : `${formatCount(partitions)} partitions left`);
   if (catchingUp > 0) words.push(`catching up (${formatCount(catchingUp)})`);
   return words.join(", ");
+}
+
+/** The quorum of the cluster, as JSON: what all partitions are to have, whether they do, since when; and, while some do not, what they go by now. */
+export function quorumRow({ policy, quorums, adaptive }: StatusReply) {
+  const { n, w, r, name, sinceMs } = policy;
+  return {
+    n,
+    w,
+    r,
+    name,
+    inForce: Boolean(sinceMs),
+    since: sinceMs ? new Date(sinceMs).toISOString() : null,
+    ...(sinceMs ? {} : { quorums }),
+    ...(adaptive === null ? {} : { adaptive }),
+  };
+}
+
+/** … and for people. */
+export function quorumWords({ policy, quorums, waitingFor }: StatusReply): string {
+  const quorum = `quorum ${policy.name} (n=${policy.n}, w=${policy.w}, r=${policy.r})`;
+  if (policy.sinceMs) return `${quorum}, in force since ${new Date(policy.sinceMs).toISOString()}`;
+  if (quorums.length === 0) return waitingFor === "" ? quorum : `${quorum}, once the cluster is complete`;
+  const shares = quorums.map(({ n, w, r, partitions, changing }) => {
+    const words = `${formatCount(partitions)} partitions have n=${n},w=${w},r=${r}`;
+    return changing ? `${words} and are changing` : words;
+  });
+  return `${quorum}, not in force yet: ${shares.join("; ")}`;
 }
 
 /** Partitions on their way, a line or more. */

@@ -21,6 +21,8 @@ export interface LocalClusterOptions {
   readonly dataDir: string;
   readonly temporary: boolean;
   readonly restart: boolean;
+  /** Passed on to the SuperNode. */
+  readonly superFlags: readonly string[];
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
@@ -34,8 +36,8 @@ export class LocalCluster {
 
   constructor(options: LocalClusterOptions) {
     this.#options = options;
-    const { port, nodes, quorum } = options;
-    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum])];
+    const { port, nodes, quorum, superFlags } = options;
+    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum]), ...superFlags];
     this.#supernode = this.#child("supernode", "supernode", port, "super", args);
   }
 

@@ -98,6 +98,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/remove.ts")).RemoveCommand,
   },
   {
+    name: "quorum",
+    category: "Cluster",
+    summary: "the quorum, and changing it while the cluster works",
+    load: async () => (await import("./commands/quorum.ts")).QuorumCommand,
+  },
+  {
     name: "explain",
     category: "Cluster",
     summary: "how a get or put of one file would go, step by step",

@@ -1,6 +1,7 @@
 import { QdfsError } from "../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
 import { change } from "./change.ts";
@@ -125,6 +126,14 @@ export class Client {
   /** Has a DataNode leave the cluster, or stay after all. @throws QdfsError NOT_FOUND, WRONG_STATE, CLUSTER_WAITING, CLUSTER_UNREACHABLE */
   async leave(request: LeaveRequest): Promise<LeaveReply> {
     return await this.#ports.superNodes.call((server) => server.leave(request));
+  }
+
+  /**
+   * Has every partition brought to another quorum while the cluster works; resolves when the SuperNode has that on its disk, or, with `dryRun`,
+   * has said what it would take. @throws QdfsError BAD_QUORUM; CLUSTER_WAITING: fewer DataNodes than n; CLUSTER_UNREACHABLE
+   */
+  async setQuorum(quorum: SetQuorumRequest): Promise<SetQuorumReply> {
+    return await this.#ports.superNodes.call((server) => server.setQuorum(quorum));
   }
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {

@@ -27,23 +27,22 @@ export interface Turn {
  * a partition whose replicas are the right ones in another order stays as it is. None while there are fewer nodes than replicas.
  */
 export function movesOf(map: ClusterMap): readonly Move[] {
-  const { n, w, r } = map.policy;
   const nodes = placeable(map);
-  if (nodes.length < n) return [];
-  return map.partitions.flatMap((configuration, partition) => {
-    const [set, changing] = configuration.sets;
+  if (nodes.length < map.policy.n) return [];
+  return map.partitions.flatMap(({ sets: [set, changing] }, partition) => {
     if (set === undefined || changing !== undefined) return [];
-    const target = replicasFor(nodes, partition, n);
-    const same = sameNodes(target, set.nodes);
-    if (same && set.w === w && set.r === r) return [];
-    return [{ partition, to: { nodes: same ? set.nodes : target, w, r } }];
+    const to = targetOf(map, nodes, partition, set);
+    return to === undefined ? [] : [{ partition, to }];
   });
 }
 
 /**
- * Every change under way that must not, or need not, come to its end: a replica of it is gone from the nodes that partitions are placed on
- * (drained, down for long, dead), or a drain was cancelled and the partition belongs where it was. What is merely planned differently by
- * now (one more node has come) comes to its end first.
+ * Every change under way that must not, or need not, come to its end:
+ * * the partition belongs where it was: a drain was cancelled, a quorum taken back or changed again. Whoever changes the policy twice need not
+ *   wait for an end that may not come.
+ * * A replica of it is gone from the nodes that partitions are placed on (drained, down for long, dead).
+ *
+ * What is merely planned differently by now (one more node has come, a third quorum is wanted) comes to its end first.
  */
 export function turnsOf(map: ClusterMap): readonly Turn[] {
   const nodes = placeable(map);
@@ -51,32 +50,26 @@ export function turnsOf(map: ClusterMap): readonly Turn[] {
   const dead = deadOf(map);
   const numbers = new Set(nodes.map(({ number }) => number));
   return map.partitions.flatMap((configuration, partition) => {
-    const next = turned(map, partition, configuration, { nodes, numbers, dead });
-    return next === undefined ? [] : [{ partition, next }];
+    const [from, to] = configuration.sets;
+    if (from === undefined || to === undefined) return [];
+    if (targetOf(map, nodes, partition, from) === undefined) return [{ partition, next: takenBack(configuration) }];
+    const bereft = from.nodes.some((node) => dead.has(node));
+    if (!bereft && to.nodes.every((node) => numbers.has(node))) return [];
+    return [{ partition, next: begun(configuration, targetOf(map, nodes, partition, to) ?? to, dead) }];
   });
 }
 
-interface Placeable {
-  readonly nodes: readonly PlacementNode[];
-  readonly numbers: ReadonlySet<NodeNumber>;
-  readonly dead: ReadonlySet<NodeNumber>;
-}
-
-function turned(
+/** What a partition with this replica set is to have instead; undefined: it may stay. */
+function targetOf(
   { policy: { n, w, r } }: ClusterMap,
+  nodes: readonly PlacementNode[],
   partition: number,
-  configuration: Configuration,
-  { nodes, numbers, dead }: Placeable,
-): Configuration | undefined {
-  const [from, to] = configuration.sets;
-  if (from === undefined || to === undefined) return undefined;
+  set: ReplicaSet,
+): ReplicaSet | undefined {
   const target = replicasFor(nodes, partition, n);
-  const placed = sameNodes(target, to.nodes);
-  const belongs = sameNodes(target, from.nodes) && from.w === w && from.r === r;
-  if (!placed && belongs) return takenBack(configuration);
-  const bereft = from.nodes.some((node) => dead.has(node));
-  if (!bereft && to.nodes.every((node) => numbers.has(node))) return undefined;
-  return begun(configuration, placed ? to : { nodes: target, w, r }, dead);
+  const same = target.length === set.nodes.length && target.every((node) => set.nodes.includes(node));
+  if (same && set.w === w && set.r === r) return undefined;
+  return { nodes: same ? set.nodes : target, w, r };
 }
 
 /**
@@ -86,11 +79,15 @@ function turned(
  * A joint configuration may be followed by another one with the same old set. Whatever was chosen in it was accepted by W of the old set, as was
  * whatever was chosen before; so that set is all that the next one needs to begin from, and no quorum of either forms beside one of the other,
  * since both need one in the old set.
+ *
+ * Where replicas are dead a number is left out. Readers count the ballots of the configuration just before (reader.ts), for whose phases 1 R of a
+ * set that is still there were asked; of these the dead may have been some, so here none of them counts.
  */
 export function begun(configuration: Configuration, to: ReplicaSet, dead: ReadonlySet<NodeNumber> = NONE): Configuration {
   const [from] = configuration.sets;
   assert(from !== undefined, "a configuration has a replica set");
-  const number = configuration.number + 1;
+  const bereft = from.nodes.some((node) => dead.has(node));
+  const number = configuration.number + (bereft ? 2 : 1);
   const since = to.nodes.map((node) => (isReplica(configuration, node) ? joinedWith(configuration, node) : number));
   return { number, sets: [survivorsOf(from, dead), { nodes: to.nodes, w: to.w, r: to.r, since }] };
 }
@@ -120,7 +117,3 @@ export function joiningIn({ sets: [from, to] }: Configuration): readonly NodeNum
 }
 
 const NONE: ReadonlySet<NodeNumber> = new Set();
-
-function sameNodes(a: readonly NodeNumber[], b: readonly NodeNumber[]): boolean {
-  return a.length === b.length && a.every((node) => b.includes(node));
-}

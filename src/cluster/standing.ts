@@ -20,34 +20,36 @@ export function deadOf(map: ClusterMap): ReadonlySet<NodeNumber> {
 }
 
 /**
- * The replica set without its dead, d of N, as the old one of a joint configuration: the survivors, R' = N-W+1 and W' = W-d.
+ * The replica set without its dead, d of N, as the old one of a joint configuration: the survivors, R' = R (all of them, if they are fewer) and
+ * W' = W-d.
  *
- * What was chosen stands at W replicas, so at W' survivors, and R' meets every W' of them: R' + W' = (N-d) + 1. And no quorum of the whole set
+ * What was chosen stands at W replicas, so at W' survivors, and what was only read at N-R+1 (P11), so at N-R+1-d: R meets either. N-W+1 would do
+ * for what was chosen, and lose what was read where R + W > N + 1. And no quorum of the whole set
  * forms beside one of the survivors, without any barrier before: whoever has adopted this refuses the older configuration (P5), and the dead
  * do not answer. A read or phase 1 of the whole set needs R survivors that have not adopted it, an accept here W' that have:
- * R + W-d > N-d. An accept of the whole set needs W that have not, a phase 1 here N-W+1 that have: N+1 > N-d. That is
+ * R + W-d > N-d. An accept of the whole set needs W that have not, a phase 1 here R that have: R + W > N-d. That is
  * where it counts that the dead are dead: one that still answered would be a survivor that adopts nothing.
- * What the rescan needs follows from the counts as for any set: scans of (N-d)-W'+1 = N-W+1, the barrier of P16 by max(R', W') survivors,
+ * What the rescan needs follows from the counts as for any set: scans of R', the barrier of P16 by (N-d)-min(R', W')+1 survivors,
  * which is no fewer than it asks for with the dead counted as adopted.
  *
- * W' is less than W, but this set never stands alone: what is accepted is accepted by W of the new set as well (I5).
- * With d >= W a write may have been acknowledged by the dead alone. Nobody can tell, so all survivors are asked (R' = N-d), and what none of
- * them has is lost: `losesWrites`.
+ * W' is less than W, but this set does not stand alone, unless just that quorum is asked for: what is accepted is accepted by W of the new set as
+ * well (I5). With d >= W a write may have been acknowledged by the dead alone, with d >= N-R+1 a read may have been decided by them. Nobody can tell,
+ * so all survivors are asked (R' = N-d), and what none of them has is lost: `losesWrites`.
  */
 export function survivorsOf(set: ReplicaSet, dead: ReadonlySet<NodeNumber>): ReplicaSet {
-  const { nodes, w, since = [] } = set;
+  const { nodes, w, r, since = [] } = set;
   const kept = nodes.flatMap((node, at) => (dead.has(node) ? [] : [{ node, since: since[at] }]));
   if (kept.length === nodes.length || kept.length === 0) return set;
   const gone = nodes.length - kept.length;
   return {
     nodes: kept.map(({ node }) => node),
     w: Math.max(1, w - gone),
-    r: Math.min(kept.length, nodes.length - w + 1),
+    r: Math.min(kept.length, r),
     since: kept.flatMap((one) => one.since ?? []),
   };
 }
 
-/** True when writes may have been acknowledged by the set's dead alone. */
-export function losesWrites({ nodes, w }: ReplicaSet, dead: ReadonlySet<NodeNumber>): boolean {
-  return nodes.filter((node) => dead.has(node)).length >= w;
+/** True when writes may have been acknowledged, or reads decided, by the set's dead alone. */
+export function losesWrites({ nodes, w, r }: ReplicaSet, dead: ReadonlySet<NodeNumber>): boolean {
+  return nodes.filter((node) => dead.has(node)).length >= Math.min(w, nodes.length - r + 1);
 }

@@ -1,5 +1,6 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
-import { assert } from "../base/errors.ts";
+import { assert, messageOf } from "../base/errors.ts";
+import { REPLICAS_MAX } from "../limits.ts";
 import type { Link } from "../transport/memory-network.ts";
 import type { DataHost, Death, Host, SimCluster } from "./cluster.ts";
 import { Departures } from "./departures.ts";
@@ -236,6 +237,10 @@ export class Faults {
       this.#departures.leave(this.#dataHost(whom));
       return undefined; // back when the faults end
     },
+    quorum: ({ choices }) => {
+      this.#setQuorum(choices);
+      return undefined;
+    },
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;
@@ -259,6 +264,21 @@ export class Faults {
       return () => this.#cluster.thaw(host);
     },
   };
+
+  /** An operator's word, to whichever SuperNode runs: any legal quorum, of as many replicas as there are members, or one more. */
+  #setQuorum([size, write, read, same]: PlannedFault["choices"]): void {
+    const { superNode } = this.#cluster.superHost;
+    const { nodes, policy } = this.#cluster.map;
+    if (superNode === undefined) return;
+    const n = same < 0.6 ? policy.n : 1 + Math.floor(size * Math.min(REPLICAS_MAX, nodes.length + 1));
+    const w = 1 + Math.floor(write * n);
+    const least = n - w + 1;
+    const r = read < 0.6 ? least : least + Math.floor(((read - 0.6) / 0.4) * w);
+    superNode.setQuorum({ n, w, r, name: "custom", dryRun: false }).then(
+      ({ partitions }) => this.#trace.event(`the quorum is to be n=${n} w=${w} r=${r}: ${partitions} partitions change`),
+      (error) => this.#trace.event(`n=${n} w=${w} r=${r} is refused: ${messageOf(error)}`),
+    );
+  }
 
   #clocks() {
     const { superHost, dataHosts, clientHosts } = this.#cluster;

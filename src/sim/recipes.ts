@@ -27,6 +27,7 @@ export const FAULT_KINDS = [
   "drain",
   "dead",
   "away",
+  "quorum",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -205,6 +206,26 @@ export const RECIPES: readonly Recipe[] = [
     filesMax: 6,
     chunkedShare: 0.3,
     spare: [1, 3],
+  },
+  {
+    ...BASE,
+    name: "quorum",
+    summary: "N, R and W change while the cluster works, among crashes, cuts, newcomers and deaths of the SuperNode",
+    weights: {
+      quorum: 12,
+      join: 1,
+      ...DEATHS,
+      isolate: 2,
+      "one-way": 1,
+      "two-way": 1,
+      split: 1,
+      freeze: 1,
+      "supernode-cut": 2,
+      "supernode-crash": 3,
+    },
+    faults: [3, 12],
+    pacesMs: [10, 40, 100],
+    chunkedShare: 0.25,
   },
 ];
 

@@ -122,6 +122,8 @@ export class Leaving {
 }
 
 function lossWords(map: ClusterMap, node: NodeNumber, losing: number): string {
-  const { w } = map.policy;
-  return `with w=${w} a write may have been acknowledged when it stood on ${nodeName(node)} alone${w > 1 ? " and other dead nodes" : ""}: what was written to ${losing} of ${map.partitions.length} partitions and had not reached the other replicas would be lost. --accept-loss goes on`;
+  const { n, w, r } = map.policy;
+  const what = w <= n - r + 1 ? `with w=${w} a write may have been acknowledged` : `with r=${r} a write may have been read`;
+  const others = Math.min(w, n - r + 1) > 1 ? " and other dead nodes" : "";
+  return `${what} when it stood on ${nodeName(node)} alone${others}: what was written to ${losing} of ${map.partitions.length} partitions and had not reached the other replicas would be lost. --accept-loss goes on`;
 }

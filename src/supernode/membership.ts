@@ -9,6 +9,8 @@ import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isNewerMap, isReplica } from "../cluster/map.ts";
 import { firstAssignment } from "../cluster/placement.ts";
+import { withQuorumSince } from "../cluster/quorum-in-force.ts";
+import { formatQuorum, type QuorumSpec } from "../cluster/quorum-spec.ts";
 import { standingOf } from "../cluster/standing.ts";
 import { DOWN_AFTER_MS, HEARTBEAT_MS, SUSPECT_AFTER_MS } from "../limits.ts";
 import type { Cancel, MapStore, Runtime, SuperNodeState } from "../ports.ts";
@@ -35,7 +37,7 @@ const STANDING_WORDS = ["a member", "being drained", "replaced while it is away"
 export class Membership {
   readonly #runtime: Runtime;
   readonly #store: MapStore;
-  /** DataNodes that must have joined before the partitions are assigned. */
+  /** DataNodes that must have joined before the partitions are assigned; at least n. */
   readonly #expect: number;
   readonly #onChange: () => void;
   readonly #vitals = new Map<NodeNumber, Vitals>();
@@ -43,12 +45,12 @@ export class Membership {
   #cancelTick: Cancel = () => undefined;
   #tickedMs: number;
 
-  /** `expect`: at least the policy's n. `onChange` is called after every change of the map. */
+  /** `expect`: raised to the policy's n. `onChange` is called after every change of the map. */
   constructor(runtime: Runtime, store: MapStore, state: SuperNodeState, expect: number, onChange: () => void) {
     this.#runtime = runtime;
     this.#store = store;
     this.#state = state;
-    this.#expect = Math.max(expect, state.map.policy.n);
+    this.#expect = expect;
     this.#onChange = onChange;
     this.#tickedMs = runtime.clock.monotonicMs();
     for (const node of state.map.nodes) this.#vitals.set(node.number, { heardMs: this.#tickedMs, heartbeat: undefined });
@@ -143,6 +145,24 @@ export class Membership {
     this.#onChange();
   }
 
+  /**
+   * Makes the next map with this quorum as what all partitions are to have, durably. Of partitions that are not assigned yet it is what they begin with.
+   * @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE
+   */
+  setQuorum({ n, w, r, name }: QuorumSpec): void {
+    const { map } = this;
+    const { policy } = map;
+    const sinceMs = policy.n === n && policy.w === w && policy.r === r ? policy.sinceMs : 0;
+    this.#keep({
+      ...map,
+      version: map.version + 1,
+      policy: { ...policy, n, w, r, name, ...(sinceMs === undefined ? {} : { sinceMs }) },
+    });
+    this.#runtime.log.info(`the quorum is to be ${formatQuorum({ n, w, r, name })}`, { mapVersion: this.map.version });
+    this.#onChange();
+    this.#amend(this.map.nodes); // perhaps they are enough now, or too few
+  }
+
   #heard(number: NodeNumber, heartbeat: HeartbeatRequest | undefined): void {
     const heardMs = this.#runtime.clock.monotonicMs();
     this.#vitals.set(number, { heardMs, heartbeat: heartbeat ?? this.#vitals.get(number)?.heartbeat });
@@ -187,9 +207,10 @@ export class Membership {
   #amend(nodes: readonly Node[], nextNodeNumber = this.#state.nextNodeNumber): void {
     const { map } = this;
     const live = nodes.filter((node) => node.state !== NodeState.DOWN);
-    const assign = map.partitions.length === 0 && live.length >= this.#expect;
+    const expect = Math.max(this.#expect, map.policy.n);
+    const assign = map.partitions.length === 0 && live.length >= expect;
     const partitions = assign ? firstAssignment(live, map.policy) : map.partitions;
-    const waitingFor = partitions.length > 0 ? "" : waitingWords(live.length, this.#expect);
+    const waitingFor = partitions.length > 0 ? "" : waitingWords(live.length, expect);
     if (JSON.stringify(nodes) === JSON.stringify(map.nodes) && waitingFor === map.waitingFor && !assign) return;
     const next: ClusterMap = { ...map, version: map.version + 1, nodes, partitions, waitingFor };
     assert(nextNodeNumber > Math.max(0, ...nodes.map((node) => node.number)), "node numbers are never reused");
@@ -216,10 +237,14 @@ export class Membership {
   }
 
   /** Durable first, then ours (I1). */
-  #keep(map: ClusterMap, nextNodeNumber = this.#state.nextNodeNumber): void {
+  #keep(next: ClusterMap, nextNodeNumber = this.#state.nextNodeNumber): void {
+    const before = this.#state.map;
+    const map = withQuorumSince(next, this.#runtime.clock.wallMs());
     const state = { map, nextNodeNumber };
     this.#store.save(state);
     this.#state = state;
+    if ((before.policy.sinceMs ?? 0) === 0 && map.policy.sinceMs)
+      this.#runtime.log.info(`the quorum ${formatQuorum(map.policy)} is in force`, { mapVersion: map.version });
   }
 }
 

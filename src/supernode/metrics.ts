@@ -30,8 +30,8 @@ export function gauges(
   ].join("");
 }
 
-function adaptiveCounters({ moves, unavailable, failed }: AdaptiveStatus): string {
-  const ends = [["done", moves] as const, ["unavailable", unavailable] as const, ["failed", failed] as const];
+function adaptiveCounters({ moves, failed }: AdaptiveStatus): string {
+  const ends = [["done", moves] as const, ["failed", failed] as const];
   const values = ends.map(([end, count]) => [`{end="${end}"}`, count] as const);
   return gauge("qdfs_quorum_moves_total", "Changes of an adaptive quorum, by how they ended.", values, "counter");
 }

@@ -1,7 +1,7 @@
 /**
  * Brings partitions to where they belong (moves.ts), one configuration after the other (P16): joint, and when everything is carried over, the
  * new set alone. The SuperNode orders, DataNodes carry out (datanode/rescan.ts). All that must be known for ever is the map: a partition is
- * joint or it is not. The rest is asked again by whoever comes next.
+ * joint or it is not. The rest is asked again by whoever comes next. A change that nobody wants any more is taken back.
  *
  * It is safe to make a configuration joint at any time: a quorum of it is a quorum of the old set, too, so whatever was chosen before is met. It
  * is safe to end it when some replica of it says that everything is carried over to W of the new replicas, which is so for ever. It is
@@ -147,7 +147,7 @@ export class Rebalancer {
     for (const [partition, configuration] of changing) {
       const carried = this.#carried.get(partition);
       const ends = carried?.done && carried.of.number === configuration.number && !changes.has(partition);
-      if (ends) this.#end(changes, partition, configuration);
+      if (ends && mayEnd(map, configuration)) this.#end(changes, partition, configuration);
     }
     const ended = [...changes.values()].filter(({ sets }) => sets.length === 1).length;
     const free = this.#changingMax - changing.length + ended;
@@ -179,8 +179,9 @@ export class Rebalancer {
 
   /** Plans anew when the nodes, their places, the policy, or what is under way are others. */
   #plan(map: ClusterMap): void {
+    const { n, w, r } = map.policy;
     const places = placeable(map).map(({ number, zone, weight }) => [number, zone, weight]);
-    const basis = JSON.stringify([map.policy, places, [...deadOf(map)]]);
+    const basis = JSON.stringify([n, w, r, places, [...deadOf(map)]]);
     const known = this.#plannedFor;
     if (known?.basis === basis && known.partitions === map.partitions) return;
     const sinceMs = known?.basis === basis ? known.sinceMs : this.#runtime.clock.monotonicMs();
@@ -210,7 +211,7 @@ export class Rebalancer {
   /** Why a change would come to a stand at once; undefined: it would not. */
   #whyNot(map: ClusterMap, next: Configuration): string | undefined {
     if (next.sets.length === 1) return undefined; // taken back
-    const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+    const up = upIn(map);
     for (const node of joiningIn(next)) {
       if (!up.has(node)) return `${nodeName(node)} is not up`;
       if (!this.#hasRoom(node)) return `${nodeName(node)} has no room`;
@@ -281,6 +282,16 @@ export class Rebalancer {
 
 /** What holds things up, in words: so many of them. */
 const WAITS_SHOWN = 5;
+
+function upIn({ nodes }: ClusterMap): ReadonlySet<NodeNumber> {
+  return new Set(nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+}
+
+/** The new set can serve alone. Where it cannot, for a replica is away, the change stays one that can be taken back: later it could not be left (P16). */
+function mayEnd(map: ClusterMap, { sets: [, to] }: Configuration): boolean {
+  const up = upIn(map);
+  return to !== undefined && [readNeed, writeNeed].every((need) => reachesIn(to, need, up));
+}
 
 function changingIn(map: ClusterMap): readonly (readonly [number, Configuration])[] {
   return map.partitions.flatMap((configuration, partition) =>

@@ -11,7 +11,8 @@ import { SqliteMapStore } from "../storage/map-store.ts";
 import { GrpcServer } from "../transport/grpc-server.ts";
 import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
-import { firstState } from "./first-state.ts";
+import { firstState, otherQuorum } from "./first-state.ts";
+import type { AdaptivePace } from "./quorum-controller.ts";
 import { SuperNode } from "./supernode.ts";
 
 export interface SuperNodeOptions {
@@ -22,12 +23,13 @@ export interface SuperNodeOptions {
   /** HOST:PORT where the others reach the gRPC port; undefined: where it listens. */
   readonly advertise?: string | undefined;
   readonly dataDir: string;
-  /** Undefined: what the cluster has; majority for a new one. */
+  /** Of a new cluster; undefined: majority. One that exists keeps what it has. */
   readonly quorum?: QuorumSpec | undefined;
   /** DataNodes to wait for before the partitions are assigned; undefined: n. */
   readonly expect?: number | undefined;
   /** Others take the place of a DataNode that was down for so long; undefined: by default, null: never. */
   readonly replaceAfterMs?: number | null | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
   readonly runtime: Runtime;
 }
 
@@ -46,7 +48,7 @@ const SUPERNODE_ID = "sn-1";
 
 /**
  * Opens the data directory, listens, serves. Nothing of a new cluster is stored before the ports are ours.
- * @throws QdfsError DATA_DIR_LOCKED, DATA_DIR_UNUSABLE, ADDRESS_IN_USE, BAD_QUORUM (the cluster has another), STORAGE_FULL
+ * @throws QdfsError DATA_DIR_LOCKED, DATA_DIR_UNUSABLE, ADDRESS_IN_USE, STORAGE_FULL
  */
 export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedSuperNode> {
   const { runtime, host } = options;
@@ -57,6 +59,8 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     const maps = new SqliteMapStore(dataDir.file("map.db"));
     undo.push(() => maps.close());
     const state = ownState(dataDir, firstState(maps, options.quorum, runtime.random));
+    const notice = otherQuorum(state, options.quorum);
+    if (notice !== undefined) runtime.log.warn(notice);
     const catalogue = SqliteCatalogueStore.open(dataDir.file("catalogue.db"));
     undo.push(() => catalogue.close());
 
@@ -64,8 +68,8 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
     const { clusterId } = state.map;
     const dialer = new GrpcSessionDialer(runtime, counter, () => ({ clusterId, node: 0, version: VERSION }));
     undo.push(() => dialer.close());
-    const { expect, replaceAfterMs } = options;
-    const superNode = new SuperNode({ runtime, maps, catalogue, dialer, counter, state, expect, replaceAfterMs });
+    const { expect, replaceAfterMs, adaptive } = options;
+    const superNode = new SuperNode({ runtime, maps, catalogue, dialer, counter, state, expect, replaceAfterMs, adaptive });
     undo.push(() => superNode.stop());
     const http = startBulkServer({ host, port: options.httpPort, handler: superNode });
     undo.push(() => http.stop());

@@ -2,6 +2,7 @@
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { formatDuration, formatSize } from "../base/units.ts";
 import { replicasOf } from "../cluster/map.ts";
+import { quorumShares } from "../cluster/quorum-in-force.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
 import type { CatalogueTotals } from "../ports.ts";
@@ -52,6 +53,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     incomplete,
     rebalance: facts.rebalance,
     adaptive: facts.adaptive,
+    quorums: quorumShares(map),
   };
 }
 

@@ -4,7 +4,6 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
@@ -17,6 +16,7 @@ import type {
   SuperNodeApi,
   SuperNodeState,
 } from "../ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import {
   type ClusterMap,
@@ -39,11 +39,12 @@ import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
 import { Leaving } from "./leaving.ts";
 import { Listing } from "./listing.ts";
+import { LiveQuorum } from "./live-quorum.ts";
 import { LogFollower } from "./log-follower.ts";
 import { Membership } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
-import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
+import { type AdaptivePace, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
 import { statusReply } from "./status.ts";
@@ -64,8 +65,9 @@ export interface SuperNodeParts {
   readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
   /** Others take the place of a DataNode that was down for so long; undefined: REPLACE_AFTER_MS, null: never. */
   readonly replaceAfterMs?: number | null | undefined;
-  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  /** What an adaptive quorum is changed by; undefined: by the same change as an operator's. */
   readonly quorumChanger?: QuorumChanger | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -82,8 +84,8 @@ export class SuperNode implements SuperNodeApi {
   readonly #rebalancer: Rebalancer;
   readonly #leaving: Leaving;
   readonly #followers = new Map<NodeNumber, LogFollower>();
-  /** Undefined: the quorum is fixed. */
-  readonly #quorums: QuorumController | undefined;
+  readonly #live: LiveQuorum;
+  readonly #quorums: QuorumController;
   readonly #startedMs: number;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
@@ -115,10 +117,14 @@ export class SuperNode implements SuperNodeApi {
       rates: () => this.#rebalancer.rates(),
       replaceAfterMs: parts.replaceAfterMs,
     });
-    if (parts.state.map.policy.name === ADAPTIVE) {
-      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
-      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
-    }
+    this.#live = new LiveQuorum({
+      runtime,
+      membership: this.#membership,
+      totals: () => this.#store.totals(),
+      progress: () => this.#rebalancer.progress(),
+    });
+    const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+    this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? this.#live, parts.adaptive);
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
       ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
@@ -141,7 +147,7 @@ export class SuperNode implements SuperNodeApi {
     this.#leaving.start();
     this.#armSweep();
     this.#armMaintenance();
-    this.#quorums?.start();
+    this.#quorums.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -152,7 +158,8 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelMaintenance();
     this.#rebalancer.stop();
     this.#leaving.stop();
-    this.#quorums?.stop();
+    this.#live.stop();
+    this.#quorums.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -192,7 +199,7 @@ export class SuperNode implements SuperNodeApi {
       incomplete,
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
-      adaptive: this.#quorums?.status() ?? null,
+      adaptive: this.#quorums.status(),
     });
   }
 
@@ -201,9 +208,14 @@ export class SuperNode implements SuperNodeApi {
     return this.#leaving.leave(request);
   }
 
+  /** @throws QdfsError BAD_QUORUM, CLUSTER_WAITING (fewer DataNodes than n), STORAGE_FULL */
+  async setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply> {
+    return this.#live.set(request);
+  }
+
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
+    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums.status());
   }
 
   #mapChanged(): void {

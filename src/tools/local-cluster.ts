@@ -23,7 +23,14 @@ export interface ClusterStatus {
   }[];
   readonly rebalance: { readonly moving: number } | null;
   readonly alarms: readonly string[];
-  readonly quorum: { readonly n: number; readonly w: number; readonly r: number; readonly name: string };
+  readonly quorum: {
+    readonly n: number;
+    readonly w: number;
+    readonly r: number;
+    readonly name: string;
+    readonly inForce: boolean;
+    readonly since: string | null;
+  };
 }
 
 export interface LocalClusterOptions {
@@ -31,7 +38,7 @@ export interface LocalClusterOptions {
   readonly nodes?: number;
   readonly quorum?: string;
   /** More flags of the SuperNode. */
-  readonly supernodeFlags?: readonly string[];
+  readonly superFlags?: readonly string[];
   /** Data directories by node index, where not under the cluster's own. */
   readonly dataDirs?: Readonly<Record<number, string>>;
   /** Default true: only a whole cluster is handed over. */
@@ -64,7 +71,7 @@ export class LocalCluster {
     return cluster;
   }
 
-  private constructor({ binary, quorum = "majority", supernodeFlags = [], dataDirs = {} }: LocalClusterOptions, port: number) {
+  private constructor({ binary, quorum = "majority", superFlags = [], dataDirs = {} }: LocalClusterOptions, port: number) {
     this.binary = binary;
     this.dir = mkdtempSync(join(tmpdir(), "qdfs-"));
     this.#dataDirs = dataDirs;
@@ -84,7 +91,7 @@ export class LocalCluster {
       join(this.dir, "super"),
       "--quorum",
       quorum,
-      ...supernodeFlags,
+      ...superFlags,
     ];
     this.supernode = new ServerProcess(binary, "supernode", () => args, join(this.dir, "super"), this.env);
   }

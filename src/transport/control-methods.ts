@@ -1,6 +1,7 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
 import type { ClusterApi, SuperNodeApi } from "../ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
 import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import type {
@@ -36,6 +37,7 @@ const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "Li
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
 const LEAVE = method<LeaveRequest, LeaveReply>("SuperNode/Leave", "LeaveRequest", "LeaveReply");
+const SET_QUORUM = method<SetQuorumRequest, SetQuorumReply>("SuperNode/SetQuorum", "SetQuorumRequest", "SetQuorumReply");
 
 /** A DataNode serves the first, a SuperNode the second. */
 export type ControlApi = ClusterApi | SuperNodeApi;
@@ -61,6 +63,7 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
     served(USAGE, (request) => api.usage(request)),
     served(STATUS, (request) => api.status(request)),
     served(LEAVE, (request) => api.leave(request)),
+    served(SET_QUORUM, (request) => api.setQuorum(request)),
   ];
 }
 
@@ -84,5 +87,6 @@ export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8
     usage: caller(USAGE),
     status: caller(STATUS),
     leave: caller(LEAVE),
+    setQuorum: caller(SET_QUORUM),
   };
 }

@@ -9,6 +9,7 @@ import type {
   Completed,
   MapAsk,
   MapAt,
+  QuorumShare,
   Rebalance,
   Rescan,
   Rescanned,
@@ -306,6 +307,8 @@ export interface Policy {
   readonly chunkSizeBytes: number;
   readonly inlineLimitBytes: number;
   readonly keepVersions: number;
+  /** Since when all partitions have this quorum, Unix epoch; 0 or none: not all have it yet. */
+  readonly sinceMs?: number;
 }
 /** Replicas of one partition, home first, and the quorum sizes counted over them. */
 export interface ReplicaSet {
@@ -455,6 +458,8 @@ export interface StatusReply {
   readonly rebalance: Rebalance | null;
   /** Null: the quorum is fixed. */
   readonly adaptive: AdaptiveStatus | null;
+  /** What partitions go by now, the most of them first. */
+  readonly quorums: readonly QuorumShare[];
 }
 /** What the controller of an adaptive quorum is about. */
 export interface AdaptiveStatus {
@@ -463,8 +468,7 @@ export interface AdaptiveStatus {
   readonly reason: string;
   readonly readsPerSec: number;
   readonly writesPerSec: number;
-  /** Changes since the process started: carried out; decided on with no live changes to be had; begun in vain. */
+  /** Changes since the process started: carried out; begun in vain. */
   readonly moves: number;
-  readonly unavailable: number;
   readonly failed: number;
 }

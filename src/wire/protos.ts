@@ -41,6 +41,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   JoinReply: ["map"],
   HeartbeatRequest: ["load"],
   StatusReply: ["policy"],
+  SetQuorumReply: ["before", "after"],
   NodeStatus: ["node"],
 };
 

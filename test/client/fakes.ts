@@ -190,6 +190,7 @@ export class ScriptedControl implements ControlDialer {
       usage: refuse,
       status: refuse,
       leave: refuse,
+      setQuorum: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

@@ -14,7 +14,16 @@ export interface ControlWorld {
   close(): void;
 }
 
-const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 5, inlineLimitBytes: 4, keepVersions: 6 };
+const POLICY = {
+  n: 3,
+  w: 2,
+  r: 2,
+  name: "majority",
+  chunkSizeBytes: 5,
+  inlineLimitBytes: 4,
+  keepVersions: 6,
+  sinceMs: 1_700_000_000_000,
+};
 const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 2 as const, standing: 3 as const, diskId: "d" };
 export const MAP: ClusterMap = {
   clusterId: "c",
@@ -44,6 +53,7 @@ function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
     usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
     status: () => new Promise(() => {}),
     leave: refuse,
+    setQuorum: refuse,
     ...overrides,
   };
 }

@@ -157,7 +157,7 @@ test("with w=1 giving up a DataNode says what may be lost, and needs to be told 
 });
 
 test("a DataNode that dies during a rebalance is replaced, and is given its share anew when it comes back after it", async () => {
-  await using cluster = await startFour({ supernodeFlags: ["--replace-after", "7s"] });
+  await using cluster = await startFour({ superFlags: ["--replace-after", "7s"] });
   using files = scratch();
   const tree = join(files.path, "in");
   makeTree(tree, 200);

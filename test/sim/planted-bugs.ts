@@ -363,13 +363,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "one-word-for-all",
-    wrong: "one replica is asked where N-W+1 have to be, by those who scan and those who list (P16, P20)",
+    wrong: "one replica is asked where R or N-W+1 have to be, by those who scan and those who list (P16, P20)",
     edits: [
       {
         file: "src/register/quorum.ts",
         find: "scanNeed: Need = (set) => set.nodes.length - set.w + 1;",
         replace: "scanNeed: Need = () => 1;",
       },
+      { file: "src/register/quorum.ts", find: "carryNeed: Need = (set) => set.r;", replace: "carryNeed: Need = () => 1;" },
     ],
     recipe: "grow",
     seed: 100,
@@ -443,5 +444,46 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     recipe: "shrink",
     seed: 1,
+  },
+  {
+    name: "rescan-skipped-when-r-shrinks",
+    wrong: "where the replicas stay nothing is carried over, though fewer are to be read, or more to be written (P16)",
+    edits: [
+      {
+        file: "src/cluster/carrying.ts",
+        find: "return joins || from.w - left < to.w || to.r < from.r;",
+        replace: "return joins || left > 0;",
+      },
+    ],
+    recipe: "quorum",
+    seed: 8,
+  },
+  {
+    name: "old-counts-while-joint",
+    wrong: "while a quorum changes replicas are counted over the union of both sets, by the old W and R (P10)",
+    edits: [
+      {
+        file: "src/register/quorum.ts",
+        find: "this.#sets = configuration.sets;",
+        replace:
+          "this.#sets = configuration.sets.slice(0, 1).map((set) => ({ ...set, nodes: [...new Set(configuration.sets.flatMap(({ nodes }) => nodes))] }));",
+      },
+    ],
+    recipe: "quorum",
+    seed: 1,
+  },
+  {
+    name: "quorum-in-place",
+    wrong: "where the replicas stay the new quorum takes the old one's place at once, without a joint configuration (P10)",
+    edits: [
+      {
+        file: "src/cluster/moves.ts",
+        find: "return { number, sets: [survivorsOf(from, dead), { nodes: to.nodes, w: to.w, r: to.r, since }] };",
+        replace:
+          "return { number, sets: [from, { ...to, since }].slice(to.nodes.every((node) => from.nodes.includes(node)) ? 1 : 0) };",
+      },
+    ],
+    recipe: "quorum",
+    seed: 8,
   },
 ];

@@ -41,4 +41,9 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "grow",
     why: "what W of one of two sets had accepted was taken for chosen when that set stood alone, and never settled",
   },
+  {
+    seed: 4,
+    recipe: "quorum",
+    why: "a refusal was held to the W in force when it was answered, not to that of where it was recorded: the check's mistake",
+  },
 ];

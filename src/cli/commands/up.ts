@@ -41,6 +41,8 @@ export class UpCommand extends QdfsCommand {
   readonly quorum = Option.String("--quorum", {
     description: "SPEC replicas and quorums, as in n=3,w=2,r=2 (see `qdfs help supernode`)",
   });
+  readonly adaptiveCalm = Option.String("--adaptive-calm", { description: "DURATION as for `qdfs supernode`" });
+  readonly adaptiveDwell = Option.String("--adaptive-dwell", { description: "DURATION as for `qdfs supernode`" });
   readonly restartNodes = Option.Boolean("--restart-nodes", false, { description: "bring a child back that died" });
 
   override async run(output: Output): Promise<Exit> {
@@ -67,6 +69,10 @@ export class UpCommand extends QdfsCommand {
       dataDir,
       temporary: this.temp,
       restart: this.restartNodes,
+      superFlags: [
+        ...(this.adaptiveCalm === undefined ? [] : ["--adaptive-calm", this.adaptiveCalm]),
+        ...(this.adaptiveDwell === undefined ? [] : ["--adaptive-dwell", this.adaptiveDwell]),
+      ],
       flags: [...(this.verbose ? ["-v"] : []), ...(this.quiet ? ["-q"] : [])],
       say: (text) => output.notice(text),
     });
