@@ -1,6 +1,6 @@
 /** A cluster's state as rows: `status` and `nodes` show the same nodes. */
 import { nodeName } from "../base/ids.ts";
-import { formatCount, formatFiles, formatSize } from "../base/units.ts";
+import { formatCount, formatDuration, formatFiles, formatPhi, formatSize } from "../base/units.ts";
 import type { Rebalance } from "../wire/change-messages.ts";
 import { NodeState, type NodeStatus } from "../wire/messages.ts";
 import { table } from "./output.ts";
@@ -26,10 +26,17 @@ export interface NodeRow {
   readonly leads: number;
   readonly opsPerSec: number;
   readonly catchingUp: number;
+  /** Phi: of 10^phi silences like its present one, one ends by itself. */
+  readonly suspicion: number;
+  /** How often it vanished lately; while it is held back, how long it has to be steady yet. */
+  readonly flaps: number;
+  readonly heldForMs: number;
+  readonly freeBytes: number;
+  readonly version: string;
 }
 
 export function nodeRow(status: NodeStatus): NodeRow {
-  const { node, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp } = status;
+  const { node, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp, flaps, freeBytes, version } = status;
   const { grpc, http, zone, weight } = node;
   const state = STATE_NAMES[node.state];
   return {
@@ -46,6 +53,11 @@ export function nodeRow(status: NodeStatus): NodeRow {
     leads,
     opsPerSec,
     catchingUp,
+    suspicion: Math.round(status.suspicion * 10) / 10,
+    flaps,
+    heldForMs: Math.round(status.heldForMs),
+    freeBytes,
+    version,
   };
 }
 
@@ -62,8 +74,15 @@ export function nodeTable(rows: readonly NodeRow[]): string {
     { title: "node", cell: (row) => row.id },
     {
       title: "state",
-      cell: (row) => (row.catchingUp > 0 ? `${row.state}, catching up (${formatCount(row.catchingUp)})` : row.state),
+      cell: (row) =>
+        [
+          row.state,
+          ...(row.catchingUp > 0 ? [`catching up (${formatCount(row.catchingUp)})`] : []),
+          ...(row.heldForMs > 0 ? [`held back (${formatDuration(row.heldForMs)})`] : []),
+        ].join(", "),
     },
+    { title: "phi", cell: (row) => formatPhi(row.suspicion), right: true },
+    { title: "flaps", cell: (row) => formatCount(row.flaps), right: true },
     { title: "address", cell: (row) => row.grpc },
     ...(zones ? [{ title: "zone", cell: (row: NodeRow) => row.zone }] : []),
     { title: "files", cell: (row) => formatCount(row.files), right: true },

@@ -21,7 +21,7 @@ import {
 import type { Cancel, Runtime } from "../ports.ts";
 import { barrierNeed, reachesIn, readNeed, writeNeed } from "../register/quorum.ts";
 import type { Carried, Rebalance } from "../wire/change-messages.ts";
-import { type ClusterMap, type Configuration, NodeState, type ReplicaSet } from "../wire/messages.ts";
+import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
 import type { Nodes } from "./nodes.ts";
 
 export interface RebalancerParts {
@@ -185,9 +185,9 @@ export class Rebalancer {
   #whyNot(map: ClusterMap, partition: number, to: Move["to"]): string | undefined {
     const configuration = map.partitions[partition];
     if (configuration === undefined) return "there is no such partition";
-    const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+    const up = new Set(map.nodes.filter(({ number }) => this.#nodes.isSteady(number)).map(({ number }) => number));
     for (const node of joiningIn({ number: 0, sets: [...configuration.sets, to] })) {
-      if (!up.has(node)) return `${nodeName(node)} is not up`;
+      if (!up.has(node)) return `${nodeName(node)} ${this.#nodes.isUp(node) ? "comes and goes" : "is not up"}`;
       if (!this.#hasRoom(node)) return `${nodeName(node)} has no room`;
     }
     const needs = [readNeed, writeNeed, barrierNeed];
@@ -227,8 +227,10 @@ export class Rebalancer {
   /** Who joins has most to fetch, so it is best asked itself. The same one as long as it is up. */
   #moverOf(partition: number, configuration: Configuration): NodeNumber | undefined {
     const known = this.#movers.get(partition);
-    if (known !== undefined && this.#nodes.isUp(known)) return known;
-    const candidates = [...joiningIn(configuration), ...replicasOf(configuration)].filter((node) => this.#nodes.isUp(node));
+    if (known !== undefined && this.#nodes.isSteady(known)) return known;
+    const all = [...joiningIn(configuration), ...replicasOf(configuration)];
+    const steady = all.filter((node) => this.#nodes.isSteady(node));
+    const candidates = steady.length > 0 ? steady : all.filter((node) => this.#nodes.isUp(node));
     // After a failure not the same one again, if there are others.
     const mover = candidates[Math.floor(this.#runtime.random.unit() * Math.min(2, candidates.length))] ?? candidates[0];
     if (mover !== undefined) this.#movers.set(partition, mover);

@@ -44,7 +44,7 @@ import { DialedNodes, type Nodes } from "./nodes.ts";
 import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
-import { statusReply } from "./status.ts";
+import { type StatusFacts, statusReply } from "./status.ts";
 
 export interface SuperNodeParts {
   readonly runtime: Runtime;
@@ -170,7 +170,11 @@ export class SuperNode implements SuperNodeApi {
 
   async status(request: StatusRequest): Promise<StatusReply> {
     const incomplete = request.eventual ? "" : await this.#fence.pass();
-    return statusReply({
+    return statusReply(this.#facts(incomplete));
+  }
+
+  #facts(incomplete: string): StatusFacts {
+    return {
       map: this.map,
       totals: this.#store.totals(),
       vitals: (number) => this.#membership.vitals(number),
@@ -179,12 +183,12 @@ export class SuperNode implements SuperNodeApi {
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums?.status() ?? null,
-    });
+    };
   }
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
+    return gauges(statusReply(this.#facts("")), this.map, this.#catalogue.pendingFiles);
   }
 
   #mapChanged(): void {

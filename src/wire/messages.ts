@@ -287,6 +287,8 @@ export interface Node {
   readonly weight: number;
   readonly state: NodeState;
   readonly diskId: string;
+  /** It serves, and others are preferred until it has been steady for a while (cluster/steadiness.ts). */
+  readonly held?: boolean;
 }
 export interface Policy {
   readonly n: number;
@@ -353,13 +355,24 @@ export interface HeartbeatRequest {
   readonly usedBytes: number;
   readonly capacityBytes: number;
   readonly freeBytes: number;
-  readonly alarms: readonly string[];
+  readonly alarms: readonly Alarm[];
+  readonly version: string;
   readonly leaving: boolean;
   readonly catchingUp: number;
   /** Since the process started, as `writes`. */
   readonly reads: number;
   readonly writes: number;
   readonly peers: readonly PeerTimes[];
+}
+/** Something is wrong with a node, of a kind of cluster/alarm.ts: `count` copies, files, … and what, or examples of it. */
+export interface Alarm {
+  readonly kind: string;
+  readonly count: number;
+  readonly words: readonly string[];
+}
+export interface NodeAlarm {
+  readonly node: NodeNumber;
+  readonly alarm: Alarm;
 }
 /** How long a replica takes to answer one that asks it; 0: not measured. */
 export interface PeerTimes {
@@ -426,6 +439,14 @@ export interface NodeStatus {
   readonly opsPerSec: number;
   readonly catchingUp: number;
   readonly usedBytes: number;
+  /** Phi: one silence in 10^phi like its present one still ends by itself. */
+  readonly suspicion: number;
+  /** How often it vanished lately, and how long it has to be steady before it is counted on again; 0: it is. */
+  readonly flaps: number;
+  readonly heldForMs: number;
+  readonly freeBytes: number;
+  /** Of the program; empty: not heard. */
+  readonly version: string;
 }
 export interface StatusReply {
   readonly clusterId: string;
@@ -442,6 +463,10 @@ export interface StatusReply {
   readonly rebalance: Rebalance | null;
   /** Null: the quorum is fixed. */
   readonly adaptive: AdaptiveStatus | null;
+  /** What `alarms` says in words, of single nodes. */
+  readonly raised: readonly NodeAlarm[];
+  /** The SuperNode's program. */
+  readonly version: string;
 }
 /** What the controller of an adaptive quorum is about. */
 export interface AdaptiveStatus {

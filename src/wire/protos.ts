@@ -42,6 +42,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   HeartbeatRequest: ["load"],
   StatusReply: ["policy"],
   NodeStatus: ["node"],
+  NodeAlarm: ["alarm"],
 };
 
 /** All of qdfs.v1. Field names are camelCase. */

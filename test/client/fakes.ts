@@ -35,7 +35,7 @@ import type {
 const NO_BYTES = new Uint8Array(0);
 
 export function testNode(number: NodeNumber, state: Node["state"] = 0): Node {
-  return { number, grpc: `n${number}:1`, http: `n${number}:2`, zone: "", weight: 1, state, diskId: `disk${number}` };
+  return { number, grpc: `n${number}:1`, http: `n${number}:2`, zone: "", weight: 1, state, diskId: `disk${number}`, held: false };
 }
 
 export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Configuration): ClusterMap {

@@ -15,7 +15,7 @@ export interface ControlWorld {
 }
 
 const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 5, inlineLimitBytes: 4, keepVersions: 6 };
-const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
+const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d", held: true };
 export const MAP: ClusterMap = {
   clusterId: "c",
   generation: 1,
@@ -65,7 +65,8 @@ const BEAT = {
   usedBytes: 0,
   capacityBytes: 0,
   freeBytes: 0,
-  alarms: ["a"],
+  alarms: [{ kind: "corrupt", count: 2, words: ["a"] }],
+  version: "test",
   leaving: true,
   catchingUp: 0,
   reads: 0,
