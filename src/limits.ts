@@ -102,6 +102,10 @@ export const SCAN_PAGE_MAX = 4 * KIB;
 export const CARRY_FILES_IN_FLIGHT = 8;
 export const CARRY_FILES_PER_SEC = 2_000;
 export const CARRY_BYTES_PER_SEC = 64 * MIB;
+/** Changing partitions that a status names. */
+export const JOINT_SHOWN_MAX = 20;
+/** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): the time that one file's chunks may take, and again. */
+export const STANDSTILL_MS = 120_000;
 /** Chunks that a DataNode is asked to take over in one request. */
 export const TAKE_CHUNKS_MAX = 4;
 
@@ -355,6 +359,22 @@ export const BENCH_CLOCK_QUESTIONS = 30;
 export const BENCH_HISTORY_MAX = 2_000_000;
 /** Entries of listings that it keeps, some 100 bytes each. */
 export const BENCH_LISTED_ENTRIES_MAX = 1_000_000;
+
+// ------------------------------------------------------------------------------------------------------- doctor
+/** How long a server may take to say its clock, and how often it is asked: the quickest answer bounds the clock best. */
+export const DOCTOR_ANSWER_MS = 2_000;
+export const DOCTOR_CLOCK_QUESTIONS = 3;
+/** Files whose replicas are compared unless the user says otherwise: about two seconds. */
+export const DOCTOR_FILES_DEFAULT = 10_000;
+export const DOCTOR_FILES_IN_FLIGHT = 256;
+/** A replica that is behind is looked at again after this long: it may have been about to hear of the write. */
+export const DOCTOR_LOOK_AGAIN_MS = 1_500;
+/** Examples of what a finding is about. */
+export const DOCTOR_EXAMPLES_MAX = 10;
+/** Clocks further apart than this, beyond what could be measured, show in listings. */
+export const DOCTOR_CLOCK_SKEW_MS = 1_000;
+/** Share of its capacity that a DataNode may use before it is filling. */
+export const DOCTOR_FILLING_SHARE = 0.9;
 
 // ------------------------------------------------------------------------------------------------------- checks
 /** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */

@@ -206,7 +206,9 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   async getMap(): Promise<MapReply> {
-    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
+    const { version } = this.#parts;
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current(), wallMs, version };
   }
 
   /** Finishes what is under way, says goodbye to the SuperNode, and closes the disk. Nothing may be submitted afterwards. */

@@ -30,6 +30,8 @@ export interface StatusFacts {
   /** What the SuperNode itself has to say about a node. */
   readonly alarmOf: (number: NodeNumber) => string;
   readonly adaptive: AdaptiveStatus | null;
+  readonly joint: StatusReply["joint"];
+  readonly standstillMs: number;
 }
 
 export function statusReply(facts: StatusFacts): StatusReply {
@@ -58,7 +60,14 @@ export function statusReply(facts: StatusFacts): StatusReply {
     adaptive: facts.adaptive,
     raised,
     version: VERSION,
+    partitionFiles: [],
+    joint: facts.joint,
+    standstillMs: facts.standstillMs,
   };
+}
+
+export function filesByPartition({ partitions }: ClusterMap, totals: StatusFacts["totals"]): readonly number[] {
+  return partitions.map((_, partition) => totals.get(partition)?.files ?? 0);
 }
 
 /** Unavailable: some files can be read or written no more. Degraded: some replicas are away, or have no room. */

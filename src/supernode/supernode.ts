@@ -4,6 +4,7 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { VERSION } from "../base/version.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
@@ -34,6 +35,7 @@ import {
 } from "../wire/messages.ts";
 import { Admission } from "./admission.ts";
 import { Catalogue } from "./catalogue.ts";
+import { ChangeAges } from "./change-ages.ts";
 import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
 import { Listing } from "./listing.ts";
@@ -44,7 +46,7 @@ import { DialedNodes, type Nodes } from "./nodes.ts";
 import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
-import { type StatusFacts, statusReply } from "./status.ts";
+import { filesByPartition, type StatusFacts, statusReply } from "./status.ts";
 
 export interface SuperNodeParts {
   readonly runtime: Runtime;
@@ -76,6 +78,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #fence: Fence;
   readonly #listing: Listing;
   readonly #rebalancer: Rebalancer;
+  readonly #changes = new ChangeAges();
   readonly #followers = new Map<NodeNumber, LogFollower>();
   /** Undefined: the quorum is fixed. */
   readonly #quorums: QuorumController | undefined;
@@ -145,7 +148,8 @@ export class SuperNode implements SuperNodeApi {
   }
 
   async getMap(): Promise<MapReply> {
-    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current() };
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current(), wallMs, version: VERSION };
   }
 
   /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
@@ -170,7 +174,8 @@ export class SuperNode implements SuperNodeApi {
 
   async status(request: StatusRequest): Promise<StatusReply> {
     const incomplete = request.eventual ? "" : await this.#fence.pass();
-    return statusReply(this.#facts(incomplete));
+    const reply = statusReply(this.#facts(incomplete));
+    return request.partitions ? { ...reply, partitionFiles: filesByPartition(this.map, this.#store.totals()) } : reply;
   }
 
   #facts(incomplete: string): StatusFacts {
@@ -183,6 +188,7 @@ export class SuperNode implements SuperNodeApi {
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums?.status() ?? null,
+      ...this.#changes.status(this.#runtime.clock.monotonicMs()),
     };
   }
 
@@ -192,6 +198,7 @@ export class SuperNode implements SuperNodeApi {
   }
 
   #mapChanged(): void {
+    this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     this.#followAll();
     this.#rebalancer.poke();
   }
@@ -233,6 +240,7 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelMaintenance = this.#runtime.timers.after(SUPERNODE_MAINTENANCE_MS, () => {
       this.#armMaintenance();
       this.#storeProgress();
+      this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     });
   }
 

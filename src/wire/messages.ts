@@ -331,6 +331,9 @@ export interface MapReply {
   readonly map: ClusterMap;
   readonly loads: readonly NodeLoad[];
   readonly counter: number;
+  /** The server's clock as it answered, and its program's version. */
+  readonly wallMs: number;
+  readonly version: string;
 }
 export interface JoinRequest {
   readonly clusterId: string;
@@ -429,6 +432,8 @@ export interface UsageReply {
 }
 export interface StatusRequest {
   readonly eventual: boolean;
+  /** Files by partition are wanted, too. */
+  readonly partitions?: boolean;
 }
 export interface NodeStatus {
   readonly node: Node;
@@ -467,6 +472,17 @@ export interface StatusReply {
   readonly raised: readonly NodeAlarm[];
   /** The SuperNode's program. */
   readonly version: string;
+  /** Files by partition, if they were asked for. */
+  readonly partitionFiles: readonly number[];
+  /** Partitions that change, the oldest change first, and for how long nothing was carried over. */
+  readonly joint: readonly Joint[];
+  readonly standstillMs: number;
+}
+/** A partition in a joint configuration, and for how long it has been, as far as this SuperNode saw. */
+export interface Joint {
+  readonly partition: number;
+  readonly number: number;
+  readonly forMs: number;
 }
 /** What the controller of an adaptive quorum is about. */
 export interface AdaptiveStatus {

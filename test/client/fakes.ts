@@ -181,7 +181,9 @@ export class ScriptedControl implements ControlDialer {
       getMap: async (): Promise<MapReply> => {
         this.asked.push(address);
         const answer = this.maps.get(address);
-        return answer === undefined ? await refuse() : { map: await answer(), loads: [], counter: this.counter };
+        return answer === undefined
+          ? await refuse()
+          : { map: await answer(), loads: [], counter: this.counter, wallMs: 0, version: "test" };
       },
       join: refuse,
       heartbeat: refuse,

@@ -36,7 +36,13 @@ const refuse = async (): Promise<never> => {
 
 function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
   return {
-    getMap: async () => ({ map: MAP, loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }], counter: 9 }),
+    getMap: async () => ({
+      map: MAP,
+      loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
+      counter: 9,
+      wallMs: 1_700_000_000_123,
+      version: "v",
+    }),
     join: async (request) => ({ number: request.number + 1, map: MAP }),
     heartbeat: async () => ({ map: null, loads: [] }),
     list: refuse,
@@ -92,7 +98,7 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
       const world = makeWorld();
       const map = { ...MAP, nodes: [] };
       const api = superNode({
-        getMap: async () => ({ map, loads: [], counter: 1 }),
+        getMap: async () => ({ map, loads: [], counter: 1, wallMs: 0, version: "" }),
         join: async () => ({ number: 1, map }),
         heartbeat: async () => ({ map, loads: [] }),
       });
@@ -112,6 +118,8 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
         map: MAP,
         loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
         counter: 9,
+        wallMs: 1_700_000_000_123,
+        version: "v",
       });
       expect(await world.until(api.heartbeat(BEAT))).toEqual({ map: null, loads: [] });
       expect((await world.until(api.usage({ prefix: "/" }))).sizeBytes).toBe(2 ** 52);
