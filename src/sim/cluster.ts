@@ -26,6 +26,7 @@ import { Cuts } from "./cuts.ts";
 import { Disk, filesOf, storeOf } from "./disk.ts";
 import { Life, type WallClock } from "./life.ts";
 import type { Trace } from "./trace.ts";
+import { type DetectionObserver, watchedSuperNode } from "./watched-super-node.ts";
 
 export const SUPER_HOST = "super";
 const SUPERNODE = `${SUPER_HOST}:1`;
@@ -60,6 +61,7 @@ export interface ClusterObserver {
   serves(disk: Disk): void;
   /** A process ended with what no process may end with. */
   fatal(host: string, error: unknown): void;
+  readonly detection?: DetectionObserver;
 }
 
 export interface Host {
@@ -152,8 +154,9 @@ export class SimCluster {
     return this.#configurations[partition]?.get(number);
   }
 
-  #note({ partitions }: ClusterMap): void {
-    partitions.forEach((configuration, partition) => {
+  #note(map: ClusterMap): void {
+    this.#observer.detection?.mapped(map);
+    map.partitions.forEach((configuration, partition) => {
       this.#configurations[partition]?.set(configuration.number, configuration);
     });
   }
@@ -275,7 +278,10 @@ export class SimCluster {
     const rebalance = { settleMs: REBALANCE_SETTLE_MS, changingMax: this.shape.changingMax };
     const superNode = new SuperNode({ runtime: life, maps: host.maps, catalogue, dialer, counter, state, rebalance });
     host.superNode = superNode;
-    host.listeners.push(network.listen(SUPERNODE, { control: superNode }));
+    const { detection } = this.#observer;
+    detection?.begins(state.map);
+    const control = detection === undefined ? superNode : watchedSuperNode(superNode, detection);
+    host.listeners.push(network.listen(SUPERNODE, { control }));
     superNode.start(SUPERNODE);
     this.#trace.event(`${host.name} serves`);
   }

@@ -24,6 +24,7 @@ export const FAULT_KINDS = [
   "client-death",
   "freeze",
   "join",
+  "flap",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -173,6 +174,17 @@ export const RECIPES: readonly Recipe[] = [
     weights: { join: 8, ...DEATHS, isolate: 2, "two-way": 1, split: 1, freeze: 1, "supernode-cut": 2, "supernode-crash": 3 },
     faults: [3, 10],
     pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+  },
+  {
+    ...BASE,
+    name: "flap",
+    summary: "DataNodes that come and go, again and again, some of them just when they are given their share",
+    weights: { flap: 6, join: 3, crash: 1, isolate: 1, "supernode-cut": 1, "supernode-crash": 1 },
+    faults: [2, 7],
+    lastsMs: [500, 1_000, 2_500, 6_000],
+    pacesMs: [30, 80, 150],
     filesMax: 6,
     chunkedShare: 0.3,
   },

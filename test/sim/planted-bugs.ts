@@ -392,4 +392,43 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     recipe: "grow",
     seed: 1,
   },
+  {
+    name: "flaps-not-counted",
+    wrong: "a DataNode may come and go as often as it likes",
+    edits: [
+      {
+        file: "src/cluster/steadiness.ts",
+        find: "this.#flaps = this.flaps(nowMs) + 1;",
+        replace: "this.#flaps = 1;",
+      },
+    ],
+    recipe: "flap",
+    seed: 1,
+  },
+  {
+    name: "held-back-for-ever",
+    wrong: "who was held back once is never counted on again",
+    edits: [
+      {
+        file: "src/cluster/steadiness.ts",
+        find: "return this.#away ? holdMs : Math.max(0, this.#backMs + holdMs - nowMs);",
+        replace: "return holdMs;",
+      },
+    ],
+    recipe: "flap",
+    seed: 1,
+  },
+  {
+    name: "moved-to-one-that-flaps",
+    wrong: "partitions are moved to a DataNode that is held back",
+    edits: [
+      {
+        file: "src/supernode/rebalancer.ts",
+        find: "map.nodes.filter(({ number }) => this.#nodes.isSteady(number))",
+        replace: "map.nodes.filter(({ number }) => this.#nodes.isUp(number))",
+      },
+    ],
+    recipe: "flap",
+    seed: 21,
+  },
 ];
