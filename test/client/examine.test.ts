@@ -10,7 +10,7 @@ import { someBytes } from "./fakes.ts";
 const CHUNKED_BYTES = 9_000; // three chunks
 const FILES_MAX = 1_000;
 
-beforeAll(async () => await warmUpChecksums(8));
+beforeAll(async () => await warmUpChecksums(8), 60_000); // compiled outside of JavaScript, on a busy machine
 
 async function began(files: number): Promise<{ cluster: MemoryCluster; client: Client }> {
   const cluster = new MemoryCluster();
