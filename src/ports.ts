@@ -23,11 +23,10 @@ import type {
   MapReply,
   Request,
   RequestBody,
-  StatusReply,
-  StatusRequest,
   UsageReply,
   UsageRequest,
 } from "./wire/messages.ts";
+import type { StatusReply, StatusRequest } from "./wire/status-messages.ts";
 
 // ----------------------------------------------------------------------------------------- time, chance, words
 

@@ -67,7 +67,7 @@ export const ERRORS = {
   CORRUPT: row(Exit.CORRUPT, 15, "never", "no valid copy of the bytes anywhere"),
   STORAGE_FULL: row(Exit.FULL, 8, "later", "the DataNodes have no room; nothing was done"),
   UNDECIDED: row(Exit.UNKNOWN, 2, "never", "a check found no violation, but could not judge everything"),
-  VIOLATION: row(Exit.VIOLATION, 13, "never", "a check found a violation of what is promised"),
+  VIOLATION: row(Exit.VIOLATION, 13, "never", "a check found a violation of what is promised; of `doctor`: something is wrong"),
   INTERRUPTED: row(Exit.INTERRUPTED, 1, "check", "interrupted"),
 } as const satisfies Record<string, Row>;
 

@@ -1,9 +1,10 @@
 /** A cluster's state as rows: `status` and `nodes` show the same nodes. */
 import { nodeName } from "../base/ids.ts";
-import { formatCount, formatFiles, formatSize } from "../base/units.ts";
+import { formatCount, formatDuration, formatFiles, formatPhi, formatSize } from "../base/units.ts";
 import { standingOf } from "../cluster/standing.ts";
 import type { Rebalance } from "../wire/change-messages.ts";
-import { type Node, NodeState, type NodeStatus, Standing, type StatusReply } from "../wire/messages.ts";
+import { type Node, NodeState, Standing } from "../wire/messages.ts";
+import type { NodeStatus, StatusReply } from "../wire/status-messages.ts";
 import { table } from "./output.ts";
 
 const STATE_NAMES: Readonly<Record<NodeState, string>> = {
@@ -37,10 +38,18 @@ export interface NodeRow {
   readonly leads: number;
   readonly opsPerSec: number;
   readonly catchingUp: number;
+  /** Phi: of 10^phi silences like its present one, one ends by itself. */
+  readonly suspicion: number;
+  /** How often it vanished lately; while it is held back, how long it has to be steady yet. */
+  readonly flaps: number;
+  readonly heldForMs: number;
+  readonly freeBytes: number;
+  readonly version: string;
 }
 
 export function nodeRow(status: NodeStatus): NodeRow {
-  const { node, partitions, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp } = status;
+  const { node, partitions, files, bytes, usedBytes, capacityBytes, leads, opsPerSec, catchingUp, flaps, freeBytes, version } =
+    status;
   const { grpc, http, zone, weight } = node;
   const state = stateName(node);
   const standing = STANDING_NAMES[standingOf(node)];
@@ -60,6 +69,11 @@ export function nodeRow(status: NodeStatus): NodeRow {
     leads,
     opsPerSec,
     catchingUp,
+    suspicion: Math.round(status.suspicion * 10) / 10,
+    flaps,
+    heldForMs: Math.round(status.heldForMs),
+    freeBytes,
+    version,
   };
 }
 
@@ -69,11 +83,12 @@ function stateName(node: Node): string {
   return STATE_NAMES[node.state];
 }
 
-function stateWords({ state, standing, partitions, catchingUp }: NodeRow): string {
+function stateWords({ state, standing, partitions, catchingUp, heldForMs }: NodeRow): string {
   const words = [state];
   if (standing !== "member" && standing !== state) words.push(standing);
   if (standing !== "member") words.push(partitions === 0 ? "holds nothing" : `${formatCount(partitions)} partitions left`);
   if (catchingUp > 0) words.push(`catching up (${formatCount(catchingUp)})`);
+  if (heldForMs > 0) words.push(`held back (${formatDuration(heldForMs)})`);
   return words.join(", ");
 }
 
@@ -117,6 +132,8 @@ export function nodeTable(rows: readonly NodeRow[]): string {
   return table(rows, [
     { title: "node", cell: (row) => row.id },
     { title: "state", cell: stateWords },
+    { title: "phi", cell: (row) => formatPhi(row.suspicion), right: true },
+    { title: "flaps", cell: (row) => formatCount(row.flaps), right: true },
     { title: "address", cell: (row) => row.grpc },
     ...(zones ? [{ title: "zone", cell: (row: NodeRow) => row.zone }] : []),
     ...(weights ? [{ title: "weight", cell: (row: NodeRow) => `${row.weight}`, right: true }] : []),

@@ -5,7 +5,8 @@ import { formatCount, formatDuration, formatFiles, formatSize } from "../base/un
 import type { Client } from "../client/client.ts";
 import { standingOf } from "../cluster/standing.ts";
 import type { LeaveReply } from "../wire/leave-messages.ts";
-import { Standing, type StatusReply } from "../wire/messages.ts";
+import { Standing } from "../wire/messages.ts";
+import type { StatusReply } from "../wire/status-messages.ts";
 import { rebalanceWords } from "./cluster-rows.ts";
 import type { Output } from "./output.ts";
 

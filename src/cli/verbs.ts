@@ -110,6 +110,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/explain.ts")).ExplainCommand,
   },
   {
+    name: "doctor",
+    category: "Cluster",
+    summary: "what is wrong, what the next death would cost, and the commands that mend it",
+    load: async () => (await import("./commands/doctor.ts")).DoctorCommand,
+  },
+  {
     name: "up",
     category: "Servers",
     summary: "a whole cluster on this machine, in one command",

@@ -1,12 +1,15 @@
 import { QdfsError } from "../base/errors.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
+import type { Facts } from "../doctor/facts.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
 import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
-import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
+import { type ClusterMap, ListKind, type UsageReply, type Version } from "../wire/messages.ts";
+import type { StatusReply } from "../wire/status-messages.ts";
 import { change } from "./change.ts";
 import { checkedOptions } from "./check-options.ts";
 import { copy, move } from "./copy.ts";
+import { examine } from "./examine.ts";
 import { explain } from "./explain.ts";
 import { get, readWhole } from "./get.ts";
 import { Listing } from "./listing.ts";
@@ -138,6 +141,11 @@ export class Client {
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {
     return await this.#ports.superNodes.call((server) => server.status({ eventual: options.eventual ?? false }));
+  }
+
+  /** What there is to say about the cluster's health; of at most `filesMax` files all replicas are asked what they hold. Changes nothing. */
+  async examine(filesMax: number): Promise<Facts> {
+    return await examine(this.#ports, filesMax);
   }
 
   /** What a get or put of the path would do, and why; for a get the read is done. */

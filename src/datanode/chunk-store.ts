@@ -85,7 +85,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     const { sizeBytes } = await this.#files.write(chunk, body, checksum, CHUNK_BYTES_MAX);
     const row: ChunkRow = { chunk, owner, sizeBytes, checksum };
     await this.#replica.write({ chunks: [row] });
-    this.#bad.delete(chunk);
+    this.#notBad(chunk);
     return this.#receipt(row);
   }
 
@@ -140,11 +140,17 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async #removeFiles(chunks: readonly ChunkId[]): Promise<void> {
     for (const chunk of chunks) {
       if (this.#store.chunk(chunk) !== undefined || this.#arriving.has(chunk)) continue; // it stays, or comes again
-      this.#bad.delete(chunk);
+      this.#notBad(chunk);
       await this.#files.remove(chunk).catch((error) => {
         this.#runtime.log.warn("a dropped chunk's file stays behind", { chunk, why: messageOf(error) });
       });
     }
+  }
+
+  /** A good copy has taken its place, or none is to be here any more. */
+  #notBad(chunk: ChunkId): void {
+    this.#bad.delete(chunk);
+    this.#alarms.clear("corrupt", chunk);
   }
 
   #receipt({ chunk, sizeBytes, checksum }: ChunkRow): Receipt {
@@ -160,7 +166,8 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   async #discard(row: ChunkRow, why: string): Promise<void> {
     if (this.#bad.has(row.chunk)) return;
     this.#bad.set(row.chunk, row);
-    this.#alarms.corrupt(row.chunk, row.owner, why);
+    const words = `chunk ${row.chunk} of ${row.owner} was bad here and has not been replaced yet: ${why}`;
+    this.#alarms.raise("corrupt", row.chunk, words);
     await this.#files.quarantine(row.chunk).catch((error) => {
       this.#runtime.log.warn("bad copy not set aside", { chunk: row.chunk, why: messageOf(error) });
     });
@@ -189,7 +196,6 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
       this.#runtime.log.warn("chunk not repaired yet", { chunk: row.chunk, why: messageOf(error) });
       return false;
     }
-    this.#alarms.repaired(row.chunk);
     return true;
   }
 

@@ -3,6 +3,7 @@
  * and disks, the simulator simulated ones.
  */
 import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
+import { gauge } from "../base/exposition.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { isBehind } from "../cluster/stale.ts";
@@ -205,7 +206,9 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   async getMap(): Promise<MapReply> {
-    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
+    const { version } = this.#parts;
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current(), wallMs, version };
   }
 
   /** Finishes what is under way, says goodbye to the SuperNode, and closes the disk. Nothing may be submitted afterwards. */
@@ -236,10 +239,14 @@ export class DataNode implements SessionHandler, ClusterApi {
       ["qdfs_change_sequence", "Sequence of the last committed accept.", this.#store.sequence],
       ["qdfs_catch_up_behind", "Changes at peers not looked at yet.", this.#catchUp.behind],
       ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
-      ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.corruptCount],
+      ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.foundCount("corrupt")],
       ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
     ];
-    return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
+    const alarms = this.#alarms.list().map(({ kind, count }) => [`{kind="${kind}"}`, count] as const);
+    return [
+      ...lines.map(([name, help, value]) => gauge(name, help, [["", value]])),
+      gauge("qdfs_alarms", "Alarms raised, by kind.", alarms),
+    ].join("");
   }
 
   // ------------------------------------------------------------------------------------------------ SessionHandler
@@ -358,7 +365,7 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#lastHousekeepingMs = now;
     try {
       this.#freeBytes = this.#parts.files.freeBytes();
-      this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full, this.#freeBytes);
+      this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full);
       this.#replica.full = false; // with room in sight the next commit tells
       this.#store.maintain();
       this.#watchPeers(stalled, now);
@@ -399,6 +406,7 @@ export class DataNode implements SessionHandler, ClusterApi {
       capacityBytes: this.#parts.capacityBytes,
       freeBytes: this.#freeBytes,
       alarms: this.#alarms.list(),
+      version: this.#parts.version,
       catchingUp: this.#catchUp.behind,
       reads: this.#reads,
       writes: this.#writes,

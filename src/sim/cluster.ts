@@ -10,7 +10,7 @@ import { noMapCache } from "../client/map-cache.ts";
 import { firstAssignment } from "../cluster/placement.ts";
 import { DataNode } from "../datanode/datanode.ts";
 import { admit, SuperNodes } from "../datanode/membership.ts";
-import type { BulkHandler, CatalogueStore, NodeWrites, Runtime, SessionHandler, SuperNodeState } from "../ports.ts";
+import type { BulkHandler, CatalogueStore, NodeWrites, Runtime, SessionHandler, SuperNodeApi, SuperNodeState } from "../ports.ts";
 import { HeardCounter } from "../register/heard-counter.ts";
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
@@ -26,6 +26,7 @@ import { Cuts } from "./cuts.ts";
 import { Disk, filesOf, storeOf } from "./disk.ts";
 import { Life, type WallClock } from "./life.ts";
 import type { Trace } from "./trace.ts";
+import { type DetectionObserver, watchedSuperNode } from "./watched-super-node.ts";
 
 export const SUPER_HOST = "super";
 const SUPERNODE = `${SUPER_HOST}:1`;
@@ -62,6 +63,7 @@ export interface ClusterObserver {
   serves(disk: Disk): void;
   /** A process ended with what no process may end with. */
   fatal(host: string, error: unknown): void;
+  readonly detection?: DetectionObserver;
 }
 
 export interface Host {
@@ -84,6 +86,8 @@ export interface SuperHost extends Host {
   readonly maps: MemoryMapStore;
   readonly catalogue: MemoryCatalogueStore;
   superNode: SuperNode | undefined;
+  /** … as callers meet it. */
+  control: SuperNodeApi | undefined;
 }
 
 export interface ClientHost extends Host {
@@ -135,6 +139,7 @@ export class SimCluster {
       maps: new WatchedMapStore((map) => this.#note(map)),
       catalogue: new MemoryCatalogueStore(),
       superNode: undefined,
+      control: undefined,
     };
     this.superHost.maps.save({ map: this.#firstMap(), nextNodeNumber: shape.nodes + 1 });
   }
@@ -156,8 +161,9 @@ export class SimCluster {
     return this.#configurations[partition]?.get(number);
   }
 
-  #note({ partitions }: ClusterMap): void {
-    partitions.forEach((configuration, partition) => {
+  #note(map: ClusterMap): void {
+    this.#observer.detection?.mapped(map);
+    map.partitions.forEach((configuration, partition) => {
       this.#configurations[partition]?.set(configuration.number, configuration);
     });
   }
@@ -278,6 +284,7 @@ export class SimCluster {
     const life = this.#begin(host);
     life.onDeath(() => {
       host.superNode = undefined;
+      host.control = undefined;
     });
     const counter = new HeardCounter();
     const state = firstState(host.maps, undefined, life.random);
@@ -289,7 +296,11 @@ export class SimCluster {
     const parts = { runtime: life, maps: host.maps, catalogue, dialer, counter, state, rebalance, replaceAfterMs };
     const superNode = new SuperNode(parts);
     host.superNode = superNode;
-    host.listeners.push(network.listen(SUPERNODE, { control: superNode }));
+    const { detection } = this.#observer;
+    detection?.begins(state.map);
+    const control = detection === undefined ? superNode : watchedSuperNode(superNode, detection);
+    host.control = control;
+    host.listeners.push(network.listen(SUPERNODE, { control }));
     superNode.start(SUPERNODE);
     this.#trace.event(`${host.name} serves`);
   }

@@ -105,11 +105,12 @@ export class Departures {
       mapVersion: 0,
       mapGeneration: 0,
       alarms: [],
+      version: "",
       peers: [],
       leaving: true,
       ...sizes,
     };
-    superHost.superNode?.heartbeat(said).catch((error) => {
+    superHost.control?.heartbeat(said).catch((error) => {
       if (codeOf(error) === undefined) throw error;
     });
   }

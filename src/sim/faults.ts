@@ -241,6 +241,7 @@ export class Faults {
       this.#setQuorum(choices);
       return undefined;
     },
+    flap: (fault) => (fault.choices[1] < 0.7 ? this.#dieRepeatedly(fault) : this.#vanishRepeatedly(fault)),
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;
@@ -303,6 +304,48 @@ export class Faults {
     for (const link of links) spoil(link);
     return () => {
       for (const link of links) this.#spoil(link, this.#plan.links);
+    };
+  }
+
+  /** The process dies and begins anew, too soon for anybody to miss it, or not. */
+  #dieRepeatedly({ choices: [whom, , awayShare, presentShare], forMs }: PlannedFault): Mend {
+    const host = this.#dataHost(whom);
+    const [awayMs, presentMs] = [10 + 200 * awayShare, 50 + 500 * presentShare];
+    return this.#repeatedly(awayMs, presentMs, forMs, {
+      go: () => this.#cluster.kill(host, "kill"),
+      come: () => this.#restart(host),
+    });
+  }
+
+  /** The SuperNode hears nothing of it for long enough to suspect it, and then for a moment does. */
+  #vanishRepeatedly(fault: PlannedFault): Mend {
+    const { name } = this.#dataHost(fault.choices[0]);
+    const { superHost, cuts } = this.#cluster;
+    const reason = `fault ${fault.index}`;
+    return this.#repeatedly(2_200 + 400 * fault.choices[2], 600, 3 * fault.forMs, {
+      go: () => this.#cutBoth(name, superHost.name, reason),
+      come: () => cuts.healAll(reason),
+    });
+  }
+
+  /** Back and forth for so long; the mend leaves it present. */
+  #repeatedly(awayMs: number, presentMs: number, forMs: number, { go, come }: { go: () => void; come: () => void }): Mend {
+    const { timers, clock } = this.#cluster.runtime;
+    const endMs = clock.monotonicMs() + forMs;
+    let ended = false;
+    const step = (): void => {
+      if (ended || clock.monotonicMs() >= endMs) return;
+      go();
+      timers.after(awayMs, () => {
+        if (ended) return;
+        come();
+        timers.after(presentMs, step);
+      });
+    };
+    step();
+    return () => {
+      ended = true;
+      come();
     };
   }
 

@@ -28,6 +28,7 @@ export const FAULT_KINDS = [
   "dead",
   "away",
   "quorum",
+  "flap",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -226,6 +227,17 @@ export const RECIPES: readonly Recipe[] = [
     faults: [3, 12],
     pacesMs: [10, 40, 100],
     chunkedShare: 0.25,
+  },
+  {
+    ...BASE,
+    name: "flap",
+    summary: "DataNodes that come and go, again and again, some of them just when they are given their share",
+    weights: { flap: 6, join: 3, crash: 1, isolate: 1, "supernode-cut": 1, "supernode-crash": 1 },
+    faults: [2, 7],
+    lastsMs: [500, 1_000, 2_500, 6_000],
+    pacesMs: [30, 80, 150],
+    filesMax: 6,
+    chunkedShare: 0.3,
   },
 ];
 

@@ -6,11 +6,12 @@
 import { messageOf } from "../base/errors.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
-import { LEFT_PARTITION_MS } from "../limits.ts";
+import { FLAP_HOLD_MS_MAX, LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
 import { disagreement, leftovers, listingDifference, thinHistory, unfinished } from "./invariants/convergence.ts";
+import { DetectionInvariants, unsteady } from "./invariants/detection.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -47,6 +48,8 @@ const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
 /** Who left a partition drops it LEFT_PARTITION_MS later, within this. */
 const DROPPING_MS = 2_000;
+/** Who is steady is seen to be so within a heartbeat or two. */
+const STEADY_SLACK_MS = 2_000;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
 const LAST_READS_MS = 40_000;
@@ -83,6 +86,7 @@ class Run {
         this.#registers.served(host.disk, request, answer);
       },
       serves: (disk) => this.#registers.serves(disk),
+      detection: new DetectionInvariants(this.#violations, this.#runtime.clock),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
     this.#view = this.#cluster;
@@ -158,6 +162,7 @@ class Run {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
       apart = difference() ?? leftovers(this.#view, paths);
     }
+    if (!this.#steady()) this.#violations.found("detection", `a minute after the last fault ${unsteady(this.#view) ?? ""}`);
     const thin = apart === undefined ? thinHistory(this.#view, paths) : undefined;
     if (thin !== undefined) this.#violations.found("I5", thin);
     if (apart !== undefined) {
@@ -166,6 +171,11 @@ class Run {
     }
     this.#trace.event("the replicas agree");
     this.#lastReads(paths);
+  }
+
+  /** Everyone is up and counted on again, as soon as who came and went has stayed for as long as it has to. */
+  #steady(): boolean {
+    return this.#runtime.advanceUntil(() => unsteady(this.#view) === undefined, FLAP_HOLD_MS_MAX + STEADY_SLACK_MS);
   }
 
   #lastReads(paths: readonly string[]): void {

@@ -106,7 +106,7 @@ export class Leaving {
     const { members, runtime, replaceAfterMs = REPLACE_AFTER_MS } = this.#parts;
     const { map } = members;
     if (replaceAfterMs === null || map.partitions.length === 0) return;
-    const up = placeable(map).filter(({ state }) => state === NodeState.UP).length;
+    const up = placeable(map).filter(({ state, held }) => state === NodeState.UP && !held).length;
     if (up < map.policy.n) return;
     const nowMs = runtime.clock.monotonicMs();
     const lost = placeable(map).filter(

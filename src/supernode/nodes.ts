@@ -8,6 +8,8 @@ export interface Nodes {
   map(): ClusterMap;
   node(number: NodeNumber): Node | undefined;
   isUp(number: NodeNumber): boolean;
+  /** Up, and not held back: there to be relied on. */
+  isSteady(number: NodeNumber): boolean;
   /** As Session.call. @throws QdfsError NODE_UNREACHABLE, NODE_SILENT, OVERLOADED, or what the node answered */
   call(number: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
 }
@@ -27,6 +29,10 @@ export class DialedNodes implements Nodes {
 
   isUp(number: NodeNumber): boolean {
     return this.node(number)?.state === NodeState.UP;
+  }
+
+  isSteady(number: NodeNumber): boolean {
+    return this.isUp(number) && this.node(number)?.held !== true;
   }
 
   async call(number: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody> {

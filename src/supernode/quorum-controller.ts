@@ -23,7 +23,8 @@ import {
   ADAPTIVE_REVIEW_MS,
 } from "../limits.ts";
 import type { Cancel, QuorumChangeEnd, QuorumChanger, Runtime } from "../ports.ts";
-import { type AdaptiveStatus, type ClusterMap, type HeartbeatRequest, NodeState } from "../wire/messages.ts";
+import { type ClusterMap, type HeartbeatRequest, NodeState } from "../wire/messages.ts";
+import type { AdaptiveStatus } from "../wire/status-messages.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -211,9 +211,9 @@ export class Rebalancer {
   /** Why a change would come to a stand at once; undefined: it would not. */
   #whyNot(map: ClusterMap, next: Configuration): string | undefined {
     if (next.sets.length === 1) return undefined; // taken back
-    const up = upIn(map);
+    const up = new Set(map.nodes.filter(({ number }) => this.#nodes.isSteady(number)).map(({ number }) => number));
     for (const node of joiningIn(next)) {
-      if (!up.has(node)) return `${nodeName(node)} is not up`;
+      if (!up.has(node)) return `${nodeName(node)} ${this.#nodes.isUp(node) ? "comes and goes" : "is not up"}`;
       if (!this.#hasRoom(node)) return `${nodeName(node)} has no room`;
     }
     const needs = [readNeed, writeNeed, barrierNeed];
@@ -253,8 +253,10 @@ export class Rebalancer {
   /** Who joins has most to fetch, so it is best asked itself. The same one as long as it is up. */
   #moverOf(partition: number, configuration: Configuration): NodeNumber | undefined {
     const known = this.#movers.get(partition);
-    if (known !== undefined && this.#nodes.isUp(known)) return known;
-    const candidates = [...joiningIn(configuration), ...replicasOf(configuration)].filter((node) => this.#nodes.isUp(node));
+    if (known !== undefined && this.#nodes.isSteady(known)) return known;
+    const all = [...joiningIn(configuration), ...replicasOf(configuration)];
+    const steady = all.filter((node) => this.#nodes.isSteady(node));
+    const candidates = steady.length > 0 ? steady : all.filter((node) => this.#nodes.isUp(node));
     // After a failure not the same one again, if there are others.
     const mover = candidates[Math.floor(this.#runtime.random.unit() * Math.min(2, candidates.length))] ?? candidates[0];
     if (mover !== undefined) this.#movers.set(partition, mover);

@@ -4,6 +4,7 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { VERSION } from "../base/version.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type {
   Cancel,
@@ -28,13 +29,13 @@ import {
   type ListRequest,
   type MapReply,
   NodeState,
-  type StatusReply,
-  type StatusRequest,
   type UsageReply,
   type UsageRequest,
 } from "../wire/messages.ts";
+import type { StatusReply, StatusRequest } from "../wire/status-messages.ts";
 import { Admission } from "./admission.ts";
 import { Catalogue } from "./catalogue.ts";
+import { ChangeAges } from "./change-ages.ts";
 import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
 import { Leaving } from "./leaving.ts";
@@ -47,7 +48,7 @@ import { DialedNodes, type Nodes } from "./nodes.ts";
 import { type AdaptivePace, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
-import { statusReply } from "./status.ts";
+import { filesByPartition, type StatusFacts, statusReply } from "./status.ts";
 
 export interface SuperNodeParts {
   readonly runtime: Runtime;
@@ -83,6 +84,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #listing: Listing;
   readonly #rebalancer: Rebalancer;
   readonly #leaving: Leaving;
+  readonly #changes = new ChangeAges();
   readonly #followers = new Map<NodeNumber, LogFollower>();
   readonly #live: LiveQuorum;
   readonly #quorums: QuorumController;
@@ -166,7 +168,8 @@ export class SuperNode implements SuperNodeApi {
   }
 
   async getMap(): Promise<MapReply> {
-    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current() };
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current(), wallMs, version: VERSION };
   }
 
   /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
@@ -191,7 +194,12 @@ export class SuperNode implements SuperNodeApi {
 
   async status(request: StatusRequest): Promise<StatusReply> {
     const incomplete = request.eventual ? "" : await this.#fence.pass();
-    return statusReply({
+    const reply = statusReply(this.#facts(incomplete));
+    return request.partitions ? { ...reply, partitionFiles: filesByPartition(this.map, this.#store.totals()) } : reply;
+  }
+
+  #facts(incomplete: string): StatusFacts {
+    return {
       map: this.map,
       totals: this.#store.totals(),
       vitals: (number) => this.#membership.vitals(number),
@@ -200,7 +208,8 @@ export class SuperNode implements SuperNodeApi {
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums.status(),
-    });
+      ...this.#changes.status(this.#runtime.clock.monotonicMs()),
+    };
   }
 
   /** A DataNode leaves, or stays after all. @throws QdfsError as Leaving.leave */
@@ -215,10 +224,11 @@ export class SuperNode implements SuperNodeApi {
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums.status());
+    return gauges(statusReply(this.#facts("")), this.map, this.#catalogue.pendingFiles);
   }
 
   #mapChanged(): void {
+    this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     this.#followAll();
     this.#rebalancer.poke();
   }
@@ -260,6 +270,7 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelMaintenance = this.#runtime.timers.after(SUPERNODE_MAINTENANCE_MS, () => {
       this.#armMaintenance();
       this.#storeProgress();
+      this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     });
   }
 

@@ -14,11 +14,10 @@ import type {
   ListReply,
   ListRequest,
   MapReply,
-  StatusReply,
-  StatusRequest,
   UsageReply,
   UsageRequest,
 } from "../wire/messages.ts";
+import type { StatusReply, StatusRequest } from "../wire/status-messages.ts";
 
 interface Method<Q, A> {
   readonly path: string;

@@ -4,20 +4,7 @@
  * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
-import type {
-  Complete,
-  Completed,
-  MapAsk,
-  MapAt,
-  QuorumShare,
-  Rebalance,
-  Rescan,
-  Rescanned,
-  Scan,
-  Scanned,
-  Take,
-  Taken,
-} from "./change-messages.ts";
+import type { Complete, Completed, MapAsk, MapAt, Rescan, Rescanned, Scan, Scanned, Take, Taken } from "./change-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -293,6 +280,8 @@ export interface Node {
   readonly diskId: string;
   /** Undefined: MEMBER. */
   readonly standing?: Standing;
+  /** It serves, and others are preferred until it has been steady for a while (cluster/steadiness.ts). */
+  readonly held?: boolean;
 }
 /** A DataNode that was removed: its number and its disk are refused ever after. */
 export interface Gone {
@@ -343,6 +332,9 @@ export interface MapReply {
   readonly map: ClusterMap;
   readonly loads: readonly NodeLoad[];
   readonly counter: number;
+  /** The server's clock as it answered, and its program's version. */
+  readonly wallMs: number;
+  readonly version: string;
 }
 export interface JoinRequest {
   readonly clusterId: string;
@@ -367,13 +359,20 @@ export interface HeartbeatRequest {
   readonly usedBytes: number;
   readonly capacityBytes: number;
   readonly freeBytes: number;
-  readonly alarms: readonly string[];
+  readonly alarms: readonly Alarm[];
+  readonly version: string;
   readonly leaving: boolean;
   readonly catchingUp: number;
   /** Since the process started, as `writes`. */
   readonly reads: number;
   readonly writes: number;
   readonly peers: readonly PeerTimes[];
+}
+/** Something is wrong with a node, of a kind of cluster/alarm.ts: `count` copies, files, … and what, or examples of it. */
+export interface Alarm {
+  readonly kind: string;
+  readonly count: number;
+  readonly words: readonly string[];
 }
 /** How long a replica takes to answer one that asks it; 0: not measured. */
 export interface PeerTimes {
@@ -427,48 +426,4 @@ export interface UsageReply {
   readonly sizeBytes: number;
   readonly storedBytes: number;
   readonly incomplete: string;
-}
-export interface StatusRequest {
-  readonly eventual: boolean;
-}
-export interface NodeStatus {
-  readonly node: Node;
-  readonly files: number;
-  readonly bytes: number;
-  readonly capacityBytes: number;
-  readonly leads: number;
-  readonly opsPerSec: number;
-  readonly catchingUp: number;
-  readonly usedBytes: number;
-  /** Of which it is a replica. */
-  readonly partitions: number;
-}
-export interface StatusReply {
-  readonly clusterId: string;
-  readonly mapVersion: number;
-  readonly policy: Policy;
-  readonly state: string;
-  readonly files: number;
-  readonly bytes: number;
-  readonly nodes: readonly NodeStatus[];
-  readonly alarms: readonly string[];
-  readonly waitingFor: string;
-  readonly incomplete: string;
-  /** Null: every partition is where it belongs. */
-  readonly rebalance: Rebalance | null;
-  /** Null: the quorum is fixed. */
-  readonly adaptive: AdaptiveStatus | null;
-  /** What partitions go by now, the most of them first. */
-  readonly quorums: readonly QuorumShare[];
-}
-/** What the controller of an adaptive quorum is about. */
-export interface AdaptiveStatus {
-  readonly wantedW: number;
-  readonly wantedR: number;
-  readonly reason: string;
-  readonly readsPerSec: number;
-  readonly writesPerSec: number;
-  /** Changes since the process started: carried out; begun in vain. */
-  readonly moves: number;
-  readonly failed: number;
 }

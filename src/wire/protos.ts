@@ -43,6 +43,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   StatusReply: ["policy"],
   SetQuorumReply: ["before", "after"],
   NodeStatus: ["node"],
+  NodeAlarm: ["alarm"],
 };
 
 /** All of qdfs.v1. Field names are camelCase. */

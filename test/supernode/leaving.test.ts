@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { codeOf, messageOf } from "../../src/base/errors.ts";
 import { partitionsOf } from "../../src/cluster/leave.ts";
 import { standingOf } from "../../src/cluster/standing.ts";
-import { DOWN_AFTER_MS, REPLACE_AFTER_MS } from "../../src/limits.ts";
+import { DOWN_AFTER_MS_MAX, REPLACE_AFTER_MS } from "../../src/limits.ts";
 import { LeaveStep } from "../../src/wire/leave-messages.ts";
 import { Standing } from "../../src/wire/messages.ts";
 import { heartbeat, joinRequest, ScriptedCluster } from "./scripted-cluster.ts";
@@ -102,7 +102,7 @@ describe("a dead node", () => {
     const cluster = await four();
     expect(await refusal(leave(cluster, 3, LeaveStep.REMOVE_DEAD))).toContain("dn-3 is up, not down");
     cluster.node(3).reach = "silent";
-    cluster.runtime.advance(DOWN_AFTER_MS + 1_000);
+    cluster.runtime.advance(DOWN_AFTER_MS_MAX + 1_000);
     await leave(cluster, 3, LeaveStep.REMOVE_DEAD);
     expect(await refusal(cluster.superNode.heartbeat(heartbeat(3)))).toContain("was declared dead");
     expect(await refusal(cluster.superNode.join(joinRequest(cluster.node(3))))).toContain("was declared dead");
@@ -116,7 +116,7 @@ describe("a dead node", () => {
   test("of w=1 is not given up unless it is accepted that writes may be lost", async () => {
     const cluster = await four("n=3,w=1,r=3");
     cluster.node(3).reach = "silent";
-    cluster.runtime.advance(DOWN_AFTER_MS + 1_000);
+    cluster.runtime.advance(DOWN_AFTER_MS_MAX + 1_000);
     const share = held(cluster, 3);
     expect((await leave(cluster, 3, LeaveStep.REMOVE_DEAD, true)).losing).toBe(share);
     expect(await refusal(leave(cluster, 3, LeaveStep.REMOVE_DEAD))).toContain(`what was written to ${share} of 1024 partitions`);

@@ -10,7 +10,8 @@ import {
 import type { QuorumChangeEnd, QuorumChanger } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { QuorumController } from "../../src/supernode/quorum-controller.ts";
-import { type AdaptiveStatus, type ClusterMap, type HeartbeatRequest, NodeState } from "../../src/wire/messages.ts";
+import { type ClusterMap, type HeartbeatRequest, NodeState } from "../../src/wire/messages.ts";
+import type { AdaptiveStatus } from "../../src/wire/status-messages.ts";
 import { testMap, testNode } from "../client/fakes.ts";
 import { heartbeat } from "./scripted-cluster.ts";
 

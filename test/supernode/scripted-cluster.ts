@@ -314,6 +314,7 @@ export function heartbeat(number: NodeNumber, changes: Partial<HeartbeatRequest>
     capacityBytes: 2 ** 40,
     freeBytes: 2 ** 39,
     alarms: [],
+    version: "test",
     leaving: false,
     catchingUp: 0,
     reads: 0,

@@ -5,7 +5,7 @@ import type { Client } from "../../client/connect.ts";
 import { formatQuorum, parseQuorumSpec, type QuorumSpec } from "../../cluster/quorum-spec.ts";
 import { CARRY_RETRY_MS } from "../../limits.ts";
 import type { SetQuorumReply } from "../../wire/change-messages.ts";
-import type { StatusReply } from "../../wire/messages.ts";
+import type { StatusReply } from "../../wire/status-messages.ts";
 import { ClientCommand } from "../base-command.ts";
 import { quorumRow, quorumWords, rebalanceWords } from "../cluster-rows.ts";
 import type { Output } from "../output.ts";

@@ -1,7 +1,8 @@
 import { Command } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { formatFiles, formatSize } from "../../base/units.ts";
-import type { AdaptiveStatus, Policy } from "../../wire/messages.ts";
+import type { Policy } from "../../wire/messages.ts";
+import type { AdaptiveStatus } from "../../wire/status-messages.ts";
 import { ClientCommand } from "../base-command.ts";
 import { nodeRow, nodeTable, quorumRow, quorumWords, rebalanceWords } from "../cluster-rows.ts";
 import { type Output, sayIncomplete } from "../output.ts";
