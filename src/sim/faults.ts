@@ -275,6 +275,8 @@ export class Faults {
     const w = 1 + Math.floor(write * n);
     const least = n - w + 1;
     const r = read < 0.6 ? least : least + Math.floor(((read - 0.6) / 0.4) * w);
+    // One that the dead of this run alone could have decided would let no operator give them up.
+    if (Math.min(w, n - r + 1) <= this.#wipes + this.#departures.dead.size) return;
     superNode.setQuorum({ n, w, r, name: "custom", dryRun: false }).then(
       ({ partitions }) => this.#trace.event(`the quorum is to be n=${n} w=${w} r=${r}: ${partitions} partitions change`),
       (error) => this.#trace.event(`n=${n} w=${w} r=${r} is refused: ${messageOf(error)}`),
@@ -407,9 +409,12 @@ export class Faults {
   }
 
   /** As many as still leave a copy of everything acknowledged: that quorums are there again is what giving up the dead is for. */
+  /** As many as leave, of every quorum of a write and of all that decided a read (N-R+1), somebody who lives: whatever quorums are in force or wanted. */
   #dieForGood(host: DataHost, sayAfterMs: number): undefined {
-    const { w } = this.#plan.shape;
-    if (this.#wipes + this.#departures.dead.size >= w - 1 || this.damaged.size > 0) return undefined;
+    const { policy, partitions } = this.#cluster.map;
+    const sizes = partitions.flatMap(({ sets }) => sets.map(({ nodes, w, r }) => ({ n: nodes.length, w, r })));
+    const mayLose = Math.min(...[policy, ...sizes].map(({ n, w, r }) => Math.min(w, n - r + 1))) - 1;
+    if (this.#wipes + this.#departures.dead.size >= mayLose || this.damaged.size > 0) return undefined;
     this.#departures.die(host, sayAfterMs);
     return undefined;
   }
