@@ -239,6 +239,29 @@ export const RECIPES: readonly Recipe[] = [
     filesMax: 6,
     chunkedShare: 0.3,
   },
+  {
+    ...BASE,
+    name: "members",
+    summary:
+      "DataNodes join, leave, die for good and flap while the quorum changes: all that shrink, quorum, grow and flap do, at once",
+    weights: {
+      quorum: 6,
+      drain: 4,
+      dead: 4,
+      away: 1,
+      join: 3,
+      flap: 2,
+      ...DEATHS,
+      isolate: 1,
+      split: 1,
+      "supernode-crash": 2,
+    },
+    faults: [4, 12],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+    spare: [1, 3],
+  },
 ];
 
 export function findRecipe(name: string): Recipe | undefined {
