@@ -19,7 +19,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
   {
     name: "new-set-alone-too-soon",
     wrong: "the new set stands alone before everything is carried over to it (P16)",
-    edits: [{ file: "src/supernode/rebalancer.ts", find: "if (carried?.done && carried", replace: "if (carried" }],
+    edits: [{ file: "src/supernode/rebalancer.ts", find: "carried?.done && carried.of", replace: "carried?.of" }],
     recipe: "grow",
     seed: 1,
   },
