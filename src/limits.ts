@@ -76,7 +76,7 @@ export const CHANGES_MAX = 2000;
 /** Entries of a peer's change log that catching up looks at in one go, and files that it takes over at a time. */
 export const CATCH_UP_BATCH = 500;
 export const CATCH_UP_IN_FLIGHT = 16;
-/** Alarms that a heartbeat names one by one. */
+/** What an alarm names one by one. */
 export const ALARMS_MAX = 20;
 /** What a DataNode found bad lately and remembers for reports; some 300 bytes each. */
 export const FINDINGS_MAX = 200;
@@ -113,6 +113,10 @@ export const SCAN_PAGE_MAX = 4 * KIB;
 export const CARRY_FILES_IN_FLIGHT = 8;
 export const CARRY_FILES_PER_SEC = 2_000;
 export const CARRY_BYTES_PER_SEC = 64 * MIB;
+/** Changing partitions that a status names. */
+export const JOINT_SHOWN_MAX = 20;
+/** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): the time that one file's chunks may take, and again. */
+export const STANDSTILL_MS = 120_000;
 /** Chunks that a DataNode is asked to take over in one request. */
 export const TAKE_CHUNKS_MAX = 4;
 
@@ -206,9 +210,26 @@ export const CONTROL_CALLS_MAX = 2;
 /** Unary control calls. */
 export const CONTROL_CALL_MS = 5_000;
 export const HEARTBEAT_MS = 500;
-/** No heartbeat for this long: suspect, then down. */
-export const SUSPECT_AFTER_MS = 1_500;
-export const DOWN_AFTER_MS = 5_000;
+/** Levels of suspicion, phi (cluster/suspicion.ts): one silence in a hundred, or in a hundred million, would still end by itself. */
+export const SUSPECT_PHI = 2;
+export const DOWN_PHI = 8;
+/** Intervals between a node's heartbeats that its suspicion goes by; with fewer than the least it goes by what is agreed. */
+export const SUSPICION_INTERVALS = 100;
+export const SUSPICION_INTERVALS_MIN = 10;
+/** What is taken for a node's mean interval is between HEARTBEAT_MS and this … */
+export const SUSPICION_MEAN_MS_MAX = 1_000;
+/** … and how late its heartbeats are on average between these: suspect after 1.7 to 3.3 s, down after 5.1 to 10.2 s of silence. */
+export const SUSPICION_LATENESS_MS_MIN = 250;
+export const SUSPICION_LATENESS_MS_MAX = 500;
+/** Nobody is down later than this. */
+export const DOWN_AFTER_MS_MAX = SUSPICION_MEAN_MS_MAX + DOWN_PHI * Math.LN10 * SUSPICION_LATENESS_MS_MAX;
+/** A DataNode may vanish so often before it is held back (cluster/steadiness.ts) … */
+export const FLAPS_FREE = 2;
+/** … until it has been steady for so long, twice as long with every further time, at most the maximum … */
+export const FLAP_HOLD_MS = 5_000;
+export const FLAP_HOLD_MS_MAX = 60_000;
+/** … and after so long without it all is forgotten. */
+export const FLAP_MEMORY_MS = 600_000;
 /** A SuperNode's backup: a map fits an answer, and a file of it is not much larger. */
 export const BACKUP_BYTES_MAX = CONTROL_REPLY_BYTES_MAX;
 /** A DataNode follows a generation that is at most this much above its own (P17): a damaged one would use them all up. */
@@ -243,8 +264,14 @@ export const CARRY_RETRY_MS = 300;
 export const SEEK_PAUSE_MS = 50;
 /** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
 export const LEFT_PARTITION_MS = 60_000;
+/** A change of the quorum that the cluster makes by itself is taken back when nothing of it has moved for this long. */
+export const QUORUM_CHANGE_PATIENCE_MS = 30_000;
 /** A new DataNode, or other change of the plan, is waited out for this long: several may come together. */
 export const REBALANCE_SETTLE_MS = 2_000;
+/** Others take the place of a DataNode that was down for this long: longer than a reboot, sooner than a second one is likely to fail. */
+export const REPLACE_AFTER_MS = 600_000;
+/** How often the SuperNode looks who is to be replaced, and which of the dead hold nothing any more. */
+export const LEAVING_LOOK_MS = 1_000;
 /** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
 export const REBALANCE_LOOK_MS = 100;
 export const REBALANCE_IDLE_MS = 1_000;
@@ -391,8 +418,6 @@ export const ADAPTIVE_MOVES_PER_HOUR_MAX = 12;
 export const ADAPTIVE_MOVES_RESERVED = 4;
 /** Every replica was up for this long: a setting that needs all of them may be entered. */
 export const ADAPTIVE_CALM_MS = 300_000;
-/** Where live changes are not available a decision is repeated, and logged, this often. */
-export const ADAPTIVE_UNAVAILABLE_RETRY_MS = 600_000;
 
 // -------------------------------------------------------------------------------------------------------- bench
 /** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
@@ -420,6 +445,22 @@ export const BENCH_HISTORY_MAX = 2_000_000;
 /** Entries of listings that it keeps, some 100 bytes each. */
 export const BENCH_LISTED_ENTRIES_MAX = 1_000_000;
 
+// ------------------------------------------------------------------------------------------------------- doctor
+/** How long a server may take to say its clock, and how often it is asked: the quickest answer bounds the clock best. */
+export const DOCTOR_ANSWER_MS = 2_000;
+export const DOCTOR_CLOCK_QUESTIONS = 3;
+/** Files whose replicas are compared unless the user says otherwise: about two seconds. */
+export const DOCTOR_FILES_DEFAULT = 10_000;
+export const DOCTOR_FILES_IN_FLIGHT = 256;
+/** A replica that is behind is looked at again after this long: it may have been about to hear of the write. */
+export const DOCTOR_LOOK_AGAIN_MS = 1_500;
+/** Examples of what a finding is about. */
+export const DOCTOR_EXAMPLES_MAX = 10;
+/** Clocks further apart than this, beyond what could be measured, show in listings. */
+export const DOCTOR_CLOCK_SKEW_MS = 1_000;
+/** Share of its capacity that a DataNode may use before it is filling. */
+export const DOCTOR_FILLING_SHARE = 0.9;
+
 // ------------------------------------------------------------------------------------------------------- checks
 /** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */
 export const CHECK_FILE_STEPS_MAX = 1_000_000;
@@ -439,7 +480,11 @@ assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, 
 assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the longest chunk list fits");
 assert(SESSION_PING_MS < SILENT_MS && SILENT_MS < SESSION_STALL_MS, "a live peer that was asked is never called silent");
 assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page of a listing fits an answer");
-assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(
+  HEARTBEAT_MS + SUSPECT_PHI * Math.LN10 * SUSPICION_LATENESS_MS_MIN > 3 * HEARTBEAT_MS && DOWN_PHI > SUSPECT_PHI,
+  "two lost heartbeats do not make a suspect",
+);
+assert(FLAP_MEMORY_MS > 2 * FLAP_HOLD_MS_MAX, "who flaps again after a hold is held back for longer");
 assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");

@@ -23,6 +23,8 @@ export interface LocalClusterOptions {
   readonly restart: boolean;
   /** Passed on to every DataNode. */
   readonly nodeFlags: readonly string[];
+  /** Passed on to the SuperNode. */
+  readonly superFlags: readonly string[];
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
@@ -36,8 +38,8 @@ export class LocalCluster {
 
   constructor(options: LocalClusterOptions) {
     this.#options = options;
-    const { port, nodes, quorum } = options;
-    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum])];
+    const { port, nodes, quorum, superFlags } = options;
+    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum]), ...superFlags];
     this.#supernode = this.#child("supernode", "supernode", port, "super", args);
   }
 

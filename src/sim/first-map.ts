@@ -17,6 +17,8 @@ export interface ClusterShape {
   readonly keepVersions: number;
   /** Partitions that change their replicas at a time. */
   readonly changingMax: number;
+  /** Others take the place of who is down for so long; null, and undefined: never. */
+  readonly replaceAfterMs?: number | null;
 }
 
 /** The disk that a member of the first map begins with. */

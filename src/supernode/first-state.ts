@@ -1,26 +1,22 @@
 /** What a SuperNode begins its life with: the stored state, or that of a new cluster. */
-import { QdfsError } from "../base/errors.ts";
 import { ADAPTIVE, formatQuorum, parseQuorumSpec, QUORUM_DEFAULT, type QuorumSpec } from "../cluster/quorum-spec.ts";
 import { CHUNK_BYTES_DEFAULT, INLINE_BYTES_MAX, KEEP_VERSIONS_DEFAULT } from "../limits.ts";
 import type { Random } from "../ports.ts";
 import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 
-/**
- * The state to go on from; a new cluster's is not stored yet. `quorum`: what the operator asked for, if anything.
- * @throws QdfsError BAD_QUORUM: the cluster exists and has another quorum
- */
+/** The state to go on from; a new cluster's is not stored yet. `quorum`: what a new cluster is to have. */
 export function firstState(store: MapStore, quorum: QuorumSpec | undefined, random: Random): SuperNodeState {
-  const state = store.load();
-  if (state === undefined) return newCluster(quorum ?? parseQuorumSpec(QUORUM_DEFAULT), random);
-  const has = state.map.policy;
-  if (quorum !== undefined && !isSame(quorum, has)) {
-    throw new QdfsError(
-      "BAD_QUORUM",
-      `this cluster's quorum is ${formatQuorum(has)}, not ${formatQuorum(quorum)}: it was set when the cluster was made and cannot be changed yet; start without --quorum`,
-      { clusterId: state.map.clusterId },
-    );
-  }
-  return state;
+  return store.load() ?? newCluster(quorum ?? parseQuorumSpec(QUORUM_DEFAULT), random);
+}
+
+/**
+ * What to tell an operator who asks for a quorum that the cluster does not have; undefined: nothing. It is no failure: a quorum may have been set since the
+ * command line was written, and a SuperNode that would not start for that would be missed.
+ */
+export function otherQuorum({ map }: SuperNodeState, quorum: QuorumSpec | undefined): string | undefined {
+  const has = map.policy;
+  if (quorum === undefined || isSame(quorum, has)) return undefined;
+  return `this cluster's quorum is ${formatQuorum(has)}, and stays so: --quorum ${formatQuorum(quorum)} counts when a cluster is made; \`qdfs quorum set\` changes it`;
 }
 
 /** An adaptive quorum is the same wherever it has moved to. */

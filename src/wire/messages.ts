@@ -4,19 +4,7 @@
  * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
-import type {
-  Complete,
-  Completed,
-  MapAsk,
-  MapAt,
-  Rebalance,
-  Rescan,
-  Rescanned,
-  Scan,
-  Scanned,
-  Take,
-  Taken,
-} from "./change-messages.ts";
+import type { Complete, Completed, MapAsk, MapAt, Rescan, Rescanned, Scan, Scanned, Take, Taken } from "./change-messages.ts";
 import type { Compare, Compared } from "./entropy-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
@@ -288,8 +276,11 @@ export interface Batch {
 
 // ------------------------------------------------------------------------------------------------- cluster.proto
 
-export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2, DRAINING: 3 } as const;
+export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2 } as const;
 export type NodeState = (typeof NodeState)[keyof typeof NodeState];
+/** Whether partitions are placed on a node, whatever its state (cluster/standing.ts). */
+export const Standing = { MEMBER: 0, DRAINING: 1, REPLACED: 2, DEAD: 3 } as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
 
 export interface Node {
   readonly number: NodeNumber;
@@ -298,6 +289,15 @@ export interface Node {
   readonly zone: string;
   readonly weight: number;
   readonly state: NodeState;
+  readonly diskId: string;
+  /** Undefined: MEMBER. */
+  readonly standing?: Standing;
+  /** It serves, and others are preferred until it has been steady for a while (cluster/steadiness.ts). */
+  readonly held?: boolean;
+}
+/** A DataNode that was removed: its number and its disk are refused ever after. */
+export interface Gone {
+  readonly number: NodeNumber;
   readonly diskId: string;
 }
 export interface Policy {
@@ -308,6 +308,8 @@ export interface Policy {
   readonly chunkSizeBytes: number;
   readonly inlineLimitBytes: number;
   readonly keepVersions: number;
+  /** Since when all partitions have this quorum, Unix epoch; 0 or none: not all have it yet. */
+  readonly sinceMs?: number;
 }
 /** Replicas of one partition, home first, and the quorum sizes counted over them. */
 export interface ReplicaSet {
@@ -320,6 +322,8 @@ export interface ReplicaSet {
 export interface Configuration {
   readonly number: number;
   readonly sets: readonly ReplicaSet[];
+  /** Joint, and found by a recovery (P17): it ends in the second set, and is never taken back (cluster/moves.ts). */
+  readonly recovered?: boolean;
 }
 export interface ClusterMap {
   readonly clusterId: string;
@@ -332,6 +336,7 @@ export interface ClusterMap {
   readonly waitingFor: string;
   /** As SuperNodeState.nextNodeNumber: the map survives the SuperNode's disk. */
   readonly nextNode: number;
+  readonly gone?: readonly Gone[];
 }
 export interface FollowRequest {
   readonly clusterId: string;
@@ -355,6 +360,9 @@ export interface MapReply {
   readonly map: ClusterMap;
   readonly loads: readonly NodeLoad[];
   readonly counter: number;
+  /** The server's clock as it answered, and its program's version. */
+  readonly wallMs: number;
+  readonly version: string;
 }
 export interface JoinRequest {
   readonly clusterId: string;
@@ -381,13 +389,20 @@ export interface HeartbeatRequest {
   readonly badCopiesMended: number;
   readonly capacityBytes: number;
   readonly freeBytes: number;
-  readonly alarms: readonly string[];
+  readonly alarms: readonly Alarm[];
+  readonly version: string;
   readonly leaving: boolean;
   readonly catchingUp: number;
   /** Since the process started, as `writes`. */
   readonly reads: number;
   readonly writes: number;
   readonly peers: readonly PeerTimes[];
+}
+/** Something is wrong with a node, of a kind of cluster/alarm.ts: `count` copies, files, … and what, or examples of it. */
+export interface Alarm {
+  readonly kind: string;
+  readonly count: number;
+  readonly words: readonly string[];
 }
 /** How long a replica takes to answer one that asks it; 0: not measured. */
 export interface PeerTimes {
@@ -448,47 +463,4 @@ export interface UsageReply {
   readonly sizeBytes: number;
   readonly storedBytes: number;
   readonly incomplete: string;
-}
-export interface StatusRequest {
-  readonly eventual: boolean;
-}
-export interface NodeStatus {
-  readonly node: Node;
-  readonly files: number;
-  readonly bytes: number;
-  readonly capacityBytes: number;
-  readonly leads: number;
-  readonly opsPerSec: number;
-  readonly catchingUp: number;
-  readonly usedBytes: number;
-  readonly badCopiesFound: number;
-  readonly badCopiesMended: number;
-}
-export interface StatusReply {
-  readonly clusterId: string;
-  readonly mapVersion: number;
-  readonly policy: Policy;
-  readonly state: string;
-  readonly files: number;
-  readonly bytes: number;
-  readonly nodes: readonly NodeStatus[];
-  readonly alarms: readonly string[];
-  readonly waitingFor: string;
-  readonly incomplete: string;
-  /** Null: every partition is where it belongs. */
-  readonly rebalance: Rebalance | null;
-  /** Null: the quorum is fixed. */
-  readonly adaptive: AdaptiveStatus | null;
-}
-/** What the controller of an adaptive quorum is about. */
-export interface AdaptiveStatus {
-  readonly wantedW: number;
-  readonly wantedR: number;
-  readonly reason: string;
-  readonly readsPerSec: number;
-  readonly writesPerSec: number;
-  /** Changes since the process started: carried out; decided on with no live changes to be had; begun in vain. */
-  readonly moves: number;
-  readonly unavailable: number;
-  readonly failed: number;
 }

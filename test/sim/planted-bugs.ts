@@ -2,7 +2,9 @@
  * Classic mistakes, each a small change of the text of a production source: what the simulator is measured by. The sources
  * know nothing of them: plant.ts changes one while it is loaded, in a process of its own.
  */
+
 import { FEW_PROMISES, type PlantedBug, SHORT_WINDOW } from "./planted-bug.ts";
+import { MEMBERSHIP_BUGS } from "./planted-membership-bugs.ts";
 import { REGISTER_BUGS } from "./planted-register-bugs.ts";
 import { REPAIR_BUGS } from "./planted-repair-bugs.ts";
 
@@ -12,4 +14,4 @@ export const HARMLESS: readonly PlantedBug[] = [
   { name: "short-window", wrong: "nothing: heads remember few operations", edits: [SHORT_WINDOW], recipe: "hot", seed: 1 },
 ];
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...REGISTER_BUGS, ...REPAIR_BUGS];
+export const PLANTED_BUGS: readonly PlantedBug[] = [...REGISTER_BUGS, ...REPAIR_BUGS, ...MEMBERSHIP_BUGS];

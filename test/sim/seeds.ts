@@ -83,4 +83,9 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "divergence",
     why: "a server took no comparison with other replicas at all, so nothing that a disk had lost came back",
   },
+  {
+    seed: 4,
+    recipe: "quorum",
+    why: "a refusal was held to the W in force when it was answered, not to that of where it was recorded: the check's mistake",
+  },
 ];
