@@ -1,6 +1,6 @@
 /** What the doctor says: what is wrong, how bad that is, and what mends it. */
 import { type NodeNumber, nodeName } from "../base/ids.ts";
-import { DOCTOR_EXAMPLES_MAX } from "../limits.ts";
+import { DOCTOR_EXAMPLES_MAX } from "../tool-limits.ts";
 
 /**
  * `critical`: files cannot be read or written now, or the last copy may go with the next death. `warning`: something is not as it should be,

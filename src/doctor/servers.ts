@@ -3,7 +3,7 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { formatDuration, formatPhi } from "../base/units.ts";
 import { partitionsOf } from "../cluster/leave.ts";
 import { deadOf, standingOf } from "../cluster/standing.ts";
-import { DOCTOR_CLOCK_SKEW_MS } from "../limits.ts";
+import { DOCTOR_CLOCK_SKEW_MS } from "../tool-limits.ts";
 import { NodeState, Standing } from "../wire/messages.ts";
 import type { NodeStatus } from "../wire/status-messages.ts";
 import type { Facts, ServerAnswer, ServerFacts } from "./facts.ts";

@@ -2,7 +2,8 @@
 import { nodeName } from "../base/ids.ts";
 import { formatSize } from "../base/units.ts";
 import { ALARM_KINDS, alarmWords } from "../cluster/alarm.ts";
-import { DOCTOR_FILLING_SHARE, FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
+import { FREE_BYTES_MIN, LOW_SPACE_BYTES } from "../limits.ts";
+import { DOCTOR_FILLING_SHARE } from "../tool-limits.ts";
 import { NodeState } from "../wire/messages.ts";
 import type { NodeAlarm, NodeStatus } from "../wire/status-messages.ts";
 import type { Facts } from "./facts.ts";

@@ -1,13 +1,14 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
 import { assert, messageOf } from "../base/errors.ts";
 import { chunkPartitionOf, configurationOf, partitionOf } from "../cluster/map.ts";
-import { REPLICAS_MAX } from "../limits.ts";
 import type { Link } from "../transport/memory-network.ts";
+import { anyQuorum } from "./any-quorum.ts";
 import type { DataHost, Death, SimCluster } from "./cluster.ts";
 import { Departures } from "./departures.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
+import { repeatedly } from "./repeatedly.ts";
 import { possibleLosses } from "./row-loss.ts";
 import type { Trace } from "./trace.ts";
 
@@ -299,14 +300,11 @@ export class Faults {
   };
 
   /** An operator's word, to whichever SuperNode runs: any legal quorum, of as many replicas as there are members, or one more. */
-  #setQuorum([size, write, read, same]: PlannedFault["choices"]): void {
+  #setQuorum(choices: PlannedFault["choices"]): void {
     const { superNode } = this.#cluster.superHost;
     const { nodes, policy } = this.#cluster.map;
     if (superNode === undefined) return;
-    const n = same < 0.6 ? policy.n : 1 + Math.floor(size * Math.min(REPLICAS_MAX, nodes.length + 1));
-    const w = 1 + Math.floor(write * n);
-    const least = n - w + 1;
-    const r = read < 0.6 ? least : least + Math.floor(((read - 0.6) / 0.4) * w);
+    const { n, w, r } = anyQuorum(choices, policy.n, nodes.length);
     // One that the dead of this run alone could have decided would let no operator give them up.
     if (Math.min(w, n - r + 1) <= this.#wipes + this.#departures.dead.size) return;
     superNode.setQuorum({ n, w, r, name: "custom", dryRun: false }).then(
@@ -345,7 +343,7 @@ export class Faults {
   #dieRepeatedly({ choices: [whom, , awayShare, presentShare], forMs }: PlannedFault): Mend {
     const host = this.#dataHost(whom);
     const [awayMs, presentMs] = [10 + 200 * awayShare, 50 + 500 * presentShare];
-    return this.#repeatedly(awayMs, presentMs, forMs, {
+    return repeatedly(this.#cluster.runtime, awayMs, presentMs, forMs, {
       go: () => this.#cluster.kill(host, "kill"),
       come: () => this.#restart(host),
     });
@@ -356,31 +354,10 @@ export class Faults {
     const { name } = this.#dataHost(fault.choices[0]);
     const { superHost, cuts } = this.#cluster;
     const reason = `fault ${fault.index}`;
-    return this.#repeatedly(2_200 + 400 * fault.choices[2], 600, 3 * fault.forMs, {
+    return repeatedly(this.#cluster.runtime, 2_200 + 400 * fault.choices[2], 600, 3 * fault.forMs, {
       go: () => this.#cutBoth(name, superHost.name, reason),
       come: () => cuts.healAll(reason),
     });
-  }
-
-  /** Back and forth for so long; the mend leaves it present. */
-  #repeatedly(awayMs: number, presentMs: number, forMs: number, { go, come }: { go: () => void; come: () => void }): Mend {
-    const { timers, clock } = this.#cluster.runtime;
-    const endMs = clock.monotonicMs() + forMs;
-    let ended = false;
-    const step = (): void => {
-      if (ended || clock.monotonicMs() >= endMs) return;
-      go();
-      timers.after(awayMs, () => {
-        if (ended) return;
-        come();
-        timers.after(presentMs, step);
-      });
-    };
-    step();
-    return () => {
-      ended = true;
-      come();
-    };
   }
 
   /** Cuts a host's links one by one and mends them in another order. */
@@ -493,7 +470,6 @@ export class Faults {
     return () => this.#restart(host);
   }
 
-  /** As many as still leave a copy of everything acknowledged: that quorums are there again is what giving up the dead is for. */
   /** As many as leave, of every quorum of a write and of all that decided a read (N-R+1), somebody who lives: whatever quorums are in force or wanted. */
   #dieForGood(host: DataHost, sayAfterMs: number): undefined {
     const { policy, partitions } = this.#cluster.map;

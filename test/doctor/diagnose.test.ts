@@ -4,7 +4,8 @@ import { diagnose, isHealthy } from "../../src/doctor/diagnose.ts";
 import { exposures, outcomeOf } from "../../src/doctor/exposure.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { healthRows } from "../../src/doctor/health-rows.ts";
-import { DOCTOR_EXAMPLES_MAX, FREE_BYTES_MIN, LOW_SPACE_BYTES, STANDSTILL_MS } from "../../src/limits.ts";
+import { FREE_BYTES_MIN, LOW_SPACE_BYTES, STANDSTILL_MS } from "../../src/limits.ts";
+import { DOCTOR_EXAMPLES_MAX } from "../../src/tool-limits.ts";
 import { NodeState } from "../../src/wire/messages.ts";
 import { factsOf, mapOf, single, type World } from "./fakes.ts";
 

@@ -5,7 +5,7 @@ import { diagnose, isHealthy } from "../../doctor/diagnose.ts";
 import type { Facts } from "../../doctor/facts.ts";
 import type { Finding } from "../../doctor/finding.ts";
 import { type HealthRow, healthRows } from "../../doctor/health-rows.ts";
-import { DOCTOR_FILES_DEFAULT } from "../../limits.ts";
+import { DOCTOR_FILES_DEFAULT } from "../../tool-limits.ts";
 import { ClientCommand } from "../base-command.ts";
 import { type Output, table } from "../output.ts";
 
