@@ -82,7 +82,7 @@ export const CHANGES_MAX = 2000;
 /** Entries of a peer's change log that catching up looks at in one go, and files that it takes over at a time. */
 export const CATCH_UP_BATCH = 500;
 export const CATCH_UP_IN_FLIGHT = 16;
-/** Alarms that a heartbeat names one by one. */
+/** What an alarm names one by one. */
 export const ALARMS_MAX = 20;
 /** What a DataNode found bad lately and remembers for reports; some 300 bytes each. */
 export const FINDINGS_MAX = 200;
@@ -119,6 +119,10 @@ export const SCAN_PAGE_MAX = 4 * KIB;
 export const CARRY_FILES_IN_FLIGHT = 8;
 export const CARRY_FILES_PER_SEC = 2_000;
 export const CARRY_BYTES_PER_SEC = 64 * MIB;
+/** Changing partitions that a status names. */
+export const JOINT_SHOWN_MAX = 20;
+/** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): the time that one file's chunks may take, and again. */
+export const STANDSTILL_MS = 120_000;
 /** Chunks that a DataNode is asked to take over in one request. */
 export const TAKE_CHUNKS_MAX = 4;
 
@@ -212,9 +216,26 @@ export const CONTROL_CALLS_MAX = 2;
 /** Unary control calls. */
 export const CONTROL_CALL_MS = 5_000;
 export const HEARTBEAT_MS = 500;
-/** No heartbeat for this long: suspect, then down. */
-export const SUSPECT_AFTER_MS = 1_500;
-export const DOWN_AFTER_MS = 5_000;
+/** Levels of suspicion, phi (cluster/suspicion.ts): one silence in a hundred, or in a hundred million, would still end by itself. */
+export const SUSPECT_PHI = 2;
+export const DOWN_PHI = 8;
+/** Intervals between a node's heartbeats that its suspicion goes by; with fewer than the least it goes by what is agreed. */
+export const SUSPICION_INTERVALS = 100;
+export const SUSPICION_INTERVALS_MIN = 10;
+/** What is taken for a node's mean interval is between HEARTBEAT_MS and this … */
+export const SUSPICION_MEAN_MS_MAX = 1_000;
+/** … and how late its heartbeats are on average between these: suspect after 1.7 to 3.3 s, down after 5.1 to 10.2 s of silence. */
+export const SUSPICION_LATENESS_MS_MIN = 250;
+export const SUSPICION_LATENESS_MS_MAX = 500;
+/** Nobody is down later than this. */
+export const DOWN_AFTER_MS_MAX = SUSPICION_MEAN_MS_MAX + DOWN_PHI * Math.LN10 * SUSPICION_LATENESS_MS_MAX;
+/** A DataNode may vanish so often before it is held back (cluster/steadiness.ts) … */
+export const FLAPS_FREE = 2;
+/** … until it has been steady for so long, twice as long with every further time, at most the maximum … */
+export const FLAP_HOLD_MS = 5_000;
+export const FLAP_HOLD_MS_MAX = 60_000;
+/** … and after so long without it all is forgotten. */
+export const FLAP_MEMORY_MS = 600_000;
 /** A SuperNode's backup: a map fits an answer, and a file of it is not much larger. */
 export const BACKUP_BYTES_MAX = CONTROL_REPLY_BYTES_MAX;
 /** A DataNode follows a generation that is at most this much above its own (P17): a damaged one would use them all up. */
@@ -251,8 +272,14 @@ export const CARRY_RESURVEY_MS = 5_000;
 export const SEEK_PAUSE_MS = 50;
 /** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
 export const LEFT_PARTITION_MS = 60_000;
+/** A change of the quorum that the cluster makes by itself is taken back when nothing of it has moved for this long. */
+export const QUORUM_CHANGE_PATIENCE_MS = 30_000;
 /** A new DataNode, or other change of the plan, is waited out for this long: several may come together. */
 export const REBALANCE_SETTLE_MS = 2_000;
+/** Others take the place of a DataNode that was down for this long: longer than a reboot, sooner than a second one is likely to fail. */
+export const REPLACE_AFTER_MS = 600_000;
+/** How often the SuperNode looks who is to be replaced, and which of the dead hold nothing any more. */
+export const LEAVING_LOOK_MS = 1_000;
 /** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
 export const REBALANCE_LOOK_MS = 100;
 export const REBALANCE_IDLE_MS = 1_000;
@@ -411,55 +438,17 @@ export const ADAPTIVE_MOVES_PER_HOUR_MAX = 12;
 export const ADAPTIVE_MOVES_RESERVED = 4;
 /** Every replica was up for this long: a setting that needs all of them may be entered. */
 export const ADAPTIVE_CALM_MS = 300_000;
-/** Where live changes are not available a decision is repeated, and logged, this often. */
-export const ADAPTIVE_UNAVAILABLE_RETRY_MS = 600_000;
-
-// -------------------------------------------------------------------------------------------------------- bench
-/** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
-export const BENCH_IN_FLIGHT_MAX = 16 * KIB;
-/** Contents are held in memory whole, one per operation in flight. */
-export const BENCH_SIZE_BYTES_MAX = 64 * MIB;
-/** Paths are held in memory, some 100 bytes each. */
-export const BENCH_FILES_MAX = 10_000_000;
-/** Files of the preload written at a time: enough to fill group commits. */
-export const BENCH_PRELOAD_IN_FLIGHT = 64;
-
-/** Client processes of one run (`--procs`): each takes some 60 MB and a connection to every node. */
-export const BENCH_PROCESSES_MAX = 128;
-/** Rows of a run's series: a second each for up to an hour, longer ones for longer runs. */
-export const BENCH_SERIES_ROWS_MAX = 3_600;
-/** How long client processes may take to start and connect, with all of them starting at once. */
-export const BENCH_PROCESS_START_MS = 60_000;
-/** They are told so far ahead when to begin that all of them begin at the same moment. */
-export const BENCH_START_LEAD_MS = 50;
-/** How often each is asked for its clock: the narrowest of the answers bounds what its times may be off by. */
-export const BENCH_CLOCK_QUESTIONS = 30;
-
-/** Operations that `--check` keeps in memory, some 150 bytes each. */
-export const BENCH_HISTORY_MAX = 2_000_000;
-/** Entries of listings that it keeps, some 100 bytes each. */
-export const BENCH_LISTED_ENTRIES_MAX = 1_000_000;
-
-// ------------------------------------------------------------------------------------------------------- checks
-/** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */
-export const CHECK_FILE_STEPS_MAX = 1_000_000;
-export const CHECK_STEPS_MAX = 5_000_000;
-/** … and that each try to leave operations out of a violation may take, and how many tries: the rest is shown as it is. */
-export const CHECK_SHRINK_STEPS_MAX = 20_000;
-export const CHECK_SHRINK_TRIES_MAX = 300;
-/** Characters of tried positions that the search of one file remembers. */
-export const CHECK_MEMORY_CHARACTERS_MAX = 64 * MIB;
-/** Lines of a history that `qdfs check` takes: they are held in memory, some 300 bytes each. */
-export const CHECK_LINES_MAX = 5_000_000;
-/** Violations that a verdict shows, one a file. */
-export const CHECK_VIOLATIONS_MAX = 10;
 
 assert(HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "an accept fits a message");
 assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "a batch closed at its bound fits a message");
 assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the longest chunk list fits");
 assert(SESSION_PING_MS < SILENT_MS && SILENT_MS < SESSION_STALL_MS, "a live peer that was asked is never called silent");
 assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page of a listing fits an answer");
-assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(
+  HEARTBEAT_MS + SUSPECT_PHI * Math.LN10 * SUSPICION_LATENESS_MS_MIN > 3 * HEARTBEAT_MS && DOWN_PHI > SUSPECT_PHI,
+  "two lost heartbeats do not make a suspect",
+);
+assert(FLAP_MEMORY_MS > 2 * FLAP_HOLD_MS_MAX, "who flaps again after a hold is held back for longer");
 assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");

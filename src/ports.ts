@@ -4,6 +4,8 @@
  * opens a socket or a file.
  */
 import type { NodeNumber, Path } from "./base/ids.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "./wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "./wire/leave-messages.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "./wire/maintenance-messages.ts";
 import type {
   FollowReply,
@@ -25,11 +27,10 @@ import type {
   MapReply,
   Request,
   RequestBody,
-  StatusReply,
-  StatusRequest,
   UsageReply,
   UsageRequest,
 } from "./wire/messages.ts";
+import type { StatusReply, StatusRequest } from "./wire/status-messages.ts";
 
 // ----------------------------------------------------------------------------------------- time, chance, words
 
@@ -141,6 +142,8 @@ export interface SuperNodeApi extends ClusterApi {
   list(request: ListRequest): Promise<ListReply>;
   usage(request: UsageRequest): Promise<UsageReply>;
   status(request: StatusRequest): Promise<StatusReply>;
+  leave(request: LeaveRequest): Promise<LeaveReply>;
+  setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply>;
   /** The state that this SuperNode must not forget, as a file. */
   backup(): Promise<BackupReply>;
 }

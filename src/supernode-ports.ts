@@ -30,9 +30,7 @@ export interface MapStore {
 export type QuorumChangeEnd =
   /** The cluster goes by it, and the map says so. */
   | { readonly kind: "done" }
-  /** Nothing was begun: this cluster cannot change while it runs. */
-  | { readonly kind: "unavailable"; readonly why: string }
-  /** The cluster goes by what it went by before. */
+  /** The cluster is to go by what it went by before, or by what somebody else asked for. */
   | { readonly kind: "failed"; readonly why: string };
 
 /** Changes the quorums of all partitions of a running cluster, safely (P16). */

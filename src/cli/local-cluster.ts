@@ -25,6 +25,8 @@ export interface LocalClusterOptions {
   readonly restart: boolean;
   /** Passed on to every DataNode. */
   readonly nodeFlags: readonly string[];
+  /** Passed on to the SuperNode. */
+  readonly superFlags: readonly string[];
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
@@ -38,8 +40,9 @@ export class LocalCluster {
 
   constructor(options: LocalClusterOptions) {
     this.#options = options;
-    const { port, nodes, quorum, retention = [] } = options;
-    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum]), ...retention];
+    const { port, nodes, quorum, superFlags, retention = [] } = options;
+    const asked = quorum === undefined ? [] : ["--quorum", quorum];
+    const args = ["--expect", String(nodes), ...asked, ...superFlags, ...retention];
     this.#supernode = this.#child("supernode", "supernode", port, "super", args);
   }
 

@@ -1,18 +1,16 @@
 import { QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
+import type { Facts } from "../doctor/facts.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
-import {
-  type BackupReply,
-  type ClusterMap,
-  ListKind,
-  type StatusReply,
-  type UsageReply,
-  type Version,
-} from "../wire/messages.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
+import { type BackupReply, type ClusterMap, ListKind, type UsageReply, type Version } from "../wire/messages.ts";
+import type { StatusReply } from "../wire/status-messages.ts";
 import { change } from "./change.ts";
 import { checkedOptions } from "./check-options.ts";
 import { copy, move } from "./copy.ts";
+import { examine } from "./examine.ts";
 import { explain } from "./explain.ts";
 import { get, readWhole } from "./get.ts";
 import { Listing } from "./listing.ts";
@@ -131,6 +129,19 @@ export class Client {
     return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory, ...options }));
   }
 
+  /** Has a DataNode leave the cluster, or stay after all. @throws QdfsError NOT_FOUND, WRONG_STATE, CLUSTER_WAITING, CLUSTER_UNREACHABLE */
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return await this.#ports.superNodes.call((server) => server.leave(request));
+  }
+
+  /**
+   * Has every partition brought to another quorum while the cluster works; resolves when the SuperNode has that on its disk, or, with `dryRun`,
+   * has said what it would take. @throws QdfsError BAD_QUORUM; CLUSTER_WAITING: fewer DataNodes than n; CLUSTER_UNREACHABLE
+   */
+  async setQuorum(quorum: SetQuorumRequest): Promise<SetQuorumReply> {
+    return await this.#ports.superNodes.call((server) => server.setQuorum(quorum));
+  }
+
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {
     return await this.#ports.superNodes.call((server) => server.status({ eventual: options.eventual ?? false }));
   }
@@ -158,6 +169,11 @@ export class Client {
   #known(node: NodeNumber): NodeNumber {
     if (this.map.nodes.some(({ number }) => number === node)) return node;
     throw new QdfsError("NOT_FOUND", `there is no DataNode ${nodeName(node)} in this cluster`);
+  }
+
+  /** What there is to say about the cluster's health; of at most `filesMax` files all replicas are asked what they hold. Changes nothing. */
+  async examine(filesMax: number): Promise<Facts> {
+    return await examine(this.#ports, filesMax);
   }
 
   /** What a get or put of the path would do, and why; for a get the read is done. */

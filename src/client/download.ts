@@ -129,7 +129,13 @@ async function getChunk(
       if ((await holder.configurationOfChunk(wanted.chunk)).number !== configuration.number) continue;
     }
     const late = runtime.clock.monotonicMs() - startedMs >= UNAVAILABLE_PATIENCE_MS;
-    if (late || getting.hopeless || signal.aborted) throw getting.failure();
+    if (late || signal.aborted) throw getting.failure();
+    if (getting.hopeless) {
+      // Chunks are asked for without a configuration's number: perhaps it has moved to others, of which this client is yet to hear.
+      await holder.refresh();
+      if ((await holder.configurationOfChunk(wanted.chunk)).number === configuration.number) throw getting.failure();
+      continue;
+    }
     await sleep(runtime.timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
     await holder.refresh();
   }

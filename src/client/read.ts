@@ -19,6 +19,7 @@ import {
   Want,
 } from "../wire/messages.ts";
 import { askInTurn } from "./ask.ts";
+import { askReplicas } from "./fresh-map.ts";
 import { backoffMs, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
@@ -94,6 +95,7 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
       if (code === undefined || clock.monotonicMs() - startedMs >= Math.min(UNAVAILABLE_PATIENCE_MS, request.budgetMs))
         throw error;
       if (staleAt !== undefined) await holder.refresh(nodeOf(holder.map, staleAt).grpc);
+      else if (code === "CONFIGURATION_STALE") await holder.refresh();
       else if (code === "QUORUM_UNAVAILABLE") void holder.refresh();
       else if (code !== "CONFLICT" && code !== "OVERLOADED") throw error;
       await sleep(timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
@@ -107,26 +109,22 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
  * @throws QdfsError QUORUM_UNAVAILABLE when none answers
  */
 export async function readEventual(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
-  const { holder, router, runtime } = ports;
-  const configuration = await holder.configurationOf(request.path);
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
   const body = { read: { path: request.path, want, version: request.version, age: true } };
-  let absentAt: NodeNumber | undefined;
-  router.began();
+  let absent: { readonly node: NodeNumber; readonly configuration: Configuration } | undefined;
   try {
     const {
       node,
+      configuration,
       answer: { held, head },
-    } = await askInTurn({
-      order: router.readOrder(replicasOf(configuration)),
-      hedge: router,
-      budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
-      runtime,
-      ask: async (replica, timeoutMs) => {
+    } = await askReplicas(ports, {
+      path: request.path,
+      budgetMs: request.budgetMs,
+      ask: async (replica, configuration, timeoutMs) => {
         const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
         if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
         if (!isAbsent(held.ballot)) return { held, head: decodeHeld(held.head) };
-        absentAt ??= replica;
+        absent ??= { node: replica, configuration };
         throw new QdfsError("NOT_FOUND", "it holds nothing of it");
       },
       what: `eventual read of ${request.path}`,
@@ -135,8 +133,8 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
     const age = held.ageKnown ? { ageMs: held.ageMs ?? 0 } : {};
     return { ballot: held.ballot, head, content, node, configuration, settled: false, ...age };
   } catch (error) {
-    if (absentAt === undefined || codeOf(error) === undefined) throw error;
-    return { ballot: ABSENT, head: undefined, content: undefined, node: absentAt, configuration, settled: false };
+    if (absent === undefined || codeOf(error) === undefined) throw error;
+    return { ballot: ABSENT, head: undefined, content: undefined, ...absent, settled: false };
   }
 }
 
@@ -152,17 +150,13 @@ export async function inlineContent(
 ): Promise<Uint8Array> {
   const valid = (content: Uint8Array) => content.length === version.sizeBytes && checksumOf(content) === version.checksum;
   if (read.content !== undefined && valid(read.content)) return read.content;
-  const { holder, peers, router, runtime, suspicions } = ports;
+  const { peers, suspicions } = ports;
   if (!read.settled) suspicions.bad(read.node, request.path);
-  const configuration = await holder.configurationOf(request.path);
-  router.began();
   const body = { fetch: { path: request.path, random: version.operation.random } };
-  const { answer } = await askInTurn({
-    order: router.readOrder(replicasOf(configuration)),
-    hedge: router,
-    budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
-    runtime,
-    ask: async (replica, timeoutMs) => {
+  const { answer } = await askReplicas(ports, {
+    path: request.path,
+    budgetMs: request.budgetMs,
+    ask: async (replica, configuration, timeoutMs) => {
       const { fetched } = await peers.call(replica, configuration, body, timeoutMs);
       if (fetched?.held && valid(fetched.content)) return fetched.content;
       suspicions.bad(replica, request.path);

@@ -1,7 +1,7 @@
 /**
  * Whom to ask. Reads go where they are answered soonest, as far as this client's own reads and the load hints that come with the map
  * tell (routing/replica-choice.ts). Writes go to the home, so that writers of one file queue in one place instead of duelling. Who is
- * silent, suspect or unreachable comes last in both, and is never left out.
+ * silent, suspect or unreachable comes last in both, and is never left out; who comes and goes (Node.held) comes after those that stay.
  */
 import type { NodeNumber } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
@@ -84,7 +84,7 @@ export class Router implements ReadPace {
   #rank(node: NodeNumber, session: Session): number {
     switch (session.state) {
       case "ready":
-        return 0;
+        return nodeOf(this.#holder.map, node).held ? 1 : 0;
       case "connecting":
         return this.#mapRank(node);
       case "silent":
@@ -95,8 +95,8 @@ export class Router implements ReadPace {
   }
 
   #mapRank(node: NodeNumber): number {
-    const { state } = nodeOf(this.#holder.map, node);
+    const { state, held } = nodeOf(this.#holder.map, node);
     if (state === NodeState.DOWN) return 2;
-    return state === NodeState.SUSPECT ? 1 : 0;
+    return state === NodeState.SUSPECT || held ? 1 : 0;
   }
 }

@@ -14,14 +14,15 @@
  *
  * What may have been issued unheard. Let M be the newest map found, in which a partition has configuration c. The next change begins with a
  * joint configuration, whose barrier in the set that it leaves meets the followers: so of a change that they have not heard of no rescan
- * ended. A lost life can have issued, beyond c: if c is joint, its end, and the beginning of another change; else that beginning. Nothing was
- * chosen in any of them, for the followers, who meet every W of each set of c, had adopted none of them and never will.
+ * ended. A lost life can have issued, beyond c: if c is joint, its end, or that it is taken back, and the beginning of another change; else that
+ * beginning; and a change that began can have been turned to other replicas, again and again (moves.ts), for none of that waits for anybody. Nothing
+ * was chosen in any of them, for the followers, who meet every W of each set of c, had adopted none of them and never will.
  *
  * Hence both sets of a joint configuration must be met: two lives at the same time find newest maps that are at most one such step apart,
  * and neighbours share a set. In it their followers meet, so they do not open the same generation. And hence a joint configuration
  * that is found is taken for one that was just issued: barrier and rescan begin anew, under its new number, by which neither what an
  * older life's movers have reported nor their work under way counts. It ends forwards, in the new set alone, and never by being taken
- * back. → {1,2,3} to {1,2,4}: a life issues the end, of which node 3 alone hears, and drops what it has left; recovery finds the joint
+ * back or turned to other replicas: the map says so (`recovered`), for whoever comes after this life has to go by it, too. → {1,2,3} to {1,2,4}: a life issues the end, of which node 3 alone hears, and drops what it has left; recovery finds the joint
  * configuration. Node 3 counts in the old set again with nothing. That is harmless while the new set is needed as well, which holds
  * everything, for its end was issued; the old set alone would have lost what 2 and 3 had.
  *
@@ -69,5 +70,6 @@ export function openGeneration(newest: ClusterMap, generation: number, address: 
 /** Where a generation has used up its numbers, those of the next ones follow as closely as is safe. */
 function renumbered(configuration: Configuration, before: number, generation: number): Configuration {
   const first = (generation - 1) * CONFIGURATIONS_OF_GENERATION + 1;
-  return { ...configuration, number: Math.max(first, configuration.number + (generation - before) * UNHEARD_MAX) };
+  const number = Math.max(first, configuration.number + (generation - before) * UNHEARD_MAX);
+  return configuration.sets.length > 1 ? { ...configuration, number, recovered: true } : { ...configuration, number };
 }

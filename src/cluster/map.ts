@@ -2,7 +2,7 @@
 import { assert, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import type { ChunkId } from "../ports.ts";
-import type { ClusterMap, Configuration, Node } from "../wire/messages.ts";
+import { type ClusterMap, type Configuration, type Node, NodeState } from "../wire/messages.ts";
 
 /** What says into how many partitions a cluster divides its keys: the map, all of whose lives have the same number. */
 export type Partitioned = Pick<ClusterMap, "partitions">;
@@ -48,9 +48,13 @@ export function joinedWith({ sets }: Configuration, node: NodeNumber): number {
   return set?.since?.[set.nodes.indexOf(node)] ?? 0;
 }
 
+/** What a member's addresses become when another DataNode is found to listen there: nobody is reached, and nobody else taken for it. */
+export const NO_ADDRESS = "0.0.0.0:0";
+
+/** A member; or, of one that was removed since somebody read its number in an older map, what says that it cannot be reached. */
 export function nodeOf(map: ClusterMap, number: NodeNumber): Node {
   for (const node of map.nodes) if (node.number === number) return node;
-  assert(false, `the map names ${nodeName(number)} in a configuration but does not describe it`);
+  return { number, grpc: NO_ADDRESS, http: NO_ADDRESS, zone: "", weight: 1, state: NodeState.DOWN, diskId: nodeName(number) };
 }
 
 /** Maps are ordered by (generation, version) (P17). */

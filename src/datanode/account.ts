@@ -1,9 +1,11 @@
 /** What a DataNode says of itself: to the SuperNode with every heartbeat, and at /metrics. */
+import { gauge } from "../base/exposition.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import type { NodeStore } from "../ports.ts";
 import type { Alarms } from "./alarms.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { Coordinator } from "./coordinator.ts";
+import type { Damages } from "./damages.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Entropy } from "./entropy.ts";
 import type { GarbageKeeper } from "./garbage-keeper.ts";
@@ -23,6 +25,8 @@ export interface AccountParts {
   readonly scrub: Scrub;
   readonly entropy: Entropy;
   readonly alarms: Alarms;
+  readonly damages: Damages;
+  readonly version: string;
   readonly load: LoadMeter;
   readonly peers: Peers;
   readonly dispatcher: Dispatcher;
@@ -48,32 +52,33 @@ export class Account {
       ["qdfs_change_sequence", "Sequence of the last committed accept.", this.#parts.store.sequence],
       ["qdfs_catch_up_behind", "Changes at peers not looked at yet.", this.#parts.catchUp.behind],
       ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#parts.catchUp.takenCount],
-      ["qdfs_bad_copies_total", "Copies found bad, missing or older than others'.", this.#parts.alarms.foundCount],
-      ["qdfs_older_copies_total", "Of those, values that others held a newer one of.", this.#parts.alarms.olderCount],
-      ["qdfs_mended_copies_total", "Of those, mended.", this.#parts.alarms.mendedCount],
-      ["qdfs_unmended_copies", "Bad, missing or older copies now.", this.#parts.alarms.openCount],
+      ["qdfs_bad_copies_total", "Copies found bad, missing or older than others'.", this.#parts.damages.foundCount],
+      ["qdfs_older_copies_total", "Of those, values that others held a newer one of.", this.#parts.damages.olderCount],
+      ["qdfs_mended_copies_total", "Of those, mended.", this.#parts.damages.mendedCount],
+      ["qdfs_unmended_copies", "Bad, missing or older copies now.", this.#parts.damages.openCount],
       ["qdfs_scrub_pass", "Passes begun of this disk.", this.#parts.scrub.state?.pass ?? 0],
       ["qdfs_scrub_bytes", "Bytes read in the last pass.", this.#parts.scrub.state?.bytes ?? 0],
       ["qdfs_free_bytes", "Room on the disk.", freeBytes],
       ...this.#parts.entropy.findings.metrics(),
       ...this.#parts.garbage.metrics(),
     ];
-    return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
+    const alarms = this.#parts.alarms.list().map(({ kind, count }) => [`{kind="${kind}"}`, count] as const);
+    return [
+      ...lines.map(([name, help, value]) => gauge(name, help, [["", value]])),
+      gauge("qdfs_alarms", "Alarms raised, by kind.", alarms),
+    ].join("");
   }
 
   report(freeBytes: number): NodeReport {
     return {
       load: { number: this.#parts.self, opsPerSec: this.#parts.load.perSec(), inFlight: this.#parts.coordinator.inFlight },
       usedBytes: this.#parts.store.usage().bytes,
-      badCopiesFound: this.#parts.alarms.foundCount,
-      badCopiesMended: this.#parts.alarms.mendedCount,
+      badCopiesFound: this.#parts.damages.foundCount,
+      badCopiesMended: this.#parts.damages.mendedCount,
       capacityBytes: this.#parts.capacityBytes,
       freeBytes,
-      alarms: [
-        ...this.#parts.alarms.list(),
-        ...(this.#parts.scrub.alarm === undefined ? [] : [this.#parts.scrub.alarm]),
-        ...this.#parts.entropy.findings.alarms(),
-      ],
+      alarms: this.#parts.alarms.list(),
+      version: this.#parts.version,
       catchingUp: this.#parts.catchUp.behind,
       reads: this.#parts.dispatcher.reads,
       writes: this.#parts.dispatcher.writes,

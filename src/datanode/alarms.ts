@@ -1,116 +1,65 @@
 /**
- * What is wrong with this node: goes out with every heartbeat and into `qdfs status`, and is gone when it is mended. What was
- * found and mended lately is remembered for reports (scrub, repair).
+ * What a person should know about this node; goes out with every heartbeat, into `qdfs status`, /metrics and the log. An alarm is a kind
+ * (cluster/alarm.ts) and the things that it is about, each under a key of its own; it is over when nothing is left of it.
  */
-import type { Path } from "../base/ids.ts";
-import { ALARMS_MAX, FINDINGS_MAX } from "../limits.ts";
+import type { AlarmKind } from "../cluster/alarm.ts";
+import { ALARMS_MAX } from "../limits.ts";
 import type { Log } from "../ports.ts";
-
-/** Something of a file that is not here as it should be. */
-export interface Damage {
-  /** `version`: an older value than the others hold, or none. */
-  readonly what: "chunk" | "content" | "head" | "version";
-  readonly path: Path;
-  /** A chunk's id; of content, the version as in `@3`; else empty. */
-  readonly name: string;
-  readonly why: string;
-}
-
-export interface Finding extends Damage {
-  /** Counts what was found in this life, from 0. */
-  readonly serial: number;
-  mended: boolean;
-}
+import type { Alarm } from "../wire/membership-messages.ts";
 
 export class Alarms {
   readonly #log: Log;
-  /** What is not mended yet. */
-  readonly #open = new Map<string, Finding>();
-  #findings: Finding[] = [];
-  /** Copies found bad or missing in this life. */
-  foundCount = 0;
-  mendedCount = 0;
-  /** Of those found, older values than the others hold: replicas had diverged. */
-  olderCount = 0;
-  /** Less room than FREE_BYTES_MIN: new bytes are refused. */
-  diskFull = false;
-  /** The store itself cannot be read, in words; empty: it can. */
-  unreadable = "";
+  readonly #raised = new Map<AlarmKind, Map<string, string>>();
+  readonly #found = new Map<AlarmKind, number>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  setDiskFull(full: boolean, freeBytes: number): void {
-    if (full === this.diskFull) return;
-    this.diskFull = full;
-    if (full) this.#log.warn("disk full: refusing new bytes until there is room", { freeBytes });
-    else this.#log.info("there is room again", { freeBytes });
+  /** Something is wrong, in words; known things are not raised again, they are only put in other words. */
+  raise(kind: AlarmKind, key: string, words: string): void {
+    const things = this.#raised.get(kind) ?? new Map<string, string>();
+    const known = things.has(key);
+    this.#raised.set(kind, things.set(key, words));
+    if (known) return;
+    this.#found.set(kind, this.foundCount(kind) + 1);
+    this.#log.warn(`alarm: ${words}`, { kind, key });
   }
 
-  /** Found bad, or again. */
-  damaged(damage: Damage): void {
-    const key = keyOf(damage);
-    if (this.#open.has(key)) return;
-    const finding = { ...damage, serial: this.foundCount, mended: false };
-    this.foundCount += 1;
-    if (damage.what === "version") this.olderCount += 1;
-    this.#open.set(key, finding);
-    this.#findings.push(finding);
-    if (this.#findings.length > 2 * FINDINGS_MAX) this.#findings = this.#findings.slice(-FINDINGS_MAX);
-    this.#log.warn(damage.what === "version" ? "an older value here than elsewhere" : "bad or missing here", { ...damage });
+  /** It is mended, or no concern of this node any more. */
+  clear(kind: AlarmKind, key: string): void {
+    const things = this.#raised.get(kind);
+    if (things?.delete(key) !== true) return;
+    if (things.size === 0) this.#raised.delete(kind);
+    this.#log.info("an alarm is over", { kind, key });
   }
 
-  /** It is here again as it should be, or not needed any more. */
-  mended(damage: Pick<Damage, "what" | "path" | "name">): void {
-    const finding = this.#open.get(keyOf(damage));
-    if (finding === undefined) return;
-    this.#open.delete(keyOf(damage));
-    finding.mended = true;
-    this.mendedCount += 1;
-    this.#log.info("mended", { what: damage.what, path: damage.path, name: damage.name });
+  isRaised(kind: AlarmKind, key: string): boolean {
+    return this.#raised.get(kind)?.has(key) ?? false;
   }
 
-  get openCount(): number {
-    return this.#open.size;
+  /** Things of this kind that were raised in this life, mended ones included. */
+  foundCount(kind: AlarmKind): number {
+    return this.#found.get(kind) ?? 0;
   }
 
-  /** What is still wrong with these files. */
-  openOf(paths: ReadonlySet<Path>): readonly Finding[] {
-    return [...this.#open.values()].filter(({ path }) => paths.has(path));
+  list(): readonly Alarm[] {
+    return [...this.#raised].map(([kind, things]) => ({
+      kind,
+      count: things.size,
+      words: [...things.values()].slice(0, ALARMS_MAX),
+    }));
   }
 
-  /** What was found from that serial on, oldest first, and at most FINDINGS_MAX of the last. */
-  since(serial: number): readonly Finding[] {
-    return this.#findings.filter((finding) => finding.serial >= serial).slice(-FINDINGS_MAX);
+  // ------------------------------------------------------------------------------------------------- what is raised often
+
+  /** Less room than FREE_BYTES_MIN: new bytes are refused. */
+  get diskFull(): boolean {
+    return this.isRaised("disk-full", "");
   }
 
-  list(): string[] {
-    const alarms: string[] = [];
-    for (const finding of this.#open.values()) {
-      if (alarms.length === ALARMS_MAX) break;
-      alarms.push(`${wordsOf(finding)}, not mended yet: ${finding.why}`);
-    }
-    if (this.#open.size > ALARMS_MAX) alarms.push(`and ${this.#open.size - ALARMS_MAX} more bad or missing copies`);
-    if (this.unreadable !== "") alarms.push(`the scrub cannot read the database: ${this.unreadable}`);
-    if (this.diskFull) alarms.push("disk full: new bytes are refused until there is room");
-    return alarms;
-  }
-}
-
-function keyOf({ what, path, name }: Pick<Damage, "what" | "path" | "name">): string {
-  return what === "chunk" ? `chunk ${name}` : `${what} ${name} ${path}`;
-}
-
-function wordsOf({ what, path, name }: Damage): string {
-  switch (what) {
-    case "chunk":
-      return `chunk ${name} of ${path}`;
-    case "content":
-      return `content of ${path}${name}`;
-    case "head":
-      return `head of ${path}`;
-    case "version":
-      return `current version of ${path}`;
+  setDiskFull(full: boolean): void {
+    if (full) this.raise("disk-full", "", "disk full: new bytes are refused until there is room");
+    else this.clear("disk-full", "");
   }
 }

@@ -12,7 +12,8 @@ import { CHUNK_BYTES_MAX, CHUNK_MENDS_IN_FLIGHT } from "../limits.ts";
 import type { BulkClient, BulkHandler, ChunkFiles, ChunkId, ChunkRow, NodeStore, Receipt, Runtime } from "../ports.ts";
 import type { ChunkAt } from "../wire/change-messages.ts";
 import type { Confirm } from "../wire/messages.ts";
-import type { Alarms, Damage } from "./alarms.ts";
+import type { Alarms } from "./alarms.ts";
+import type { Damage, Damages } from "./damages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import { MendQueue } from "./mend-queue.ts";
 import type { Peers } from "./peers.ts";
@@ -28,6 +29,7 @@ export interface ChunkStoreParts {
   readonly maps: MapKeeper;
   readonly peers: Peers;
   readonly alarms: Alarms;
+  readonly damages: Damages;
   readonly diskId: string;
   /** Whether a version of the owner that is kept still names the chunk; true when that cannot be said. */
   readonly isNamed: (owner: Path, chunk: ChunkId) => Promise<boolean>;
@@ -44,6 +46,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #bulk: BulkClient;
   readonly #maps: MapKeeper;
   readonly #alarms: Alarms;
+  readonly #damages: Damages;
   readonly #diskId: string;
   /** Chunks whose bytes are on their way to the disk. */
   readonly #arriving = new Map<ChunkId, Promise<Receipt>>();
@@ -68,6 +71,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     this.#bulk = parts.bulk;
     this.#maps = parts.maps;
     this.#alarms = parts.alarms;
+    this.#damages = parts.damages;
     this.#diskId = parts.diskId;
     this.#peers = parts.peers;
     this.#isNamed = parts.isNamed;
@@ -116,7 +120,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     const row: ChunkRow = { chunk, owner, sizeBytes, checksum };
     await this.#replica.write({ chunks: [row] });
     this.#bad.delete(chunk);
-    this.#alarms.mended(damageOf(row));
+    this.#damages.mended(damageOf(row));
     return this.#receipt(row);
   }
 
@@ -258,14 +262,14 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   #lack(row: ChunkRow, why: string, expected = false): void {
     this.#bad.set(row.chunk, row);
     if (!this.#isOurs(row.chunk) || this.#doomed.has(row.chunk)) return;
-    if (!expected) this.#alarms.damaged({ ...damageOf(row), why });
+    if (!expected) this.#damages.damaged({ ...damageOf(row), why });
     if (!this.#queue.has(row.chunk)) this.#queue.add(row.chunk);
   }
 
   /** Nothing has to be mended: its partition has left this node, it is doomed, or no kept version names it. A bad copy goes on counting for nobody. */
   #giveUp(row: ChunkRow): void {
     if (this.#store.chunk(row.chunk) === undefined) this.#bad.delete(row.chunk);
-    this.#alarms.mended(damageOf(row));
+    this.#damages.mended(damageOf(row));
   }
 
   #isOurs(chunk: ChunkId): boolean {
@@ -289,7 +293,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
         return true;
       }
       if (tries === 0 || (await this.#isNamed(row.owner, chunk))) {
-        this.#alarms.damaged({ ...damageOf(row), why: "no peer has it to give" });
+        this.#damages.damaged({ ...damageOf(row), why: "no peer has it to give" });
         return false;
       }
       this.#giveUp(row);

@@ -42,6 +42,7 @@ import { ChunkStore } from "./chunk-store.ts";
 import { Completer } from "./completer.ts";
 import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
+import { Damages } from "./damages.ts";
 import { DifferenceMender } from "./difference-mender.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Entropy } from "./entropy.ts";
@@ -150,6 +151,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
     this.#alarms = new Alarms(runtime.log);
+    const damages = new Damages(this.#alarms);
     this.chunks = new ChunkStore({
       runtime,
       store,
@@ -159,6 +161,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       maps: this.#maps,
       peers: this.#peers,
       alarms: this.#alarms,
+      damages,
       diskId,
       isNamed: (owner, chunk) => this.#mender.names(owner, chunk),
       onArrival: (chunk) => this.#garbage.arrived(chunk),
@@ -203,7 +206,13 @@ export class DataNode implements SessionHandler, DataNodeApi {
     const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
     const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
     this.#ranges = new HeldRanges({ ...own, isDoomed: (chunk) => this.chunks.isDoomed(chunk) });
-    this.entropy = new Entropy({ ...own, ranges: this.#ranges, mender: new DifferenceMender({ ...own, ...holdings }), onFatal });
+    this.entropy = new Entropy({
+      ...own,
+      ranges: this.#ranges,
+      mender: new DifferenceMender({ ...own, ...holdings }),
+      alarms: this.#alarms,
+      onFatal,
+    });
     this.#garbage = new GarbageKeeper({ ...own, coordinator: this.#coordinator, chunks: this.chunks, onFatal });
     this.#load = new LoadMeter(runtime.clock);
     const mending = {
@@ -214,6 +223,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       replica: this.#replica,
       chunks: this.chunks,
       alarms: this.#alarms,
+      damages,
       onFatal: parts.onFatal,
     };
     this.#mender = new Mender({ ...mending, coordinator: this.#coordinator, catchUp: this.#catchUp });
@@ -244,6 +254,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       ...mending,
       self,
       capacityBytes: parts.capacityBytes,
+      version: parts.version,
       coordinator: this.#coordinator,
       catchUp: this.#catchUp,
       scrub: this.#scrub,
@@ -303,7 +314,9 @@ export class DataNode implements SessionHandler, DataNodeApi {
   }
 
   async getMap(): Promise<MapReply> {
-    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
+    const { version } = this.#parts;
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current(), wallMs, version };
   }
 
   /** Follows a SuperNode that was rebuilt, and looks for it where it says it is. */
@@ -375,7 +388,8 @@ export class DataNode implements SessionHandler, DataNodeApi {
     this.#lastHousekeepingMs = now;
     try {
       this.#freeBytes = this.#parts.files.freeBytes();
-      this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full, this.#freeBytes);
+      this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full);
+      this.#scrub.look();
       this.#replica.full = false; // with room in sight the next commit tells
       this.#store.maintain();
       this.#watchPeers(stalled, now);

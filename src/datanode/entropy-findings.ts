@@ -1,6 +1,7 @@
 /** What comparisons with other replicas came to: for the log, /metrics, and the alarms of `qdfs status`. */
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import type { Log } from "../ports.ts";
+import type { Alarms } from "./alarms.ts";
 import type { Mended } from "./difference-mender.ts";
 
 export class Findings {
@@ -15,13 +16,15 @@ export class Findings {
   /** Bytes fetched for that, and tries to mend something that failed: the next comparison tries again. */
   bytes = 0;
   failures = 0;
+  readonly #alarms: Alarms;
   #lastLost = "";
   /** What was found damaged since the last round with all peers began, and in the round before: what is in neither was mended. */
   #damagedNow = new Set<string>();
   #damagedBefore: ReadonlySet<string> = new Set();
 
-  constructor(log: Log) {
+  constructor(log: Log, alarms: Alarms) {
     this.#log = log;
+    this.#alarms = alarms;
   }
 
   found({ kind, what, sizeBytes }: Mended, peer: NodeNumber): void {
@@ -40,10 +43,12 @@ export class Findings {
           what,
           foundWith: nodeName(peer),
         });
+        this.#alarms.raise("divergent", LOST, this.#lostWords());
         return;
       case "damaged":
         if (!this.#isDamaged(what)) this.damaged += 1;
         this.#damagedNow.add(what);
+        this.#alarms.raise("divergent", damagedKey(what), damagedWords(what));
         this.#log.warn("silent divergence: replicas differ, and it cannot be told here who is right", {
           what,
           foundWith: nodeName(peer),
@@ -54,6 +59,7 @@ export class Findings {
   /** Everything was compared with every peer. */
   roundEnded(): void {
     this.rounds += 1;
+    for (const what of this.#damagedBefore) if (!this.#damagedNow.has(what)) this.#alarms.clear("divergent", damagedKey(what));
     this.#damagedBefore = this.#damagedNow;
     this.#damagedNow = new Set();
   }
@@ -67,18 +73,14 @@ export class Findings {
     this.#log.warn("what differs from another replica could not be mended yet", { name, why });
   }
 
-  alarms(): string[] {
-    const alarms: string[] = [];
-    if (this.lost > 0)
-      alarms.push(
-        `silent divergence: ${this.lost} that had been here were not, and were fetched from other replicas again; the last: ${this.#lastLost}`,
-      );
+  /** What of the node's alarms comes from here, in words. */
+  alarms(): readonly string[] {
     const damaged = [...new Set([...this.#damagedBefore, ...this.#damagedNow])];
-    if (damaged.length > 0)
-      alarms.push(
-        `silent divergence: ${damaged.length} differ from other replicas, and it cannot be told here who is right (qdfs repair asks all); the last: ${damaged.at(-1)}`,
-      );
-    return alarms;
+    return [...(this.lost > 0 ? [this.#lostWords()] : []), ...damaged.map(damagedWords)];
+  }
+
+  #lostWords(): string {
+    return `silent divergence: ${this.lost} that had been here were not, and were fetched from other replicas again; the last: ${this.#lastLost}`;
   }
 
   /** Name, help and value of each. */
@@ -96,4 +98,15 @@ export class Findings {
       ["qdfs_compare_failures_total", "Differences that could not be mended when they were found.", this.failures],
     ];
   }
+}
+
+/** The key of the one alarm that stays until the process ends: what was lost once is mended, and a person should know. */
+const LOST = "lost";
+
+function damagedKey(what: string): string {
+  return `damaged ${what}`;
+}
+
+function damagedWords(what: string): string {
+  return `silent divergence: ${what} differs from other replicas, and it cannot be told here who is right (qdfs repair asks all)`;
 }

@@ -32,6 +32,7 @@ import {
 } from "../limits.ts";
 import type { Cancel, NodeStore, Runtime } from "../ports.ts";
 import type { Compared, HeldRange } from "../wire/entropy-messages.ts";
+import type { Alarms } from "./alarms.ts";
 import type { DifferenceMender, Mended } from "./difference-mender.ts";
 import { Findings } from "./entropy-findings.ts";
 import type { HeldRanges, Range } from "./held-ranges.ts";
@@ -46,6 +47,7 @@ export interface EntropyParts {
   readonly peers: Pick<Peers, "call">;
   readonly ranges: HeldRanges;
   readonly mender: Pick<DifferenceMender, "file" | "chunk">;
+  readonly alarms: Alarms;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -83,7 +85,7 @@ export class Entropy {
     this.#quick = new Pace(runtime.clock, runtime.timers, COMPARE_RETURN_PER_SEC);
     this.#slow = new Pace(runtime.clock, runtime.timers, COMPARE_STEADY_PER_SEC);
     this.#bytes = new Pace(runtime.clock, runtime.timers, COMPARE_BYTES_PER_SEC);
-    this.findings = new Findings(runtime.log);
+    this.findings = new Findings(runtime.log, parts.alarms);
   }
 
   /** From now on, until it is stopped. */

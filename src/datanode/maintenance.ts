@@ -5,8 +5,8 @@ import { parseFilePath } from "../base/path.ts";
 import { REPAIR_ANSWER_MS, REPAIR_PATHS_MAX } from "../limits.ts";
 import type { MaintenanceApi, Runtime } from "../ports.ts";
 import type { Finding, RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
-import type { Alarms } from "./alarms.ts";
 import type { ChunkStore } from "./chunk-store.ts";
+import type { Damages } from "./damages.ts";
 import type { Mender } from "./mender.ts";
 import type { Scrub } from "./scrub.ts";
 
@@ -15,7 +15,7 @@ export interface MaintenanceParts {
   readonly scrub: Scrub;
   readonly mender: Mender;
   readonly chunks: ChunkStore;
-  readonly alarms: Alarms;
+  readonly damages: Damages;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -29,7 +29,7 @@ export class Maintenance implements MaintenanceApi {
   }
 
   async scrub({ start }: ScrubRequest): Promise<ScrubReport> {
-    const { scrub, mender, chunks, alarms } = this.#parts;
+    const { scrub, mender, chunks, damages } = this.#parts;
     if (start) scrub.force();
     const { state } = scrub;
     return {
@@ -47,21 +47,21 @@ export class Maintenance implements MaintenanceApi {
       chunks: state?.chunks ?? 0,
       found: scrub.found,
       mended: scrub.mended,
-      unmended: alarms.openCount,
+      unmended: damages.openCount,
       untried: mender.untried + chunks.untried,
-      findings: alarms.since(scrub.since).map(plain),
+      findings: damages.since(scrub.since).map(plain),
     };
   }
 
   /** Works for REPAIR_ANSWER_MS at most, then says what is done so far. @throws QdfsError BAD_REQUEST, BAD_PATH */
   async repair(request: RepairRequest): Promise<RepairReply> {
-    const { alarms, runtime } = this.#parts;
+    const { damages, runtime } = this.#parts;
     if (request.paths.length > REPAIR_PATHS_MAX) {
       throw new QdfsError("BAD_REQUEST", `a repair call names at most ${REPAIR_PATHS_MAX} files`);
     }
     const paths = new Set(request.paths.map(parseFilePath));
-    const open = alarms.openOf(paths);
-    const since = request.since > 0 ? request.since - 1 : Math.min(alarms.foundCount, ...open.map(({ serial }) => serial));
+    const open = damages.openOf(paths);
+    const since = request.since > 0 ? request.since - 1 : Math.min(damages.foundCount, ...open.map(({ serial }) => serial));
     const all = Promise.all([...paths].map((path) => this.#repair(path)));
     await Promise.race([all, new Promise<void>((resolve) => runtime.timers.after(REPAIR_ANSWER_MS, resolve))]);
     const pending: Path[] = [];
@@ -72,7 +72,7 @@ export class Maintenance implements MaintenanceApi {
       else this.#repairs.delete(path);
       if (mended === false) unmended.push(path);
     }
-    const findings = alarms.since(since).filter(({ path }) => paths.has(path));
+    const findings = damages.since(since).filter(({ path }) => paths.has(path));
     return { findings: findings.map(plain), pending, unmended, since: since + 1 };
   }
 

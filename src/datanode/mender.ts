@@ -35,10 +35,10 @@ import { headAlone, isInline } from "../register/head.ts";
 import { chunksNamed } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
 import { type Ballot, type Configuration, type Head, type Held, type Version, Want } from "../wire/messages.ts";
-import type { Alarms, Damage } from "./alarms.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
+import type { Damage, Damages } from "./damages.ts";
 import { isTombstoneErasedHere } from "./erased-here.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import { MendQueue } from "./mend-queue.ts";
@@ -54,7 +54,7 @@ export interface MenderParts {
   readonly coordinator: Coordinator;
   readonly catchUp: CatchUp;
   readonly chunks: ChunkStore;
-  readonly alarms: Alarms;
+  readonly damages: Damages;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -174,7 +174,7 @@ export class Mender {
     }
     const still = new Set(found.map(({ what, name }) => `${what} ${name}`));
     for (const { what, name } of this.#open.get(path) ?? []) {
-      if (!still.has(`${what} ${name}`)) this.#parts.alarms.mended({ what, path, name });
+      if (!still.has(`${what} ${name}`)) this.#parts.damages.mended({ what, path, name });
     }
     if (found.length === 0) this.#open.delete(path);
     else this.#open.set(path, found);
@@ -203,7 +203,7 @@ export class Mender {
 
   /** Brings the register up to the others', and its head in order. */
   async #register(path: Path, configuration: Configuration, deep: boolean): Promise<Found[]> {
-    const { alarms, catchUp, replica, runtime } = this.#parts;
+    const { catchUp, damages, replica, runtime } = this.#parts;
     const damaged = await this.#headDamage(path);
     const want = deep || damaged !== undefined ? Want.HEAD : Want.BALLOT;
     const others = await this.#askOthers(path, configuration, want);
@@ -216,18 +216,18 @@ export class Mender {
       await sleep(runtime, CATCH_UP_GRACE_MS); // what is just being written comes by itself
       if (compareBallots(best.held.ballot, replica.accepted(path).ballot) <= 0) return [];
       const behind = { what: "version", path, name: "", why: "another replica holds a newer value" } as const;
-      alarms.damaged(behind);
+      damages.damaged(behind);
       await catchUp.takeOver(best.node, path);
       const took = compareBallots(best.held.ballot, replica.accepted(path).ballot) <= 0;
       if (!took) return [behind];
-      alarms.mended(behind);
+      damages.mended(behind);
       return [];
     }
     const wrong = damaged ?? (deep ? this.#differs(path, others) : undefined);
     if (wrong === undefined) return [];
     const found = this.#note(path, { what: "head", name: "", why: wrong });
     if (!(await this.#mendHead(path, configuration, own, others))) return [found];
-    alarms.mended({ path, ...found });
+    damages.mended({ path, ...found });
     return [];
   }
 
@@ -285,7 +285,7 @@ export class Mender {
         const content = await coordinator.inlineBytes(path, version);
         const head = headCodec.encode(headAlone(version));
         await replica.fill({ path, random, head, content, configuration: configuration.number });
-        this.#parts.alarms.mended({ path, ...found });
+        this.#parts.damages.mended({ path, ...found });
       } catch (error) {
         if (codeOf(error) === undefined) throw error;
         left.push(this.#note(path, { ...found, why: messageOf(error) }));
@@ -295,7 +295,7 @@ export class Mender {
   }
 
   #note(path: Path, found: Found): Found {
-    this.#parts.alarms.damaged({ path, ...found });
+    this.#parts.damages.damaged({ path, ...found });
     return found;
   }
 

@@ -97,12 +97,13 @@ export class Peers {
     }
   }
 
-  /** This node first, then who is expected to answer soonest (routing/replica-choice.ts); doubtful ones last. */
+  /** This node first, then who is expected to answer soonest (routing/replica-choice.ts); then who comes and goes, doubtful ones last. */
   inOrder(nodes: readonly NodeNumber[]): NodeNumber[] {
     const candidates = nodes.map((node) => {
       if (node === this.self) return { node, rank: 0, waiting: 0 };
       const waiting = Math.max(this.session(node).inFlight, this.#waitingAt(node));
-      return { node, rank: this.doubtful(node) ? 2 : 1, waiting };
+      const held = nodeOf(this.#maps.map, node).held ?? false;
+      return { node, rank: this.doubtful(node) ? 3 : held ? 2 : 1, waiting };
     });
     return this.#choice.order(candidates);
   }

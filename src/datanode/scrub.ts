@@ -31,6 +31,7 @@ import { chunksNamed } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { Alarms } from "./alarms.ts";
 import type { ChunkStore } from "./chunk-store.ts";
+import type { Damages } from "./damages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import { contentFlaw, headFlaw, type Mender, versionsOf } from "./mender.ts";
 import type { Peers } from "./peers.ts";
@@ -46,6 +47,7 @@ export interface ScrubParts {
   readonly maps: MapKeeper;
   readonly peers: Peers;
   readonly alarms: Alarms;
+  readonly damages: Damages;
   readonly periodMs: number;
   /** Clients want something of this node. */
   readonly isBusy: () => boolean;
@@ -55,7 +57,7 @@ export interface ScrubParts {
 export class Scrub {
   readonly #parts: ScrubParts;
   #state: ScrubState | undefined;
-  /** What Alarms had counted when this pass, or this life, began. */
+  /** What Damages had counted when this pass, or this life, began. */
   #foundBefore = 0;
   #mendedBefore = 0;
   #bytesTotal = 0;
@@ -91,19 +93,21 @@ export class Scrub {
   }
 
   get found(): number {
-    return (this.#state?.found ?? 0) + this.#parts.alarms.foundCount - this.#foundBefore;
+    return (this.#state?.found ?? 0) + this.#parts.damages.foundCount - this.#foundBefore;
   }
 
   get mended(): number {
-    return (this.#state?.mended ?? 0) + this.#parts.alarms.mendedCount - this.#mendedBefore;
+    return (this.#state?.mended ?? 0) + this.#parts.damages.mendedCount - this.#mendedBefore;
   }
 
   /** In words, that a pass did not end within the period; undefined: nothing is late. */
-  get alarm(): string | undefined {
+  look(): void {
+    const { alarms, periodMs, runtime } = this.#parts;
     const { state } = this;
-    if (state === undefined || state.finishedAtMs > 0) return undefined;
-    if (this.#parts.runtime.clock.wallMs() - state.startedAtMs < this.#parts.periodMs) return undefined;
-    return `the scrub has not read everything within its period of ${formatDuration(this.#parts.periodMs)}`;
+    const late = state !== undefined && state.finishedAtMs === 0 && runtime.clock.wallMs() - state.startedAtMs >= periodMs;
+    const words = `the scrub has not read everything within its period of ${formatDuration(periodMs)}`;
+    if (late) alarms.raise("scrub-late", "", words);
+    else alarms.clear("scrub-late", "");
   }
 
   /** It waits because clients want something. */
@@ -149,13 +153,13 @@ export class Scrub {
   }
 
   #begin(forced: boolean): ScrubState {
-    const { alarms, runtime, store } = this.#parts;
+    const { alarms, damages, runtime, store } = this.#parts;
     const state = newPass((this.#state?.pass ?? 0) + 1, forced, runtime.clock.wallMs(), store.sequence);
     this.#state = state;
     this.#isDueAnyway = false;
-    this.#foundBefore = alarms.foundCount;
-    this.#mendedBefore = alarms.mendedCount;
-    alarms.unreadable = "";
+    this.#foundBefore = damages.foundCount;
+    this.#mendedBefore = damages.mendedCount;
+    alarms.clear("unreadable", "");
     this.#run();
     return state;
   }
@@ -239,7 +243,7 @@ export class Scrub {
       rows = store.rowsAfter(state.afterRow, state.throughRow, SCRUB_ROWS);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      alarms.unreadable = messageOf(error);
+      alarms.raise("unreadable", "", `the scrub cannot read the database: ${messageOf(error)}`);
       state.afterRow = Math.max(0, state.afterRow) + SCRUB_ROWS; // what can be read beyond is worth it
       return state.afterRow >= state.throughRow;
     }

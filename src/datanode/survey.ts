@@ -3,14 +3,16 @@
  *
  * Barrier: N-min(R,W)+1 replicas of the old set have durably adopted a map as new as ours, so no quorum of the old configuration can form any
  * more. Every replica that joins has, too: what is written from then on is written to it as well, and what was written before is found.
- * Then N-W+1 of the old replicas are scanned. They meet every W that accepted a value, or confirmed a chunk, in the old configuration; and
- * as a replica is scanned only after it adopted the new one, that was before its scan.
+ * Then R of the old replicas are scanned. They meet every W that accepted a value, or confirmed a chunk, in the old configuration, for R >= N-W+1; and every
+ * N-R+1 on whose word a read returned a value that was never chosen (N=3 W=3 R=3: a file that one replica holds was read there, and is lost if
+ * another one alone is scanned). As a replica is scanned only after it adopted the new one, that was before its scan.
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { mustCarry } from "../cluster/carrying.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CONTROL_CALL_MS, QUORUM_PATIENCE_MS, SCAN_PAGE_MAX } from "../limits.ts";
-import { barrierNeed, reachesIn, scanNeed } from "../register/quorum.ts";
+import { barrierNeed, carryNeed, reachesIn } from "../register/quorum.ts";
 import type { ChunkAt, Moving, Scan, Scanned } from "../wire/change-messages.ts";
 import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
@@ -49,8 +51,9 @@ export async function survey(changes: readonly Change[], maps: MapKeeper, peers:
   const ready: Change[] = [];
   for (const change of changes) {
     const waitsFor = whyWait(change, adopters);
-    if (waitsFor === undefined) ready.push(change);
-    else results.set(change, { waitsFor });
+    if (waitsFor !== undefined) results.set(change, { waitsFor });
+    else if (mustCarry(change.from, change.to)) ready.push(change);
+    else results.set(change, { paths: new Set(), chunks: new Map(), forgotten: 0 });
   }
   const scanned = new Map(ready.map((change) => [change, new Found()]));
   for (const node of peers.inOrder([...adopters])) {
@@ -61,7 +64,7 @@ export async function survey(changes: readonly Change[], maps: MapKeeper, peers:
   }
   for (const [change, found] of scanned) {
     const { paths, chunks, forgotten } = found;
-    const need = scanNeed(change.from);
+    const need = carryNeed(change.from);
     const waitsFor = `${found.by.size} of ${need} replicas needed could be scanned${found.why === "" ? "" : ` (${found.why})`}`;
     results.set(change, found.enough(change.from) ? { paths, chunks, forgotten } : { waitsFor });
   }
@@ -78,7 +81,7 @@ class Found {
   why = "";
 
   enough(set: ReplicaSet): boolean {
-    return reachesIn(set, scanNeed, this.by);
+    return reachesIn(set, carryNeed, this.by);
   }
 }
 

@@ -16,7 +16,12 @@ export const writeNeed: Need = (set) => set.w;
 /** This many holders of one ballot meet every later phase 1 (P11), and this many log readers meet every W (P20 uses N-W+1). */
 export const decisiveNeed: Need = (set) => set.nodes.length - set.r + 1;
 
-/** This many replicas meet every W: what they hold together shows everything chosen (P16, P20). */
+/**
+ * This many replicas meet every W, and every N-R+1 that decided a read (P11): what they hold together shows everything that was chosen, or returned by a read,
+ * which is more than what was chosen where R + W > N + 1 (P16).
+ */
+export const carryNeed: Need = (set) => set.r;
+/** This many replicas meet every W: what they hold together shows everything chosen (P20). */
 export const scanNeed: Need = (set) => set.nodes.length - set.w + 1;
 /** When this many have adopted a newer configuration, no quorum of any kind can form in the older one any more (P16). */
 export const barrierNeed: Need = (set) => set.nodes.length - Math.min(set.r, set.w) + 1;

@@ -7,7 +7,7 @@
  * Why that is linearizable (I4): anything chosen or returned before the read began is held, or extended, by W or by N-R+1
  * replicas, and either meets every set of R, so m is at least as new. And m will not be lost: it is chosen, or it stands on
  * N-R+1 replicas, which meet the R of every later phase 1, so a later proposal extends m. All absent needs only R: the
- * lowest ballot is known chosen, and anything chosen before would have been met.
+ * lowest ballot is known chosen, and anything chosen before would have been met. Ballots of old configurations are not counted (isCountable).
  */
 
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
@@ -225,7 +225,7 @@ class Reading {
       holders.add(node);
       known ||= held.chosen;
     }
-    known ||= reaches(this.#request.configuration, decisiveNeed, holders);
+    known ||= isCountable(highest, this.#request.configuration) && reaches(this.#request.configuration, decisiveNeed, holders);
     if (known) this.#deliver(highest, holders);
     else if (this.#answers.size === this.#asked.length || this.#allOthersFailed()) this.#widenOrSettle();
   }
@@ -313,6 +313,16 @@ class Reading {
       )
       .catch(this.#reject);
   }
+}
+
+/**
+ * N-R+1 holders decide because every higher ballot's phase 1 met one of them. That goes for ballots of the configuration itself, and of the one before: its phases 1
+ * met R of a set that stands in this one, too (one of the two is joint with the other's set in it). One from longer ago may have a higher one beside it whose phase 1
+ * needed fewer: of five replicas with W=4 R=2 two hold m, and b is above it at the fifth, after promises of the third and fourth. With W=2 R=4 in force four
+ * answers show m twice, which is N-R+1, and later ones show b.
+ */
+function isCountable(ballot: Ballot, { number }: Configuration): boolean {
+  return ballot.configuration + 1 >= number;
 }
 
 /** What a replica answered to a read, its head decoded. @throws QdfsError: it is of no use, as if there were none */

@@ -10,7 +10,7 @@ import { noMapCache } from "../client/map-cache.ts";
 import { isNewerMap } from "../cluster/map.ts";
 import { DataNode } from "../datanode/datanode.ts";
 import { admit, knownSuperNodes, SuperNodes } from "../datanode/membership.ts";
-import type { BulkHandler, NodeWrites, SessionHandler } from "../ports.ts";
+import type { BulkHandler, NodeWrites, SessionHandler, SuperNodeApi } from "../ports.ts";
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../storage/memory-super-store.ts";
@@ -28,6 +28,7 @@ import { type ClusterShape, firstDiskId, firstMap } from "./first-map.ts";
 import { Life, type WallClock } from "./life.ts";
 import { recoveredSuperNode, type SuperDisk, type SuperNodeBoot, superNodeOn } from "./super-host.ts";
 import type { Trace } from "./trace.ts";
+import { type DetectionObserver, watchedSuperNode } from "./watched-super-node.ts";
 
 export const SUPER_HOST = "super";
 const SUPERNODE = `${SUPER_HOST}:1`;
@@ -54,6 +55,7 @@ export interface ClusterObserver {
   superNodeEnded(): void;
   /** A process ended with what no process may end with. */
   fatal(host: string, error: unknown): void;
+  readonly detection?: DetectionObserver;
 }
 
 export interface Host {
@@ -75,6 +77,8 @@ export interface DataHost extends Host {
 export interface SuperHost extends Host, SuperDisk {
   /** Undefined: not serving (yet). */
   superNode: SuperNode | undefined;
+  /** … as callers meet it. */
+  control: SuperNodeApi | undefined;
 }
 
 export interface ClientHost extends Host {
@@ -104,6 +108,7 @@ export class SimCluster {
   /** The state at the beginning, as a backup has it. */
   readonly firstState: SuperNodeState;
   readonly dataHosts: DataHost[];
+  #hosts: number;
   readonly clientHosts: ClientHost[] = [];
   readonly #trace: Trace;
   readonly #observer: ClusterObserver;
@@ -127,6 +132,7 @@ export class SimCluster {
       disk: this.#newDisk(i + 1),
       node: undefined,
     }));
+    this.#hosts = shape.nodes;
     this.#configurations = Array.from({ length: shape.partitions }, () => new Map());
     this.superHost = this.#newSuperHost(SUPER_HOST, []);
     this.superHosts = [this.superHost];
@@ -158,6 +164,7 @@ export class SimCluster {
   }
 
   #issued(map: ClusterMap): void {
+    this.#observer.detection?.mapped(map);
     map.partitions.forEach((configuration, partition) => {
       this.#configurations[partition]?.set(configuration.number, configuration);
     });
@@ -172,10 +179,17 @@ export class SimCluster {
 
   /** One more DataNode, which nobody has heard of; it is yet to be started. */
   addDataHost(): DataHost {
-    const index = this.dataHosts.length + 1;
+    this.#hosts += 1;
+    const index = this.#hosts;
     const host: DataHost = { ...this.#host(`data-${index}`), index, disk: this.#newDisk(0), node: undefined };
     this.dataHosts.push(host);
     return host;
+  }
+
+  /** A DataNode that never comes back, nor does its disk. */
+  bury(host: DataHost): void {
+    this.kill(host, "power");
+    this.dataHosts.splice(this.dataHosts.indexOf(host), 1);
   }
 
   startAll(): void {
@@ -186,6 +200,7 @@ export class SimCluster {
   // ---------------------------------------------------------------------------------------------------- processes
 
   startDataNode(host: DataHost): void {
+    if (!this.dataHosts.includes(host)) return; // buried
     const { life, disk } = { life: this.#begin(host), disk: host.disk };
     life.onDeath(() => {
       host.node = undefined;
@@ -312,8 +327,9 @@ export class SimCluster {
     host.listeners.push(this.network.listen(address, { control: late }));
     life.onDeath(() => {
       host.superNode = undefined;
+      host.control = undefined;
     });
-    const { changingMax } = this.shape;
+    const { changingMax, replaceAfterMs = null } = this.shape;
     return {
       disk: host,
       life,
@@ -322,6 +338,7 @@ export class SimCluster {
       late,
       version: VERSION,
       rebalance: { settleMs: REBALANCE_SETTLE_MS, changingMax },
+      replaceAfterMs,
       onReplaced: (error) => {
         if (!life.over) this.#superNodeEnds(host, error);
       },
@@ -333,8 +350,12 @@ export class SimCluster {
     host.superNode = superNode;
     // Of two that are made at the same time the one that came later is the cluster's.
     if (superNode.map.generation > (this.superHost.maps.load()?.map.generation ?? 0)) this.superHost = host;
+    const { detection } = this.#observer;
+    detection?.begins(superNode.map);
+    const control = detection === undefined ? superNode : watchedSuperNode(superNode, detection);
+    host.control = control;
     superNode.start(address);
-    late.serve(superNode);
+    late.serve(control);
     this.#trace.event(`${host.name} serves generation ${superNode.map.generation}`);
   }
 
@@ -347,7 +368,7 @@ export class SimCluster {
 
   #newSuperHost(name: string, recoverFrom: readonly string[]): SuperHost {
     const disk = { maps: new MemoryMapStore(), catalogue: new MemoryCatalogueStore(), diskId: `${name}-disk`, recoverFrom };
-    return { ...this.#host(name), ...disk, superNode: undefined };
+    return { ...this.#host(name), ...disk, superNode: undefined, control: undefined };
   }
 
   /** A client's process; `ready` is called once it has found the cluster, or with undefined when it has not. */

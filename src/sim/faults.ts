@@ -1,11 +1,14 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
-import { assert } from "../base/errors.ts";
+import { assert, messageOf } from "../base/errors.ts";
 import { chunkPartitionOf, configurationOf, partitionOf } from "../cluster/map.ts";
 import type { Link } from "../transport/memory-network.ts";
+import { anyQuorum } from "./any-quorum.ts";
 import type { DataHost, Death, SimCluster } from "./cluster.ts";
+import { Departures } from "./departures.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
+import { repeatedly } from "./repeatedly.ts";
 import { possibleLosses } from "./row-loss.ts";
 import type { Trace } from "./trace.ts";
 
@@ -27,6 +30,7 @@ export class Faults {
   readonly #counts = new Map<FaultKind, number>();
   /** Disks whose bytes were damaged. There is only ever one, so that good copies are left. */
   readonly damaged = new Set<Disk>();
+  readonly #departures: Departures;
   #wipes = 0;
   #joins = 0;
   #over = false;
@@ -35,6 +39,7 @@ export class Faults {
     this.#cluster = cluster;
     this.#plan = plan;
     this.#trace = trace;
+    this.#departures = new Departures(cluster, trace);
   }
 
   /** How often each kind was carried out. */
@@ -46,9 +51,14 @@ export class Faults {
     return this.#wipes;
   }
 
-  /** DataNodes have come that were not there at the beginning. */
-  get newcomers(): number {
-    return this.#wipes + this.#joins;
+  /** DataNodes have come that were not there at the beginning, or were told to leave: partitions move. */
+  get moves(): number {
+    return this.#wipes + this.#joins + this.#departures.count;
+  }
+
+  /** What an operator was told is so, and is not, in words. */
+  forgotten(): string | undefined {
+    return this.#departures.forgotten();
   }
 
   /** Makes the links as bad as they are planned, and arms every fault. */
@@ -94,6 +104,7 @@ export class Faults {
   /** No faults from now on: what is broken is mended, who is dead comes back. */
   end(): void {
     this.#over = true;
+    this.#departures.end();
     this.#trace.event("the faults end");
     for (const mend of [...this.#mends]) mend();
     this.#mends.clear();
@@ -250,6 +261,20 @@ export class Faults {
       return undefined;
     },
     "row-loss": (fault) => this.#loseRows(fault),
+    drain: ({ forMs, choices: [whom, how] }) => {
+      this.#departures.drain(this.#dataHost(whom), forMs, how);
+      return undefined;
+    },
+    dead: ({ forMs, choices: [whom] }) => this.#dieForGood(this.#dataHost(whom), forMs),
+    away: ({ choices: [whom] }) => {
+      this.#departures.leave(this.#dataHost(whom));
+      return undefined; // back when the faults end
+    },
+    quorum: ({ choices }) => {
+      this.#setQuorum(choices);
+      return undefined;
+    },
+    flap: (fault) => (fault.choices[1] < 0.7 ? this.#dieRepeatedly(fault) : this.#vanishRepeatedly(fault)),
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;
@@ -273,6 +298,20 @@ export class Faults {
       return () => this.#cluster.thaw(host);
     },
   };
+
+  /** An operator's word, to whichever SuperNode runs: any legal quorum, of as many replicas as there are members, or one more. */
+  #setQuorum(choices: PlannedFault["choices"]): void {
+    const { superNode } = this.#cluster.superHost;
+    const { nodes, policy } = this.#cluster.map;
+    if (superNode === undefined) return;
+    const { n, w, r } = anyQuorum(choices, policy.n, nodes.length);
+    // One that the dead of this run alone could have decided would let no operator give them up.
+    if (Math.min(w, n - r + 1) <= this.#wipes + this.#departures.dead.size) return;
+    superNode.setQuorum({ n, w, r, name: "custom", dryRun: false }).then(
+      ({ partitions }) => this.#trace.event(`the quorum is to be n=${n} w=${w} r=${r}: ${partitions} partitions change`),
+      (error) => this.#trace.event(`n=${n} w=${w} r=${r} is refused: ${messageOf(error)}`),
+    );
+  }
 
   #clocks() {
     const { superHosts, dataHosts, clientHosts } = this.#cluster;
@@ -298,6 +337,27 @@ export class Faults {
     return () => {
       for (const link of links) this.#spoil(link, this.#plan.links);
     };
+  }
+
+  /** The process dies and begins anew, too soon for anybody to miss it, or not. */
+  #dieRepeatedly({ choices: [whom, , awayShare, presentShare], forMs }: PlannedFault): Mend {
+    const host = this.#dataHost(whom);
+    const [awayMs, presentMs] = [10 + 200 * awayShare, 50 + 500 * presentShare];
+    return repeatedly(this.#cluster.runtime, awayMs, presentMs, forMs, {
+      go: () => this.#cluster.kill(host, "kill"),
+      come: () => this.#restart(host),
+    });
+  }
+
+  /** The SuperNode hears nothing of it for long enough to suspect it, and then for a moment does. */
+  #vanishRepeatedly(fault: PlannedFault): Mend {
+    const { name } = this.#dataHost(fault.choices[0]);
+    const { superHost, cuts } = this.#cluster;
+    const reason = `fault ${fault.index}`;
+    return repeatedly(this.#cluster.runtime, 2_200 + 400 * fault.choices[2], 600, 3 * fault.forMs, {
+      go: () => this.#cutBoth(name, superHost.name, reason),
+      come: () => cuts.healAll(reason),
+    });
   }
 
   /** Cuts a host's links one by one and mends them in another order. */
@@ -410,11 +470,21 @@ export class Faults {
     return () => this.#restart(host);
   }
 
+  /** As many as leave, of every quorum of a write and of all that decided a read (N-R+1), somebody who lives: whatever quorums are in force or wanted. */
+  #dieForGood(host: DataHost, sayAfterMs: number): undefined {
+    const { policy, partitions } = this.#cluster.map;
+    const sizes = partitions.flatMap(({ sets }) => sets.map(({ nodes, w, r }) => ({ n: nodes.length, w, r })));
+    const mayLose = Math.min(...[policy, ...sizes].map(({ n, w, r }) => Math.min(w, n - r + 1))) - 1;
+    if (this.#wipes + this.#departures.dead.size >= mayLose || this.damaged.size > 0) return undefined;
+    this.#departures.die(host, sayAfterMs);
+    return undefined;
+  }
+
   /** As many as still leave a copy of everything acknowledged, and quorums: W-1, and no more than N - max(R, W). */
   #wipe(host: DataHost): Mend | undefined {
     const { n, w, r } = this.#plan.shape;
     const mayLose = Math.min(w - 1, n - Math.max(r, w));
-    if (this.#wipes >= mayLose || this.damaged.size > 0) return undefined;
+    if (this.#wipes + this.#departures.dead.size >= mayLose || this.damaged.size > 0) return undefined;
     this.#wipes += 1;
     this.#cluster.kill(host, "power");
     assert(host.life === undefined, "a disk is changed while its process is dead");

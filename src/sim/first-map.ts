@@ -20,6 +20,8 @@ export interface ClusterShape {
   readonly heals: "scrub" | "comparing" | "both";
   /** Garbage is collected so soon that runs meet it; undefined: never, in the time of a run. */
   readonly garbage?: { readonly tombstoneGraceMs: number; readonly orphanAgeMs: number } | undefined;
+  /** Others take the place of who is down for so long; null, and undefined: never. */
+  readonly replaceAfterMs?: number | null;
 }
 
 /** The disk that a member of the first map begins with. */

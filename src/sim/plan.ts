@@ -164,7 +164,8 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
   const majority = Math.floor(n / 2) + 1;
   const w = random.unit() < 0.5 ? majority : between(random, 1, n);
   const r = random.unit() < 0.5 && majority + w > n ? majority : between(random, n - w + 1, n);
-  const spare = random.unit() < 0.3 ? between(random, 1, 2) : 0;
+  const few = random.unit() < 0.3 ? between(random, 1, 2) : 0;
+  const spare = recipe.spare === undefined ? few : between(stream(seed, "spare"), ...recipe.spare);
   const nodes = wanted ?? n + spare;
   if (nodes < n) throw new QdfsError("BAD_USAGE", `seed ${seed} has n=${n} replicas: --nodes must be at least that`);
   const keepVersions = between(random, 1, 6);
@@ -180,6 +181,7 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
     changingMax: between(stream(seed, "changing"), 1, PARTITIONS),
     heals: recipe.heals,
     ...(recipe.garbage && { garbage: garbageOf(stream(seed, "garbage")) }),
+    replaceAfterMs: recipe.weights.away === undefined ? null : between(stream(seed, "replace"), 100, 3_000),
   };
 }
 

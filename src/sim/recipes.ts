@@ -26,6 +26,11 @@ export const FAULT_KINDS = [
   "freeze",
   "join",
   "row-loss",
+  "drain",
+  "dead",
+  "away",
+  "quorum",
+  "flap",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -63,6 +68,8 @@ export interface Recipe {
   readonly heals: "scrub" | "comparing" | "both";
   /** What is deleted is erased, and what nobody names is collected, within the run. */
   readonly garbage?: boolean;
+  /** DataNodes beyond n, least and most; as the seed has it, if left out. */
+  readonly spare?: readonly [number, number];
 }
 
 export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
@@ -243,6 +250,85 @@ export const RECIPES: readonly Recipe[] = [
     pacesMs: [20, 50, 100],
     chunkedShare: 0.4,
     garbage: true,
+  },
+  {
+    ...BASE,
+    name: "shrink",
+    summary:
+      "DataNodes are drained, removed, given up for dead, away for long, among crashes, cuts, full disks, deaths of the SuperNode",
+    weights: {
+      drain: 7,
+      dead: 3,
+      away: 2,
+      join: 2,
+      ...DEATHS,
+      isolate: 2,
+      "two-way": 1,
+      split: 1,
+      freeze: 1,
+      "full-disk": 1,
+      "supernode-cut": 2,
+      "supernode-crash": 3,
+    },
+    faults: [3, 10],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+    spare: [1, 3],
+  },
+  {
+    ...BASE,
+    name: "quorum",
+    summary: "N, R and W change while the cluster works, among crashes, cuts, newcomers and deaths of the SuperNode",
+    weights: {
+      quorum: 12,
+      join: 1,
+      ...DEATHS,
+      isolate: 2,
+      "one-way": 1,
+      "two-way": 1,
+      split: 1,
+      freeze: 1,
+      "supernode-cut": 2,
+      "supernode-crash": 3,
+    },
+    faults: [3, 12],
+    pacesMs: [10, 40, 100],
+    chunkedShare: 0.25,
+  },
+  {
+    ...BASE,
+    name: "flap",
+    summary: "DataNodes that come and go, again and again, some of them just when they are given their share",
+    weights: { flap: 6, join: 3, crash: 1, isolate: 1, "supernode-cut": 1, "supernode-crash": 1 },
+    faults: [2, 7],
+    lastsMs: [500, 1_000, 2_500, 6_000],
+    pacesMs: [30, 80, 150],
+    filesMax: 6,
+    chunkedShare: 0.3,
+  },
+  {
+    ...BASE,
+    name: "members",
+    summary:
+      "DataNodes join, leave, die for good and flap while the quorum changes: all that shrink, quorum, grow and flap do, at once",
+    weights: {
+      quorum: 6,
+      drain: 4,
+      dead: 4,
+      away: 1,
+      join: 3,
+      flap: 2,
+      ...DEATHS,
+      isolate: 1,
+      split: 1,
+      "supernode-crash": 2,
+    },
+    faults: [4, 12],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+    spare: [1, 3],
   },
 ];
 

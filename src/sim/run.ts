@@ -7,11 +7,12 @@ import { messageOf } from "../base/errors.ts";
 import type { RecordedOperation } from "../check/history.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
-import { LEFT_PARTITION_MS } from "../limits.ts";
+import { FLAP_HOLD_MS_MAX, LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
 import { disagreement, leftovers, listingDifference, notWhole, unfinished } from "./invariants/convergence.ts";
+import { DetectionInvariants, unsteady } from "./invariants/detection.ts";
 import { uncollected } from "./invariants/garbage.ts";
 import { MapInvariants } from "./invariants/maps.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
@@ -59,6 +60,8 @@ const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
 /** Who left a partition drops it LEFT_PARTITION_MS later, within this. */
 const DROPPING_MS = 2_000;
+/** Who is steady is seen to be so within a heartbeat or two. */
+const STEADY_SLACK_MS = 2_000;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
 /** Calls that were lost are given up (CONTROL_CALL_MS) and asked again, twice; then everyone has heard. */
@@ -103,6 +106,7 @@ class Run {
       issued: (map) => this.#maps.issued(map),
       joined: (host) => this.#faults.joined(host),
       superNodeEnded: () => this.#faults.superNodeEnded(),
+      detection: new DetectionInvariants(this.#violations, this.#runtime.clock),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
     this.#view = this.#cluster;
@@ -167,7 +171,8 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    const converged = this.#plan.shape.garbage === undefined ? CONVERGED : [COLLECTED, ...CONVERGED];
+    const told = ["an operator was told what is not so", () => this.#faults.forgotten()] as const;
+    const converged = [...(this.#plan.shape.garbage === undefined ? [] : [COLLECTED]), ...CONVERGED, told];
     for (const [what, look] of converged) {
       let wrong = look(this.#view, paths);
       while (wrong !== undefined && runtime.clock.monotonicMs() < endMs) {
@@ -178,7 +183,7 @@ class Run {
       this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault ${what}: ${wrong}`);
       return;
     }
-    if (this.#faults.newcomers > 0) {
+    if (this.#faults.moves > 0) {
       runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
       for (const [what, look] of [...converged, ["something was left behind", leftovers] as const]) {
         const wrong = look(this.#view, paths);
@@ -187,6 +192,7 @@ class Run {
         return;
       }
     }
+    if (!this.#steady()) this.#violations.found("detection", `a minute after the last fault ${unsteady(this.#view) ?? ""}`);
     this.#trace.event("the replicas agree, and every copy is whole");
     this.#checkAlarms();
     this.#checkSuperNodes();
@@ -211,6 +217,11 @@ class Run {
       if (alarm !== undefined && disk.lost.size === 0)
         this.#violations.found("divergence", `${name}, whose disk lost nothing, says: ${alarm}`);
     }
+  }
+
+  /** Everyone is up and counted on again, as soon as who came and went has stayed for as long as it has to. */
+  #steady(): boolean {
+    return this.#runtime.advanceUntil(() => unsteady(this.#view) === undefined, FLAP_HOLD_MS_MAX + STEADY_SLACK_MS);
   }
 
   #lastReads(paths: readonly string[]): void {

@@ -29,6 +29,7 @@ export interface SuperNodeBoot {
   readonly address: string;
   readonly version: string;
   readonly rebalance: SuperNodeParts["rebalance"];
+  readonly replaceAfterMs: number | null;
   readonly onReplaced: (error: unknown) => void;
   /** It stores a map. */
   readonly onIssued: (map: ClusterMap) => void;
@@ -54,7 +55,8 @@ export async function recoveredSuperNode(boot: SuperNodeBoot): Promise<SuperNode
 }
 
 /** As `recoveredSuperNode`, of a disk with a state that nobody disputes. */
-export function superNodeOn({ disk, life, network, onReplaced, onIssued, version, rebalance }: SuperNodeBoot): SuperNode {
+export function superNodeOn(boot: SuperNodeBoot): SuperNode {
+  const { disk, life, network, onReplaced, onIssued, version, rebalance, replaceAfterMs } = boot;
   const maps = mapsOf(disk.maps, life, onIssued);
   const state = firstState(maps, undefined, life.random);
   const { clusterId } = state.map;
@@ -68,6 +70,7 @@ export function superNodeOn({ disk, life, network, onReplaced, onIssued, version
     counter,
     state,
     rebalance,
+    replaceAfterMs,
     onReplaced,
   });
 }

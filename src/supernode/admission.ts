@@ -8,12 +8,13 @@
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isZone } from "../base/units.ts";
+import { NO_ADDRESS } from "../cluster/map.ts";
+import { standingOf } from "../cluster/standing.ts";
 import { NODE_NUMBERS_LOST_MAX, NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
 import type { SessionDialer } from "../ports.ts";
 import type { JoinReply, JoinRequest } from "../wire/membership-messages.ts";
-import type { Node } from "../wire/messages.ts";
-import { type Membership, requireCluster } from "./membership.ts";
-import { NO_ADDRESS } from "./nodes.ts";
+import { type Node, Standing } from "../wire/messages.ts";
+import { declaredDead, type Membership, requireCluster } from "./membership.ts";
 
 /** One word of a sensible length: what stands in the map is shown on terminals by everyone. */
 const WORD = /^[^\p{Cc}\s]{1,300}$/u;
@@ -50,12 +51,27 @@ export class Admission {
   async #join(request: JoinRequest): Promise<JoinReply> {
     checkJoin(request);
     requireCluster(this.#membership.map, request.clusterId);
+    this.#refuseGone(request);
     const member = this.#member(request);
+    if (member !== undefined && standingOf(member) === Standing.DEAD) throw declaredDead(member.number);
     const number = member?.number ?? this.#numberOfLostLife(request);
     if (member !== undefined && member.grpc !== request.grpc) await this.#refuseTwin(member, request);
     const place = this.#membership.map.nodes.find((node) => node.grpc === request.grpc && node.number !== number);
     if (place !== undefined) await this.#refuseNeighbour(place);
     return this.#admit(request, number, place?.number);
+  }
+
+  /**
+   * Who was removed never comes back under its number or with its disk, which may hold what was deleted since. Its address is another matter: a
+   * new disk may serve there, and is a new node; who still looks for the old one there is told so by the number (I2).
+   */
+  #refuseGone({ number, diskId }: JoinRequest): void {
+    const gone = this.#membership.map.gone?.find((one) => one.number === number || one.diskId === diskId);
+    if (gone === undefined) return;
+    throw new QdfsError(
+      "NOT_ALLOWED",
+      `${nodeName(gone.number)} was removed from the cluster for good; start it with an empty data directory, as a new DataNode`,
+    );
   }
 
   /** The member that the request claims to be; undefined: there is none. */

@@ -4,27 +4,23 @@
  */
 import { QdfsError } from "../base/errors.ts";
 import type { SuperNodeApi } from "../ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import type { HeartbeatReply, HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
-import type {
-  BackupReply,
-  ListReply,
-  ListRequest,
-  MapReply,
-  StatusReply,
-  StatusRequest,
-  UsageReply,
-  UsageRequest,
-} from "../wire/messages.ts";
-import type { SuperNode } from "./supernode.ts";
+import type { BackupReply, ListReply, ListRequest, MapReply, UsageReply, UsageRequest } from "../wire/messages.ts";
+import type { StatusReply, StatusRequest } from "../wire/status-messages.ts";
+
+/** What callers meet. */
+export type ServedSuperNode = SuperNodeApi & { metrics(): string };
 
 export class LateSuperNode implements SuperNodeApi {
-  #superNode: SuperNode | undefined;
+  #superNode: ServedSuperNode | undefined;
 
-  serve(superNode: SuperNode): void {
+  serve(superNode: ServedSuperNode): void {
     this.#superNode = superNode;
   }
 
-  #served(): SuperNode {
+  #served(): ServedSuperNode {
     if (this.#superNode === undefined)
       throw new QdfsError("CLUSTER_WAITING", "this SuperNode does not serve yet: it is starting, or its map is being recovered");
     return this.#superNode;
@@ -52,6 +48,14 @@ export class LateSuperNode implements SuperNodeApi {
 
   async status(request: StatusRequest): Promise<StatusReply> {
     return await this.#served().status(request);
+  }
+
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return await this.#served().leave(request);
+  }
+
+  async setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply> {
+    return await this.#served().setQuorum(request);
   }
 
   async backup(): Promise<BackupReply> {

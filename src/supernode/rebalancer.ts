@@ -1,16 +1,18 @@
 /**
  * Brings partitions to where they belong (moves.ts), one configuration after the other (P16): joint, and when everything is carried over, the
  * new set alone. The SuperNode orders, DataNodes carry out (datanode/rescan.ts). All that must be known for ever is the map: a partition is
- * joint or it is not. The rest is asked again by whoever comes next.
+ * joint or it is not. The rest is asked again by whoever comes next. A change that nobody wants any more is taken back.
  *
  * It is safe to make a configuration joint at any time: a quorum of it is a quorum of the old set, too, so whatever was chosen before is met. It
- * is safe to end it when some replica of it says that everything is carried over to W of the new replicas, which is so for ever.
+ * is safe to end it when some replica of it says that everything is carried over to W of the new replicas, which is so for ever. It is
+ * safe to take it back, or to turn it to other replicas, at any time (moves.ts), which is done when who joins, or left, is gone.
  * Neither needs the SuperNode to know who has adopted what; the rescan sees to its barrier.
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isNewerMap, replicasOf } from "../cluster/map.ts";
-import { begun, finished, joiningIn, type Move, movesOf, placeable } from "../cluster/moves.ts";
+import { begun, finished, joiningIn, type Move, movesOf, type Turn, turnsOf } from "../cluster/moves.ts";
+import { deadOf, placeable } from "../cluster/standing.ts";
 import {
   PARTITIONS_CHANGING_MAX,
   QUORUM_PATIENCE_MS,
@@ -22,6 +24,7 @@ import type { Cancel, Runtime } from "../ports.ts";
 import { barrierNeed, reachesIn, readNeed, writeNeed } from "../register/quorum.ts";
 import type { Carried, Rebalance } from "../wire/change-messages.ts";
 import { type ClusterMap, type Configuration, NodeState, type ReplicaSet } from "../wire/messages.ts";
+import { type Rates, ratesOf } from "./move-rates.ts";
 import type { Nodes } from "./nodes.ts";
 
 export interface RebalancerParts {
@@ -49,12 +52,14 @@ export class Rebalancer {
   readonly #changingMax: number;
   /** What is to be moved, and what that was planned for: nodes and policy, since when, and how far it is. */
   #moves: readonly Move[] = [];
+  #turns: readonly Turn[] = [];
   #plannedFor: { readonly basis: string; readonly sinceMs: number; readonly partitions: ClusterMap["partitions"] } | undefined;
   /** By partition, who carries it over, and what it said last. */
   readonly #movers = new Map<number, NodeNumber>();
   readonly #carried = new Map<number, Carried>();
   /** Of changes that have ended since there was last nothing to do. */
   #moved = NOTHING_MOVED;
+  #movingSinceMs: number;
   #cancel: Cancel = () => undefined;
   #looking = false;
   #stopped = false;
@@ -63,6 +68,7 @@ export class Rebalancer {
     this.#settleMs = settleMs ?? REBALANCE_SETTLE_MS;
     this.#changingMax = changingMax ?? PARTITIONS_CHANGING_MAX;
     this.#runtime = runtime;
+    this.#movingSinceMs = runtime.clock.monotonicMs();
     this.#nodes = nodes;
     this.#reconfigure = reconfigure;
     this.#hasRoom = hasRoom;
@@ -96,7 +102,7 @@ export class Rebalancer {
     const carried = changing.flatMap(([partition]) => this.#carried.get(partition) ?? []);
     const sum = (of: (one: Carried) => number): number => carried.reduce((total, one) => total + of(one), 0);
     const waits = carried.flatMap(({ of, waitsFor }) => (waitsFor === "" ? [] : [`partition ${of.partition}: ${waitsFor}`]));
-    const blocked = this.#moves.flatMap(({ partition, to }) => this.#whyNot(map, partition, to) ?? []);
+    const blocked = [...this.#begins(map), ...this.#turns].flatMap(({ next }) => this.#whyNot(map, next) ?? []);
     return {
       moving: changing.length,
       waiting: this.#moves.length,
@@ -106,6 +112,11 @@ export class Rebalancer {
       sizeBytes: this.#moved.sizeBytes + sum(({ sizeBytes }) => sizeBytes),
       waitsFor: [...new Set([...waits, ...blocked])].slice(0, WAITS_SHOWN),
     };
+  }
+
+  /** How fast partitions move, or would. */
+  rates(): Rates {
+    return ratesOf(this.#moved, this.#runtime.clock.monotonicMs() - this.#movingSinceMs);
   }
 
   #arm(delayMs: number): void {
@@ -134,17 +145,17 @@ export class Rebalancer {
     const map = this.#nodes.map();
     const changes = new Map<number, Configuration>();
     const changing = changingIn(map);
+    this.#plan(map);
+    const turns = this.#turns.filter(({ next }) => this.#whyNot(map, next) === undefined);
+    for (const { partition, next } of turns) this.#turn(changes, partition, next);
     for (const [partition, configuration] of changing) {
       const carried = this.#carried.get(partition);
-      if (carried?.done && carried.of.number === configuration.number) changes.set(partition, finished(configuration));
+      const ends = carried?.done && carried.of.number === configuration.number && !changes.has(partition);
+      if (ends && mayEnd(map, configuration)) this.#end(changes, partition, configuration);
     }
-    this.#ended(changes.keys());
-    this.#plan(map);
-    const free = this.#changingMax - changing.length + changes.size;
-    for (const { partition, to } of this.#startable(map).slice(0, free)) {
-      const configuration = map.partitions[partition];
-      if (configuration !== undefined) changes.set(partition, begun(configuration, to));
-    }
+    const ended = [...changes.values()].filter(({ sets }) => sets.length === 1).length;
+    const free = this.#changingMax - changing.length + ended;
+    for (const { partition, next } of this.#startable(map).slice(0, free)) changes.set(partition, next);
     if (changes.size > 0) {
       this.#reconfigure(changes);
       await this.#tell(changes);
@@ -152,46 +163,61 @@ export class Rebalancer {
     return changingIn(this.#nodes.map()).length > 0;
   }
 
-  #ended(partitions: Iterable<number>): void {
-    for (const partition of partitions) {
-      const carried = this.#carried.get(partition);
-      const { files = 0, chunks = 0, sizeBytes = 0 } = carried ?? {};
-      this.#moved = {
-        partitions: this.#moved.partitions + 1,
-        files: this.#moved.files + files,
-        chunks: this.#moved.chunks + chunks,
-        sizeBytes: this.#moved.sizeBytes + sizeBytes,
-      };
-      this.#carried.delete(partition);
-      this.#movers.delete(partition);
-    }
+  /** What was carried over for a change that is given up does not count. */
+  #turn(changes: Map<number, Configuration>, partition: number, next: Configuration): void {
+    changes.set(partition, next);
+    this.#carried.delete(partition);
+    this.#movers.delete(partition);
+  }
+
+  #end(changes: Map<number, Configuration>, partition: number, configuration: Configuration): void {
+    const { files = 0, chunks = 0, sizeBytes = 0 } = this.#carried.get(partition) ?? {};
+    this.#moved = {
+      partitions: this.#moved.partitions + 1,
+      files: this.#moved.files + files,
+      chunks: this.#moved.chunks + chunks,
+      sizeBytes: this.#moved.sizeBytes + sizeBytes,
+    };
+    this.#turn(changes, partition, finished(configuration));
   }
 
   /** Plans anew when the nodes, their places, the policy, or what is under way are others. */
   #plan(map: ClusterMap): void {
-    const basis = JSON.stringify([map.policy, placeable(map).map(({ number, zone, weight }) => [number, zone, weight])]);
+    const { n, w, r } = map.policy;
+    const places = placeable(map).map(({ number, zone, weight }) => [number, zone, weight]);
+    const basis = JSON.stringify([n, w, r, places, [...deadOf(map)]]);
     const known = this.#plannedFor;
     if (known?.basis === basis && known.partitions === map.partitions) return;
     const sinceMs = known?.basis === basis ? known.sinceMs : this.#runtime.clock.monotonicMs();
     this.#plannedFor = { basis, sinceMs, partitions: map.partitions };
     this.#moves = movesOf(map);
-    if (this.#moves.length === 0 && changingIn(map).length === 0) this.#moved = NOTHING_MOVED;
+    this.#turns = turnsOf(map);
+    if (this.#moves.length + changingIn(map).length > 0) return;
+    this.#moved = NOTHING_MOVED;
+    this.#movingSinceMs = this.#runtime.clock.monotonicMs();
+  }
+
+  #begins(map: ClusterMap): readonly Turn[] {
+    const dead = deadOf(map);
+    return this.#moves.flatMap(({ partition, to }) => {
+      const configuration = map.partitions[partition];
+      return configuration === undefined ? [] : [{ partition, next: begun(configuration, to, dead) }];
+    });
   }
 
   /** What can begin now: nodes often join several at a time, so the first of them is not taken for the only one. */
-  #startable(map: ClusterMap): readonly Move[] {
+  #startable(map: ClusterMap): readonly Turn[] {
     const sinceMs = this.#plannedFor?.sinceMs ?? 0;
     if (this.#runtime.clock.monotonicMs() - sinceMs < this.#settleMs) return [];
-    return this.#moves.filter(({ partition, to }) => this.#whyNot(map, partition, to) === undefined);
+    return this.#begins(map).filter(({ next }) => this.#whyNot(map, next) === undefined);
   }
 
-  /** Why a move would come to a stand at once; undefined: it would not. */
-  #whyNot(map: ClusterMap, partition: number, to: Move["to"]): string | undefined {
-    const configuration = map.partitions[partition];
-    if (configuration === undefined) return "there is no such partition";
-    const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
-    for (const node of joiningIn({ number: 0, sets: [...configuration.sets, to] })) {
-      if (!up.has(node)) return `${nodeName(node)} is not up`;
+  /** Why a change would come to a stand at once; undefined: it would not. */
+  #whyNot(map: ClusterMap, next: Configuration): string | undefined {
+    if (next.sets.length === 1) return undefined; // taken back
+    const up = new Set(map.nodes.filter(({ number }) => this.#nodes.isSteady(number)).map(({ number }) => number));
+    for (const node of joiningIn(next)) {
+      if (!up.has(node)) return `${nodeName(node)} ${this.#nodes.isUp(node) ? "comes and goes" : "is not up"}`;
       // Admitted, it may not know: the answer was lost. If the SuperNode's disk is lost, too, nobody can tell it, and a replica that does not
       // know that it is one follows nobody: the next SuperNode would wait for it for ever (P17).
       if (!this.#isHeard(node)) return `${nodeName(node)} has not been heard yet`;
@@ -199,7 +225,7 @@ export class Rebalancer {
     }
     const needs = [readNeed, writeNeed, barrierNeed];
     const live = (set: ReplicaSet): boolean => needs.every((need) => reachesIn(set, need, up));
-    return [...configuration.sets, to].every(live) ? undefined : "too few replicas are up";
+    return next.sets.every(live) ? undefined : "too few replicas are up";
   }
 
   /** Has somebody carry each changing partition over, and learns how far that is. */
@@ -234,8 +260,10 @@ export class Rebalancer {
   /** Who joins has most to fetch, so it is best asked itself. The same one as long as it is up. */
   #moverOf(partition: number, configuration: Configuration): NodeNumber | undefined {
     const known = this.#movers.get(partition);
-    if (known !== undefined && this.#nodes.isUp(known)) return known;
-    const candidates = [...joiningIn(configuration), ...replicasOf(configuration)].filter((node) => this.#nodes.isUp(node));
+    if (known !== undefined && this.#nodes.isSteady(known)) return known;
+    const all = [...joiningIn(configuration), ...replicasOf(configuration)];
+    const steady = all.filter((node) => this.#nodes.isSteady(node));
+    const candidates = steady.length > 0 ? steady : all.filter((node) => this.#nodes.isUp(node));
     // After a failure not the same one again, if there are others.
     const mover = candidates[Math.floor(this.#runtime.random.unit() * Math.min(2, candidates.length))] ?? candidates[0];
     if (mover !== undefined) this.#movers.set(partition, mover);
@@ -263,6 +291,16 @@ export class Rebalancer {
 
 /** What holds things up, in words: so many of them. */
 const WAITS_SHOWN = 5;
+
+function upIn({ nodes }: ClusterMap): ReadonlySet<NodeNumber> {
+  return new Set(nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
+}
+
+/** The new set can serve alone. Where it cannot, for a replica is away, the change stays one that can be taken back: later it could not be left (P16). */
+function mayEnd(map: ClusterMap, { sets: [, to] }: Configuration): boolean {
+  const up = upIn(map);
+  return to !== undefined && [readNeed, writeNeed].every((need) => reachesIn(to, need, up));
+}
 
 function changingIn(map: ClusterMap): readonly (readonly [number, Configuration])[] {
   return map.partitions.flatMap((configuration, partition) =>

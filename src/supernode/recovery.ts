@@ -188,7 +188,8 @@ class Recovery {
       throw new QdfsError("WRONG_CLUSTER", words);
     }
     if (isNewerMap(map, this.#newest)) this.#newest = map;
-    this.#nextNode = Math.max(this.#nextNode, map.nextNode, ...map.nodes.map(({ number }) => number + 1));
+    const named = [...map.nodes, ...(map.gone ?? [])]; // who was removed keeps its number, too
+    this.#nextNode = Math.max(this.#nextNode, map.nextNode, ...named.map(({ number }) => number + 1));
   }
 
   #addresses(): readonly string[] {

@@ -15,7 +15,9 @@ import { GrpcServer } from "../transport/grpc-server.ts";
 import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { beginState } from "./begin.ts";
+import { otherQuorum } from "./first-state.ts";
 import { LateSuperNode } from "./late-supernode.ts";
+import type { AdaptivePace } from "./quorum-controller.ts";
 import { SuperNode } from "./supernode.ts";
 
 export interface SuperNodeOptions {
@@ -26,7 +28,7 @@ export interface SuperNodeOptions {
   /** HOST:PORT where the others reach the gRPC port; undefined: where it listens. */
   readonly advertise?: string | undefined;
   readonly dataDir: string;
-  /** Undefined: what the cluster has; majority for a new one. */
+  /** Of a new cluster; undefined: majority. One that exists keeps what it has. */
   readonly quorum?: QuorumSpec | undefined;
   /** DataNodes to wait for before the partitions are assigned; undefined: n. */
   readonly expect?: number | undefined;
@@ -38,6 +40,9 @@ export interface SuperNodeOptions {
   readonly onFatal?: ((error: QdfsError) => void) | undefined;
   /** What the operator asks for; the rest stays as it is, or is the default. */
   readonly retention?: Retention | undefined;
+  /** Others take the place of a DataNode that was down for so long; undefined: by default, null: never. */
+  readonly replaceAfterMs?: number | null | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
   readonly runtime: Runtime;
 }
 
@@ -59,9 +64,8 @@ const SUPERNODE_ID = "sn-1";
 
 /**
  * Opens the data directory, listens, recovers what is lost, serves. Nothing of a new cluster is stored before the ports are ours.
- * @throws QdfsError DATA_DIR_LOCKED, DATA_DIR_UNUSABLE, ADDRESS_IN_USE, BAD_QUORUM (the cluster has another), STORAGE_FULL,
- * SUPERSEDED (another SuperNode took its place), BAD_USAGE (a recovered
- * SuperNode says where it is reached), or what beginState throws
+ * @throws QdfsError DATA_DIR_LOCKED, DATA_DIR_UNUSABLE, ADDRESS_IN_USE, STORAGE_FULL, SUPERSEDED (another SuperNode took its place),
+ * BAD_USAGE (a recovered SuperNode says where it is reached), or what beginState throws
  */
 export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedSuperNode> {
   const { runtime, host } = options;
@@ -93,6 +97,8 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
       address: at,
       patienceMs: options.recoveryPatienceMs ?? RECOVERY_PATIENCE_MS,
     });
+    const notice = otherQuorum(state, options.quorum);
+    if (notice !== undefined) runtime.log.warn(notice);
     const catalogue = SqliteCatalogueStore.open(dataDir.file("catalogue.db"));
     undo.push(() => catalogue.close());
 
@@ -109,6 +115,8 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
       counter,
       state,
       expect: options.expect,
+      replaceAfterMs: options.replaceAfterMs,
+      adaptive: options.adaptive,
       onReplaced: options.onFatal ?? stopProcess,
       backup: () => maps.backup(),
     });

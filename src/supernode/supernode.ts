@@ -4,10 +4,12 @@
  */
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { ADAPTIVE } from "../cluster/quorum-spec.ts";
+import { VERSION } from "../base/version.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type { Cancel, ControlDialer, LamportCounter, Runtime, SessionDialer, SuperNodeApi } from "../ports.ts";
 import type { CatalogueStore, MapStore, QuorumChanger, SuperNodeState } from "../supernode-ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import type { HeartbeatReply, HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
 import {
   type BackupReply,
@@ -16,24 +18,26 @@ import {
   type ListRequest,
   type MapReply,
   NodeState,
-  type StatusReply,
-  type StatusRequest,
   type UsageReply,
   type UsageRequest,
 } from "../wire/messages.ts";
+import type { StatusReply, StatusRequest } from "../wire/status-messages.ts";
 import { Admission } from "./admission.ts";
 import { Catalogue } from "./catalogue.ts";
+import { ChangeAges } from "./change-ages.ts";
 import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
+import { Leaving } from "./leaving.ts";
 import { Listing } from "./listing.ts";
+import { LiveQuorum } from "./live-quorum.ts";
 import { LogFollower } from "./log-follower.ts";
 import { Membership, requireCluster } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
-import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
+import { type AdaptivePace, QuorumController } from "./quorum-controller.ts";
 import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
-import { statusReply } from "./status.ts";
+import { filesByPartition, type StatusFacts, statusReply } from "./status.ts";
 import { Succession } from "./succession.ts";
 
 export interface SuperNodeParts {
@@ -56,8 +60,11 @@ export interface SuperNodeParts {
   readonly onReplaced: (error: QdfsError) => void;
   /** The bytes of a backup of the stored state; undefined: there is no file to make one of. @throws QdfsError STORAGE_FULL */
   readonly backup?: (() => Uint8Array) | undefined;
-  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  /** Others take the place of a DataNode that was down for so long; undefined: REPLACE_AFTER_MS, null: never. */
+  readonly replaceAfterMs?: number | null | undefined;
+  /** What an adaptive quorum is changed by; undefined: by the same change as an operator's. */
   readonly quorumChanger?: QuorumChanger | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -73,9 +80,11 @@ export class SuperNode implements SuperNodeApi {
   readonly #fence: Fence;
   readonly #listing: Listing;
   readonly #rebalancer: Rebalancer;
+  readonly #leaving: Leaving;
+  readonly #changes = new ChangeAges();
   readonly #followers = new Map<NodeNumber, LogFollower>();
-  /** Undefined: the quorum is fixed. */
-  readonly #quorums: QuorumController | undefined;
+  readonly #live: LiveQuorum;
+  readonly #quorums: QuorumController;
   readonly #startedMs: number;
   readonly #backup: (() => Uint8Array) | undefined;
   #cancelSweep: Cancel = () => undefined;
@@ -112,10 +121,21 @@ export class SuperNode implements SuperNodeApi {
       hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
       isHeard: (node) => this.#membership.vitals(node)?.heartbeat !== undefined,
     });
-    if (parts.state.map.policy.name === ADAPTIVE) {
-      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
-      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
-    }
+    this.#leaving = new Leaving({
+      runtime,
+      members: this.#membership,
+      totals: () => this.#store.totals(),
+      rates: () => this.#rebalancer.rates(),
+      replaceAfterMs: parts.replaceAfterMs,
+    });
+    this.#live = new LiveQuorum({
+      runtime,
+      membership: this.#membership,
+      totals: () => this.#store.totals(),
+      progress: () => this.#rebalancer.progress(),
+    });
+    const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+    this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? this.#live, parts.adaptive);
     this.#startedMs = runtime.clock.monotonicMs();
     this.#listing = new Listing(
       parts.catalogue,
@@ -139,9 +159,10 @@ export class SuperNode implements SuperNodeApi {
     this.#membership.start([address]);
     this.#followAll();
     this.#rebalancer.start();
+    this.#leaving.start();
     this.#armSweep();
     this.#armMaintenance();
-    this.#quorums?.start();
+    this.#quorums.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -151,7 +172,9 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelSweep();
     this.#cancelMaintenance();
     this.#rebalancer.stop();
-    this.#quorums?.stop();
+    this.#leaving.stop();
+    this.#live.stop();
+    this.#quorums.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
@@ -159,7 +182,8 @@ export class SuperNode implements SuperNodeApi {
 
   async getMap(): Promise<MapReply> {
     this.#succession.check();
-    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current() };
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current(), wallMs, version: VERSION };
   }
 
   /** Of all calls: SUPERSEDED, DATA_DIR_UNUSABLE when this SuperNode was replaced. @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
@@ -190,7 +214,12 @@ export class SuperNode implements SuperNodeApi {
   async status(request: StatusRequest): Promise<StatusReply> {
     this.#succession.check();
     const incomplete = request.eventual ? "" : await this.#fence.pass();
-    return statusReply({
+    const reply = statusReply(this.#facts(incomplete));
+    return request.partitions ? { ...reply, partitionFiles: filesByPartition(this.map, this.#store.totals()) } : reply;
+  }
+
+  #facts(incomplete: string): StatusFacts {
+    return {
       map: this.map,
       totals: this.#store.totals(),
       vitals: (number) => this.#membership.vitals(number),
@@ -198,8 +227,19 @@ export class SuperNode implements SuperNodeApi {
       incomplete,
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
-      adaptive: this.#quorums?.status() ?? null,
-    });
+      adaptive: this.#quorums.status(),
+      ...this.#changes.status(this.#runtime.clock.monotonicMs()),
+    };
+  }
+
+  /** A DataNode leaves, or stays after all. @throws QdfsError as Leaving.leave */
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return this.#leaving.leave(request);
+  }
+
+  /** @throws QdfsError BAD_QUORUM, CLUSTER_WAITING (fewer DataNodes than n), STORAGE_FULL */
+  async setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply> {
+    return this.#live.set(request);
   }
 
   /** @throws QdfsError NOT_ALLOWED, STORAGE_FULL */
@@ -212,10 +252,11 @@ export class SuperNode implements SuperNodeApi {
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
+    return gauges(statusReply(this.#facts("")), this.map, this.#catalogue.pendingFiles);
   }
 
   #mapChanged(): void {
+    this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     this.#followAll();
     this.#rebalancer.poke();
   }
@@ -264,6 +305,7 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelMaintenance = this.#runtime.timers.after(SUPERNODE_MAINTENANCE_MS, () => {
       this.#armMaintenance();
       this.#storeProgress();
+      this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     });
   }
 

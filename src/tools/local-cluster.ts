@@ -13,7 +13,14 @@ import { ServerProcess } from "./server-process.ts";
 export interface ClusterStatus {
   readonly state: "ok" | "degraded" | "unavailable";
   readonly files: number;
-  readonly nodes: readonly { readonly id: string; readonly state: string; readonly files: number; readonly leads: number }[];
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly state: string;
+    readonly standing: string;
+    readonly partitions: number;
+    readonly files: number;
+    readonly leads: number;
+  }[];
   readonly rebalance: { readonly moving: number } | null;
   readonly alarms: readonly string[];
   readonly garbage: {
@@ -22,15 +29,22 @@ export interface ClusterStatus {
     readonly collectedChunks: number;
     readonly waitsFor: string;
   } | null;
-  readonly quorum: { readonly n: number; readonly w: number; readonly r: number; readonly name: string };
+  readonly quorum: {
+    readonly n: number;
+    readonly w: number;
+    readonly r: number;
+    readonly name: string;
+    readonly inForce: boolean;
+    readonly since: string | null;
+  };
 }
 
 export interface LocalClusterOptions {
   readonly binary: string;
   readonly nodes?: number;
   readonly quorum?: string;
-  /** Further arguments of the SuperNode. */
-  readonly supernodeArgs?: readonly string[];
+  /** More flags of the SuperNode. */
+  readonly superFlags?: readonly string[];
   /** Data directories by node index, where not under the cluster's own. */
   readonly dataDirs?: Readonly<Record<number, string>>;
   /** Default true: only a whole cluster is handed over. */
@@ -63,7 +77,7 @@ export class LocalCluster {
     return cluster;
   }
 
-  private constructor({ binary, quorum = "majority", supernodeArgs = [], dataDirs = {} }: LocalClusterOptions, port: number) {
+  private constructor({ binary, quorum = "majority", superFlags = [], dataDirs = {} }: LocalClusterOptions, port: number) {
     this.binary = binary;
     this.dir = mkdtempSync(join(tmpdir(), "qdfs-"));
     this.#dataDirs = dataDirs;
@@ -83,7 +97,7 @@ export class LocalCluster {
       join(this.dir, "super"),
       "--quorum",
       quorum,
-      ...supernodeArgs,
+      ...superFlags,
     ];
     this.supernode = new ServerProcess(binary, "supernode", () => args, join(this.dir, "super"), this.env);
   }

@@ -1,7 +1,9 @@
 /** The methods of the control plane as bytes in, bytes out: what the gRPC adapter and its twin in memory have in common. */
 import { checkedMap } from "../cluster/check-map.ts";
 import type { ClusterApi, DataNodeApi, SuperNodeApi } from "../ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import { type Codec, codecOf } from "../wire/codec.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
 import type {
   FollowReply,
@@ -18,11 +20,10 @@ import type {
   ListReply,
   ListRequest,
   MapReply,
-  StatusReply,
-  StatusRequest,
   UsageReply,
   UsageRequest,
 } from "../wire/messages.ts";
+import type { StatusReply, StatusRequest } from "../wire/status-messages.ts";
 
 interface Method<Q, A> {
   readonly path: string;
@@ -41,6 +42,8 @@ const HEARTBEAT = method<HeartbeatRequest, HeartbeatReply>("SuperNode/Heartbeat"
 const LIST = method<ListRequest, ListReply>("SuperNode/List", "ListRequest", "ListReply");
 const USAGE = method<UsageRequest, UsageReply>("SuperNode/Usage", "UsageRequest", "UsageReply");
 const STATUS = method<StatusRequest, StatusReply>("SuperNode/Status", "StatusRequest", "StatusReply");
+const LEAVE = method<LeaveRequest, LeaveReply>("SuperNode/Leave", "LeaveRequest", "LeaveReply");
+const SET_QUORUM = method<SetQuorumRequest, SetQuorumReply>("SuperNode/SetQuorum", "SetQuorumRequest", "SetQuorumReply");
 
 const BACKUP = method<Record<string, never>, BackupReply>("SuperNode/Backup", "BackupRequest", "BackupReply");
 
@@ -77,6 +80,8 @@ export function servedMethods(api: ControlApi): readonly ServedMethod[] {
     served(USAGE, (request) => api.usage(request)),
     served(STATUS, (request) => api.status(request)),
     served(BACKUP, () => api.backup()),
+    served(LEAVE, (request) => api.leave(request)),
+    served(SET_QUORUM, (request) => api.setQuorum(request)),
   ];
 }
 
@@ -104,5 +109,7 @@ export function calledApi(call: (path: string, request: Buffer) => Promise<Uint8
     backup: () => backup({}),
     scrub: caller(SCRUB),
     repair: caller(REPAIR),
+    leave: caller(LEAVE),
+    setQuorum: caller(SET_QUORUM),
   };
 }

@@ -1,7 +1,7 @@
 /** The messages about changes of configurations (PROTOCOL P16), as messages.ts has the others. */
 import type { Path } from "../base/ids.ts";
 import type { Memory } from "./garbage-messages.ts";
-import type { Ballot } from "./messages.ts";
+import type { Ballot, Policy } from "./messages.ts";
 
 /** A partition in one of its configurations, by number. */
 export interface Moving {
@@ -97,4 +97,36 @@ export interface Rebalance {
   readonly sizeBytes: number;
   /** What holds it up, in words. */
   readonly waitsFor: readonly string[];
+}
+
+/** Partitions that go by the same quorum now. */
+export interface QuorumShare {
+  readonly n: number;
+  readonly w: number;
+  readonly r: number;
+  readonly partitions: number;
+  /** They are joint: this quorum is needed, and the one that they are on their way to. */
+  readonly changing: boolean;
+}
+
+/** The quorum that every partition is to have. */
+export interface SetQuorumRequest {
+  readonly n: number;
+  readonly w: number;
+  readonly r: number;
+  readonly name: string;
+  readonly dryRun: boolean;
+}
+
+export interface SetQuorumReply {
+  readonly before: Policy;
+  readonly after: Policy;
+  /** Partitions that change. */
+  readonly partitions: number;
+  /** Copies of partitions that come to a node which has none of them yet. */
+  readonly placements: number;
+  /** Files that are looked through, for more replicas have to hold them, or other ones; bytes that are copied, about; and how long that takes, at the least. */
+  readonly files: number;
+  readonly sizeBytes: number;
+  readonly aboutMs: number;
 }

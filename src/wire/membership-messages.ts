@@ -44,7 +44,8 @@ export interface HeartbeatRequest {
   readonly badCopiesMended: number;
   readonly capacityBytes: number;
   readonly freeBytes: number;
-  readonly alarms: readonly string[];
+  readonly alarms: readonly Alarm[];
+  readonly version: string;
   readonly leaving: boolean;
   readonly catchingUp: number;
   /** Since the process started, as `writes`. */
@@ -52,6 +53,13 @@ export interface HeartbeatRequest {
   readonly writes: number;
   readonly peers: readonly PeerTimes[];
   readonly garbage?: Garbage | null;
+}
+
+/** Something is wrong with a node, of a kind of cluster/alarm.ts: `count` copies, files, … and what, or examples of it. */
+export interface Alarm {
+  readonly kind: string;
+  readonly count: number;
+  readonly words: readonly string[];
 }
 
 /** How long a replica takes to answer one that asks it; 0: not measured. */

@@ -4,21 +4,9 @@
  * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
-import type {
-  Complete,
-  Completed,
-  MapAsk,
-  MapAt,
-  Rebalance,
-  Rescan,
-  Rescanned,
-  Scan,
-  Scanned,
-  Take,
-  Taken,
-} from "./change-messages.ts";
+import type { Complete, Completed, MapAsk, MapAt, Rescan, Rescanned, Scan, Scanned, Take, Taken } from "./change-messages.ts";
 import type { Compare, Compared } from "./entropy-messages.ts";
-import type { Erase, Erased, Garbage, Reclaimable, Remember, Remembered } from "./garbage-messages.ts";
+import type { Erase, Erased, Reclaimable, Remember, Remembered } from "./garbage-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -299,8 +287,11 @@ export interface Batch {
 
 // ------------------------------------------------------------------------------------------------- cluster.proto
 
-export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2, DRAINING: 3 } as const;
+export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2 } as const;
 export type NodeState = (typeof NodeState)[keyof typeof NodeState];
+/** Whether partitions are placed on a node, whatever its state (cluster/standing.ts). */
+export const Standing = { MEMBER: 0, DRAINING: 1, REPLACED: 2, DEAD: 3 } as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
 
 export interface Node {
   readonly number: NodeNumber;
@@ -309,6 +300,15 @@ export interface Node {
   readonly zone: string;
   readonly weight: number;
   readonly state: NodeState;
+  readonly diskId: string;
+  /** Undefined: MEMBER. */
+  readonly standing?: Standing;
+  /** It serves, and others are preferred until it has been steady for a while (cluster/steadiness.ts). */
+  readonly held?: boolean;
+}
+/** A DataNode that was removed: its number and its disk are refused ever after. */
+export interface Gone {
+  readonly number: NodeNumber;
   readonly diskId: string;
 }
 export interface Policy {
@@ -322,6 +322,8 @@ export interface Policy {
   /** 0: the default (cluster/retention.ts), as the next one. */
   readonly tombstoneGraceMs: number;
   readonly orphanAgeMs: number;
+  /** Since when all partitions have this quorum, Unix epoch; 0 or none: not all have it yet. */
+  readonly sinceMs?: number;
 }
 /** Replicas of one partition, home first, and the quorum sizes counted over them. */
 export interface ReplicaSet {
@@ -334,6 +336,8 @@ export interface ReplicaSet {
 export interface Configuration {
   readonly number: number;
   readonly sets: readonly ReplicaSet[];
+  /** Joint, and found by a recovery (P17): it ends in the second set, and is never taken back (cluster/moves.ts). */
+  readonly recovered?: boolean;
 }
 export interface ClusterMap {
   readonly clusterId: string;
@@ -346,6 +350,7 @@ export interface ClusterMap {
   readonly waitingFor: string;
   /** As SuperNodeState.nextNodeNumber: the map survives the SuperNode's disk. */
   readonly nextNode: number;
+  readonly gone?: readonly Gone[];
 }
 export interface NodeLoad {
   readonly number: NodeNumber;
@@ -357,6 +362,9 @@ export interface MapReply {
   readonly map: ClusterMap;
   readonly loads: readonly NodeLoad[];
   readonly counter: number;
+  /** The server's clock as it answered, and its program's version. */
+  readonly wallMs: number;
+  readonly version: string;
 }
 export interface BackupReply {
   readonly file: Uint8Array;
@@ -404,49 +412,4 @@ export interface UsageReply {
   readonly storedBytes: number;
   readonly incomplete: string;
   readonly reclaimable?: readonly Reclaimable[];
-}
-export interface StatusRequest {
-  readonly eventual: boolean;
-}
-export interface NodeStatus {
-  readonly node: Node;
-  readonly files: number;
-  readonly bytes: number;
-  readonly capacityBytes: number;
-  readonly leads: number;
-  readonly opsPerSec: number;
-  readonly catchingUp: number;
-  readonly usedBytes: number;
-  readonly badCopiesFound: number;
-  readonly badCopiesMended: number;
-}
-export interface StatusReply {
-  readonly clusterId: string;
-  readonly mapVersion: number;
-  readonly policy: Policy;
-  readonly state: string;
-  readonly files: number;
-  readonly bytes: number;
-  readonly nodes: readonly NodeStatus[];
-  readonly alarms: readonly string[];
-  readonly waitingFor: string;
-  readonly incomplete: string;
-  /** Null: every partition is where it belongs. */
-  readonly rebalance: Rebalance | null;
-  /** Of all DataNodes that are heard. */
-  readonly garbage?: Garbage | null;
-  /** Null: the quorum is fixed. */
-  readonly adaptive: AdaptiveStatus | null;
-}
-/** What the controller of an adaptive quorum is about. */
-export interface AdaptiveStatus {
-  readonly wantedW: number;
-  readonly wantedR: number;
-  readonly reason: string;
-  readonly readsPerSec: number;
-  readonly writesPerSec: number;
-  /** Changes since the process started: carried out; decided on with no live changes to be had; begun in vain. */
-  readonly moves: number;
-  readonly unavailable: number;
-  readonly failed: number;
 }

@@ -45,7 +45,9 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   FollowReply: ["map"],
   HeartbeatRequest: ["load"],
   StatusReply: ["policy"],
+  SetQuorumReply: ["before", "after"],
   NodeStatus: ["node"],
+  NodeAlarm: ["alarm"],
 };
 
 /** All of qdfs.v1. Field names are camelCase. */

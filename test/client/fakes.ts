@@ -36,7 +36,8 @@ import type {
 const NO_BYTES = new Uint8Array(0);
 
 export function testNode(number: NodeNumber, state: Node["state"] = 0): Node {
-  return { number, grpc: `n${number}:1`, http: `n${number}:2`, zone: "", weight: 1, state, diskId: `disk${number}` };
+  const grpc = `n${number}:1`;
+  return { number, grpc, http: `n${number}:2`, zone: "", weight: 1, state, diskId: `disk${number}`, standing: 0, held: false };
 }
 
 export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Configuration): ClusterMap {
@@ -54,6 +55,7 @@ export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Confi
       chunkSizeBytes: 1000,
       inlineLimitBytes: 100,
       keepVersions: 10,
+      sinceMs: 0,
       tombstoneGraceMs: 0,
       orphanAgeMs: 0,
     },
@@ -62,6 +64,7 @@ export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Confi
     supernodes: ["super:1"],
     waitingFor: "",
     nextNode: 1,
+    gone: [],
     ...changes,
   };
 }
@@ -193,7 +196,9 @@ export class ScriptedControl implements ControlDialer {
       getMap: async (): Promise<MapReply> => {
         this.asked.push(address);
         const answer = this.maps.get(address);
-        return answer === undefined ? await refuse() : { map: await answer(), loads: [], counter: this.counter };
+        return answer === undefined
+          ? await refuse()
+          : { map: await answer(), loads: [], counter: this.counter, wallMs: 0, version: "test" };
       },
       follow: refuse,
       join: refuse,
@@ -204,6 +209,8 @@ export class ScriptedControl implements ControlDialer {
       backup: refuse,
       scrub: refuse,
       repair: refuse,
+      leave: refuse,
+      setQuorum: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

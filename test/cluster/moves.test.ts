@@ -1,10 +1,11 @@
 /** The plan of a rebalance: a function of the map, minimal, and made of steps that go through joint configurations. */
 import { describe, expect, test } from "bun:test";
 import { checkedMap } from "../../src/cluster/check-map.ts";
+import { regarded } from "../../src/cluster/leave.ts";
 import { isReplica, joinedWith } from "../../src/cluster/map.ts";
 import { begun, finished, joiningIn, movesOf } from "../../src/cluster/moves.ts";
 import { firstAssignment } from "../../src/cluster/placement.ts";
-import { type ClusterMap, type Node, NodeState } from "../../src/wire/messages.ts";
+import { type ClusterMap, type Node, NodeState, Standing } from "../../src/wire/messages.ts";
 
 const PARTITIONS = 1024;
 const POLICY = {
@@ -71,19 +72,15 @@ describe("the plan of a rebalance", () => {
 
   test("takes a draining node's partitions to the others, and keeps those of one that is down where they are", () => {
     const map = mapOf(4);
-    const away = (state: Node["state"]): ClusterMap => ({
-      ...map,
-      nodes: map.nodes.map((node) => (node.number === 2 ? { ...node, state } : node)),
-    });
-    expect(movesOf(away(NodeState.DOWN))).toEqual([]);
-    const drained = moved(away(NodeState.DRAINING));
+    const down = map.nodes.map((node) => (node.number === 2 ? { ...node, state: NodeState.DOWN } : node));
+    expect(movesOf({ ...map, nodes: down })).toEqual([]);
+    const drained = moved(regarded(map, 2, Standing.DRAINING));
     expect(drained.partitions.some((configuration) => isReplica(configuration, 2))).toBe(false);
   });
 
   test("is empty while there are fewer nodes than replicas, and leaves alone what changes already", () => {
     const map = mapOf(3);
-    const draining = map.nodes.map((node) => (node.number === 1 ? { ...node, state: NodeState.DRAINING } : node));
-    expect(movesOf({ ...map, nodes: draining })).toEqual([]);
+    expect(movesOf(regarded(map, 1, Standing.DRAINING))).toEqual([]);
     const grown = { ...map, nodes: [...map.nodes, nodeOf(4)] };
     const [move] = movesOf(grown);
     const first = map.partitions[move?.partition ?? 0];

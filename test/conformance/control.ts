@@ -25,8 +25,19 @@ const POLICY = {
   keepVersions: 6,
   tombstoneGraceMs: 0,
   orphanAgeMs: 0,
+  sinceMs: 1_700_000_000_000,
 };
-const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
+const NODE = {
+  number: 1,
+  grpc: "h:1",
+  http: "h:2",
+  zone: "z",
+  weight: 7,
+  state: 2 as const,
+  standing: 3 as const,
+  diskId: "d",
+  held: true,
+};
 export const MAP: ClusterMap = {
   clusterId: "c",
   generation: 1,
@@ -39,7 +50,8 @@ export const MAP: ClusterMap = {
   })),
   supernodes: ["h:0"],
   waitingFor: "",
-  nextNode: 4,
+  nextNode: 5,
+  gone: [{ number: 4, diskId: "e" }],
 };
 
 const refuse = async (): Promise<never> => {
@@ -48,13 +60,21 @@ const refuse = async (): Promise<never> => {
 
 function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
   return {
-    getMap: async () => ({ map: MAP, loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }], counter: 9 }),
+    getMap: async () => ({
+      map: MAP,
+      loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
+      counter: 9,
+      wallMs: 1_700_000_000_123,
+      version: "v",
+    }),
     join: async (request) => ({ number: request.number + 1, map: MAP }),
     heartbeat: async () => ({ map: null, loads: [] }),
     list: refuse,
     usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
     status: () => new Promise(() => {}),
     backup: refuse,
+    leave: refuse,
+    setQuorum: refuse,
     ...overrides,
   };
 }
@@ -80,7 +100,8 @@ const BEAT = {
   badCopiesMended: 0,
   capacityBytes: 0,
   freeBytes: 0,
-  alarms: ["a"],
+  alarms: [{ kind: "corrupt", count: 2, words: ["a"] }],
+  version: "test",
   leaving: true,
   catchingUp: 0,
   reads: 0,
@@ -106,7 +127,7 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
       const world = makeWorld();
       const map = { ...MAP, nodes: [] };
       const api = superNode({
-        getMap: async () => ({ map, loads: [], counter: 1 }),
+        getMap: async () => ({ map, loads: [], counter: 1, wallMs: 0, version: "" }),
         join: async () => ({ number: 1, map }),
         heartbeat: async () => ({ map, loads: [] }),
       });
@@ -126,6 +147,8 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
         map: MAP,
         loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
         counter: 9,
+        wallMs: 1_700_000_000_123,
+        version: "v",
       });
       expect(await world.until(api.heartbeat(BEAT))).toEqual({ map: null, loads: [] });
       expect((await world.until(api.usage({ prefix: "/" }))).sizeBytes).toBe(2 ** 52);

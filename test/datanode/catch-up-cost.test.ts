@@ -11,6 +11,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checksumOf } from "../../src/base/checksum.ts";
+import { Alarms } from "../../src/datanode/alarms.ts";
 import { DataNode } from "../../src/datanode/datanode.ts";
 import { Entropy } from "../../src/datanode/entropy.ts";
 import { HeldRanges } from "../../src/datanode/held-ranges.ts";
@@ -235,6 +236,7 @@ test("comparing everything costs some bytes for thousands of files, and some kil
     store: ours,
     maps,
     peers: { call },
+    alarms: new Alarms(fake.log),
     ranges: new HeldRanges({ isDoomed: () => false, ...part, store: ours, maps }),
     mender: {
       file: async ({ path }) => {

@@ -3,6 +3,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { QdfsError } from "../../src/base/errors.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
+import { Alarms } from "../../src/datanode/alarms.ts";
 import type { ChunkDifference, FileDifference, Mended } from "../../src/datanode/difference-mender.ts";
 import { Entropy } from "../../src/datanode/entropy.ts";
 import { HeldRanges } from "../../src/datanode/held-ranges.ts";
@@ -103,6 +104,7 @@ class Bench {
       store: this.ours,
       maps,
       peers: { call },
+      alarms: new Alarms(runtime.log),
       ranges: new HeldRanges({ isDoomed: () => false, runtime, store: this.ours, maps, replica }),
       mender: {
         file: async (difference) => {

@@ -88,6 +88,11 @@ export class MemoryCluster {
     this.runtime.advance(10);
   }
 
+  /** Its clock on the wall is so far ahead of the others'. */
+  skewClock(number: number, ms: number): void {
+    this.#host(number).wall.skewMs = ms;
+  }
+
   /** It outlives the processes. */
   disk(number: number): Disk {
     return this.#host(number).disk;

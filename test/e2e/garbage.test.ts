@@ -26,7 +26,7 @@ async function usage(cluster: LocalCluster): Promise<Usage> {
 }
 
 test("a node that was away during a deletion holds the erasing up, and brings nothing back when it returns", async () => {
-  await using cluster = await startCluster({ supernodeArgs: SOON });
+  await using cluster = await startCluster({ superFlags: SOON });
   using files = scratch();
   writeFileSync(join(files.path, "large"), bytesOf(LARGE_BYTES, 3));
   for (const text of ["one", "two"]) await putText(cluster, "/small", text);
@@ -59,7 +59,7 @@ test("a node that was away during a deletion holds the erasing up, and brings no
 });
 
 test("chunks of versions that retention dropped are collected while the file is read and written", async () => {
-  await using cluster = await startCluster({ supernodeArgs: [...SOON, "--keep-versions", "1"] });
+  await using cluster = await startCluster({ superFlags: [...SOON, "--keep-versions", "1"] });
   using files = scratch();
   for (const seed of [1, 2, 3]) {
     writeFileSync(join(files.path, `v${seed}`), bytesOf(LARGE_BYTES, seed));

@@ -4,6 +4,7 @@
  */
 import { FEW_PROMISES, type PlantedBug, SHORT_WINDOW } from "./planted-bug.ts";
 import { GARBAGE_BUGS } from "./planted-garbage-bugs.ts";
+import { MEMBERSHIP_BUGS } from "./planted-membership-bugs.ts";
 import { REGISTER_BUGS } from "./planted-register-bugs.ts";
 import { REPAIR_BUGS } from "./planted-repair-bugs.ts";
 
@@ -13,4 +14,4 @@ export const HARMLESS: readonly PlantedBug[] = [
   { name: "short-window", wrong: "nothing: heads remember few operations", edits: [SHORT_WINDOW], recipe: "hot", seed: 1 },
 ];
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...REGISTER_BUGS, ...REPAIR_BUGS, ...GARBAGE_BUGS];
+export const PLANTED_BUGS: readonly PlantedBug[] = [...REGISTER_BUGS, ...REPAIR_BUGS, ...GARBAGE_BUGS, ...MEMBERSHIP_BUGS];

@@ -98,7 +98,11 @@ async function compare(setting: Setting): Promise<Outcome> {
   let current: QuorumSize = { w: 2, r: 2 };
   let target = current;
   const moves: string[] = [];
-  const map = () => ({ ...slowed.cluster.map, policy: { ...slowed.cluster.map.policy, ...current } });
+  const map = () => {
+    const { policy, partitions, ...others } = slowed.cluster.map;
+    const moved = partitions.map(({ number, sets }) => ({ number, sets: sets.map((set) => ({ ...set, ...current })) }));
+    return { ...others, policy: { ...policy, ...current }, partitions: moved };
+  };
   const controller = new QuorumController(
     runtime,
     { map, heartbeat: (number) => beats.get(number) },

@@ -36,7 +36,7 @@ class Members implements ControlDialer {
     };
     return {
       ...this.#others.connect(address),
-      getMap: async () => ({ map: there().keeper.map, loads: [], counter: 1 }),
+      getMap: async () => ({ map: there().keeper.map, loads: [], counter: 1, wallMs: 0, version: "test" }),
       follow: async ({ generation, life, supernode }: FollowRequest): Promise<FollowReply> => {
         const { keeper, diskId } = there();
         return { map: await keeper.follow({ generation, life, supernode }), number: keeper.self, diskId };

@@ -11,6 +11,7 @@ import { MemoryCatalogueStore, MemoryMapStore } from "../../src/storage/memory-s
 import { firstState } from "../../src/supernode/first-state.ts";
 import { SuperNode } from "../../src/supernode/supernode.ts";
 import type { CatalogueStore } from "../../src/supernode-ports.ts";
+import type { Carried, Moving } from "../../src/wire/change-messages.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import type { HeartbeatRequest, JoinRequest } from "../../src/wire/membership-messages.ts";
 import type { AnswerBody, Ballot, Changes, ListReply, ListRequest, RequestBody, Version } from "../../src/wire/messages.ts";
@@ -97,6 +98,8 @@ export class ScriptedNode {
     if (body.changes) return this.#changes(body.changes);
     if (body.sequence)
       return Promise.resolve({ sequence: { diskId: this.diskId, current: this.sequence, generation: this.generation } });
+    if (body.map) return Promise.resolve({ map: { ...body.map, map: NO_BYTES } });
+    if (body.rescan) return Promise.resolve({ rescanned: { carried: body.rescan.of.map((of) => carriedAt(of)) } });
     if (body.read) return Promise.resolve({ held: this.#held(body.read.path) });
     throw new Error(`not scripted: ${kind}`);
   }
@@ -285,6 +288,11 @@ export class ScriptedCluster implements SessionDialer {
   }
 }
 
+/** Everything is carried over as soon as it is asked for. */
+function carriedAt(of: Moving): Carried {
+  return { of, done: true, files: 1, chunks: 0, sizeBytes: 10, waitsFor: "" };
+}
+
 /** The same contents behind another face, so that a dead process can write no more. */
 function deaf(store: CatalogueStore): CatalogueStore {
   const apply = store.apply.bind(store);
@@ -317,6 +325,7 @@ export function heartbeat(number: NodeNumber, changes: Partial<HeartbeatRequest>
     capacityBytes: 2 ** 40,
     freeBytes: 2 ** 39,
     alarms: [],
+    version: "test",
     leaving: false,
     catchingUp: 0,
     reads: 0,

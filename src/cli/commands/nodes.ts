@@ -7,7 +7,9 @@ import type { Output } from "../output.ts";
 export class NodesCommand extends ClientCommand {
   static override paths = [["nodes"]];
   static override usage = Command.Usage({
-    details: "Lists the DataNodes. `leads` counts the partitions whose home a node is.",
+    details: `Lists the DataNodes. \`leads\` counts the partitions whose writes go to a node: the first of their replicas that is up. \`phi\` is how
+      much a node is suspected: of 10^phi silences like its present one, one ends by itself (2: suspect, 8: down). \`flaps\` is how often it vanished
+      lately; from the third time on it is held back until it has been steady for a while: it serves, and others are preferred.`,
     examples: [
       ["All DataNodes", "$0 nodes"],
       ["For scripts, one line each", "$0 nodes --json"],

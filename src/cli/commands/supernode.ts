@@ -18,10 +18,14 @@ export class SuperNodeCommand extends ServerCommand {
       written without it.
 
       SPEC is n=3,w=2,r=2, or majority (the default), read-optimized (r=1, w=n), write-optimized (w=1, r=n), adaptive, each also as
-      read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made.
+      read-optimized,n=5. R + W must be greater than N. It counts when the cluster is made;
+      \`qdfs quorum set\` changes it afterwards.
 
-      An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says what it
-      would have and why. A running cluster cannot change its quorum yet, so for now it stays with saying so.
+      A DataNode that is down keeps its place for --replace-after, then others take it over, if n of them are up. When it is back it is given its
+      share anew. One that will never come back need not be waited for: \`qdfs remove --dead\`.
+
+      An adaptive quorum begins as a majority and follows how much is read and written, and who is up; \`qdfs status\` says where it is and why. It does not
+      move often, and enters a quorum that needs every replica only when all were up for long: --adaptive-dwell and --adaptive-calm.
 
       A SuperNode whose directory is lost is made anew with --recover-from and an empty directory: it takes the cluster map from the DataNodes,
       of which all that the map names are asked (any one address leads to them), and the catalogue from their change logs. Of every replica
@@ -32,6 +36,7 @@ export class SuperNodeCommand extends ServerCommand {
     examples: [
       ["A short-lived trash", "$0 supernode --port 7000 --data ./super --tombstone-grace 1d --keep-versions 3"],
       ["On this machine", "$0 supernode --port 7000 --data ./super"],
+      ["Replace a DataNode that is down for an hour, no sooner", "$0 supernode --port 7000 --data ./super --replace-after 1h"],
       ["Five copies", "$0 supernode --port 7000 --data ./super --quorum majority,n=5"],
       ["Its directory is lost", "$0 supernode --port 7000 --data ./super-2 --recover-from 127.0.0.1:7101,127.0.0.1:7102"],
     ],
@@ -57,6 +62,15 @@ export class SuperNodeCommand extends ServerCommand {
   readonly keepVersions = Option.String("--keep-versions", {
     description: "K earlier versions of a file that are kept (default: 10)",
   });
+  readonly replaceAfter = Option.String("--replace-after", {
+    description: "DURATION others take the place of a DataNode that was down for so long; off: never (default: 10m)",
+  });
+  readonly adaptiveCalm = Option.String("--adaptive-calm", {
+    description: "DURATION every replica must have been up before an adaptive quorum needs all of them (default: 5m)",
+  });
+  readonly adaptiveDwell = Option.String("--adaptive-dwell", {
+    description: "DURATION an adaptive quorum rests after a move (default: 1m)",
+  });
 
   override async run(output: Output): Promise<Exit> {
     const { parseQuorumSpec } = await import("../../cluster/quorum-spec.ts");
@@ -65,6 +79,9 @@ export class SuperNodeCommand extends ServerCommand {
     const recoverFrom = this.recoverFrom === undefined ? undefined : parseAddresses(this.recoverFrom);
     const recoveryPatienceMs = this.timeout === undefined ? undefined : parseDuration(this.timeout);
     const retention = retentionOf(this);
+    const replaceAfterMs = this.#replaceAfterMs();
+    const ms = (duration: string | undefined) => (duration === undefined ? undefined : parseDuration(duration));
+    const adaptive = { calmMs: ms(this.adaptiveCalm), dwellMs: ms(this.adaptiveDwell) };
     const listening = this.listening(PORT_DEFAULT);
     const dataDir = this.dataDir();
     const [{ serveSuperNode }, runtime] = await Promise.all([import("../../supernode/serve.ts"), serverRuntime(logLevel(this))]);
@@ -75,6 +92,8 @@ export class SuperNodeCommand extends ServerCommand {
       quorum,
       expect,
       retention,
+      replaceAfterMs,
+      adaptive,
       recoverFrom,
       recoveryPatienceMs,
       runtime,
@@ -91,5 +110,11 @@ export class SuperNodeCommand extends ServerCommand {
     return await serveUntilStopped(output, ready, readyWords(ready, `  export QDFS_SUPERNODE=${server.grpc}`), () =>
       server.drain(),
     );
+  }
+
+  /** @throws QdfsError BAD_USAGE */
+  #replaceAfterMs(): number | null | undefined {
+    if (this.replaceAfter === undefined) return undefined;
+    return this.replaceAfter === "off" ? null : parseDuration(this.replaceAfter);
   }
 }

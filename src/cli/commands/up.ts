@@ -45,6 +45,8 @@ export class UpCommand extends QdfsCommand {
     description: "SPEC replicas and quorums, as in n=3,w=2,r=2 (see `qdfs help supernode`)",
   });
   readonly scrubPeriod = scrubPeriodOption();
+  readonly adaptiveCalm = Option.String("--adaptive-calm", { description: "DURATION as for `qdfs supernode`" });
+  readonly adaptiveDwell = Option.String("--adaptive-dwell", { description: "DURATION as for `qdfs supernode`" });
   readonly restartNodes = Option.Boolean("--restart-nodes", false, { description: "bring a child back that died" });
 
   readonly tombstoneGrace = Option.String("--tombstone-grace", {
@@ -85,6 +87,10 @@ export class UpCommand extends QdfsCommand {
       restart: this.restartNodes,
       nodeFlags: this.scrubPeriod === undefined ? [] : ["--scrub-period", this.scrubPeriod],
       retention: retentionArguments(this),
+      superFlags: [
+        ...(this.adaptiveCalm === undefined ? [] : ["--adaptive-calm", this.adaptiveCalm]),
+        ...(this.adaptiveDwell === undefined ? [] : ["--adaptive-dwell", this.adaptiveDwell]),
+      ],
       flags: [...(this.verbose ? ["-v"] : []), ...(this.quiet ? ["-q"] : [])],
       say: (text) => output.notice(text),
     });

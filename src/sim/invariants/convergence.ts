@@ -5,7 +5,8 @@
 import { checksumOf } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
 import { chunkPartitionOf, configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
-import { joiningIn, movesOf } from "../../cluster/moves.ts";
+import { joiningIn, movesOf, turnsOf } from "../../cluster/moves.ts";
+import { deadOf } from "../../cluster/standing.ts";
 import { formatBallot, sameBallot } from "../../register/ballot.ts";
 import { isInline, isLive } from "../../register/head.ts";
 import { chunksNamed } from "../../wire/chunk-list.ts";
@@ -53,7 +54,11 @@ export function unfinished(view: DiskView): string | undefined {
     const { sets = [] } = map.partitions[partition] ?? {};
     if (joiningIn({ number: 0, sets: [...sets, to] }).every(there)) return `partition ${partition} has not been moved`;
   }
-  return undefined;
+  for (const { partition, next } of turnsOf(map)) {
+    if (joiningIn(next).every(there)) return `partition ${partition} is on a way that it is not to go`;
+  }
+  const [dead] = deadOf(map);
+  return dead === undefined ? undefined : `${nodeName(dead)} is dead and still a member`;
 }
 
 /** What a node holds of a partition that it has left long ago, in words. */

@@ -234,14 +234,24 @@ export class RegisterInvariants {
     this.#promises.set(key, ballot);
   }
 
-  /** An answered change, or a recorded refusal (P13), stands on as many disks as the answer says. */
-  #mutated(path: Path, attempt: number, { outcome, acks, chosen }: Mutated): void {
+  /** An answered change stands on as many disks as the answer says, a recorded refusal (P13) in a head that was chosen. */
+  #mutated(path: Path, attempt: number, { outcome, acks: claimed, chosen }: Mutated): void {
+    if (outcome.refusal !== "") {
+      // By the W of the configuration in which it was recorded, which may be another than the present one.
+      const recorded = attempt <= 1 || this.chain(path).some(({ head }) => remembers(head, outcome.operation));
+      this.#violations.check(
+        recorded,
+        "I5",
+        () => `${path}: operation ${outcome.operation.random} was refused for good, and no chosen head says so`,
+      );
+      return;
+    }
     const need = this.#writeNeed(path);
-    const claimed = outcome.refusal === "" ? acks : attempt > 1 ? need : 0;
     // What is not chosen is provisional (P9): another value may take its place at any moment.
     if (!chosen || claimed < need || need === Number.POSITIVE_INFINITY) return;
     let held = 0;
-    for (const { number } of this.#view.map.nodes) if (this.#holds(number, path, outcome.operation)) held += 1;
+    const { nodes, gone = [] } = this.#view.map;
+    for (const { number } of [...nodes, ...gone]) if (this.#holds(number, path, outcome.operation)) held += 1;
     const words = (): string =>
       `${path}: operation ${outcome.operation.random} was answered as held by ${claimed}, and ${held} disks hold it`;
     this.#violations.check(held >= claimed, "I5", words);
@@ -258,6 +268,11 @@ export class RegisterInvariants {
       this.#violations.found("I3", `${nodeName(node)} holds a value of ${path} that was never accepted`);
       return false;
     }
-    return head.forgotten >= operation.stamp || head.window.some((outcome) => sameOperation(outcome.operation, operation));
+    return remembers(head, operation);
   }
+}
+
+/** So does one that has forgotten an operation this old. */
+function remembers({ forgotten, window }: Head, operation: OperationId): boolean {
+  return forgotten >= operation.stamp || window.some((outcome) => sameOperation(outcome.operation, operation));
 }
