@@ -164,7 +164,6 @@ export class SimCluster {
   }
 
   #issued(map: ClusterMap): void {
-    this.#observer.detection?.mapped(map);
     map.partitions.forEach((configuration, partition) => {
       this.#configurations[partition]?.set(configuration.number, configuration);
     });
@@ -342,7 +341,10 @@ export class SimCluster {
       onReplaced: (error) => {
         if (!life.over) this.#superNodeEnds(host, error);
       },
-      onIssued: (map) => this.#issued(map),
+      onIssued: (map) => {
+        if (host === this.superHost) this.#observer.detection?.mapped(map);
+        this.#issued(map);
+      },
     };
   }
 
@@ -351,8 +353,9 @@ export class SimCluster {
     // Of two that are made at the same time the one that came later is the cluster's.
     if (superNode.map.generation > (this.superHost.maps.load()?.map.generation ?? 0)) this.superHost = host;
     const { detection } = this.#observer;
-    detection?.begins(superNode.map);
-    const control = detection === undefined ? superNode : watchedSuperNode(superNode, detection);
+    const counts = (): boolean => host === this.superHost; // one whose place was taken may hear and tell for a while
+    if (counts()) detection?.begins(superNode.map);
+    const control = detection === undefined ? superNode : watchedSuperNode(superNode, detection, counts);
     host.control = control;
     superNode.start(address);
     late.serve(control);

@@ -17,18 +17,22 @@ export interface DetectionObserver {
   heard(node: NodeNumber): void;
 }
 
-export function watchedSuperNode(superNode: ServedSuperNode, observer: DetectionObserver): ServedSuperNode {
+export function watchedSuperNode(
+  superNode: ServedSuperNode,
+  observer: DetectionObserver,
+  counts: () => boolean,
+): ServedSuperNode {
   return {
     getMap: () => superNode.getMap(),
     join: async (request) => {
       const reply = await superNode.join(request);
-      observer.joined(reply.number);
+      if (counts()) observer.joined(reply.number);
       return reply;
     },
     heartbeat: async (request) => {
-      if (request.leaving) observer.left(request.load.number);
+      if (request.leaving && counts()) observer.left(request.load.number);
       const reply = await superNode.heartbeat(request);
-      if (!request.leaving) observer.heard(request.load.number);
+      if (!request.leaving && counts()) observer.heard(request.load.number);
       return reply;
     },
     list: (request) => superNode.list(request),

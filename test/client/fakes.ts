@@ -42,7 +42,7 @@ export function testNode(number: NodeNumber, state: Node["state"] = 0): Node {
 
 export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Configuration): ClusterMap {
   const sets = [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }];
-  const everywhere = configuration ?? { number: 1, sets };
+  const everywhere = configuration ?? { number: 1, sets, recovered: false };
   return {
     clusterId: "c1",
     generation: 1,

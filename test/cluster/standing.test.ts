@@ -147,6 +147,36 @@ describe("a change under way", () => {
   });
 });
 
+describe("a change that a recovery found", () => {
+  const sets = [
+    { nodes: [1, 2, 3], w: 2, r: 2, since: [] },
+    { nodes: [1, 2, 4], w: 2, r: 2, since: [0, 0, 8] },
+  ];
+  const found = { number: 65_537, sets, recovered: true };
+  const map = { ...mapOf(5), partitions: [found] };
+
+  test("is neither taken back nor turned to others, wherever the partition belongs by now (P17)", () => {
+    for (const gone of [1, 2, 3, 4, 5])
+      for (const standing of [Standing.DRAINING, Standing.REPLACED]) expect(turnsOf(regarded(map, gone, standing))).toEqual([]);
+    expect(turnsOf({ ...map, policy: { ...POLICY, w: 3, r: 1 } })).toEqual([]);
+    expect(() => takenBack(found)).toThrow("never taken back");
+    expect(finished(found)).toEqual({ number: 65_538, sets: sets.slice(1) });
+  });
+
+  test("goes on with the survivors of both sets, and still ends in the second", () => {
+    const [turn] = turnsOf(regarded(map, 4, Standing.DEAD));
+    const survivors = { nodes: [1, 2], w: 1, r: 2, since: [0, 0] };
+    expect(turn?.next).toEqual({ number: 65_539, sets: [sets[0] ?? survivors, survivors], recovered: true });
+    const both = turnsOf(regarded(map, 1, Standing.DEAD))[0]?.next;
+    expect(both?.sets.map(({ nodes }) => nodes)).toEqual([
+      [2, 3],
+      [2, 4],
+    ]);
+    const after = { ...regarded(map, 4, Standing.DEAD), partitions: turn === undefined ? [] : [turn.next] };
+    expect(turnsOf(after)).toEqual([]);
+  });
+});
+
 describe("placement", () => {
   test("follows a change of weight with moves to, or from, that node alone, and more of them the larger it is", () => {
     const map = mapOf(5);

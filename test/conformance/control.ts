@@ -47,6 +47,7 @@ export const MAP: ClusterMap = {
   partitions: Array.from({ length: PARTITIONS }, (_, index) => ({
     number: index + 1,
     sets: [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }],
+    recovered: index % 2 === 1,
   })),
   supernodes: ["h:0"],
   waitingFor: "",

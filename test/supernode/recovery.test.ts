@@ -99,7 +99,7 @@ test("enough replicas of every set of a joint configuration are needed, of the o
   expect(refusal).not.toContain("of dn-1");
   world.away.delete("n6:1");
   const { map } = await world.recover(["n1:1"]);
-  expect(map.partitions[0]).toEqual({ number: 65_537, sets });
+  expect(map.partitions[0]).toEqual({ number: 65_537, sets, recovered: true });
 });
 
 test("two lives never open the same generation", async () => {

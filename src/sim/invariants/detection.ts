@@ -48,7 +48,7 @@ export class DetectionInvariants implements DetectionObserver {
       seen.away = true;
     }
     map.partitions.forEach((configuration, partition) => {
-      if (configuration.number === before.partitions[partition]?.number) return;
+      if (configuration.recovered || configuration.number === before.partitions[partition]?.number) return;
       const unsteady = joiningIn(configuration).find((joining) =>
         map.nodes.some(({ number, held }) => number === joining && held),
       );
