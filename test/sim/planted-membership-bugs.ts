@@ -14,7 +14,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow",
-    seed: 1,
+    seed: 26,
   },
   {
     name: "new-set-alone-too-soon",
@@ -29,12 +29,12 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/datanode/replica.ts",
-        find: "if (this.#numberOf(path) === configuration) return;",
-        replace: "if (this.#numberOf(path) !== -1) return;",
+        find: "if (this.#maps.numberOf(path) === configuration) return;",
+        replace: "if (this.#maps.numberOf(path) !== -1) return;",
       },
     ],
     recipe: "grow",
-    seed: 210,
+    seed: 37,
   },
   {
     name: "one-word-for-all",
@@ -48,7 +48,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       { file: "src/register/quorum.ts", find: "carryNeed: Need = (set) => set.r;", replace: "carryNeed: Need = () => 1;" },
     ],
     recipe: "grow",
-    seed: 100,
+    seed: 877,
   },
   {
     name: "chunks-left-behind",
@@ -66,7 +66,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       { file: "src/datanode/completer.ts", find: "of [current, ...history]", replace: "of [current, ...history].slice(0, 1)" },
     ],
     recipe: "grow",
-    seed: 1,
+    seed: 31,
   },
   {
     name: "dead-replaced-unasked",
@@ -74,8 +74,8 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/cluster/moves.ts",
-        find: "since }] };\n}\n\n/** The new set alone: everything",
-        replace: "since }].slice(dead.size > 0 ? 1 : 0) };\n}\n\n/** The new set alone: everything",
+        find: "{ nodes: to.nodes, w: to.w, r: to.r, since }] };",
+        replace: "{ nodes: to.nodes, w: to.w, r: to.r, since }].slice(dead.size > 0 ? 1 : 0) };",
       },
     ],
     recipe: "shrink",

@@ -53,7 +53,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/reader.ts",
-        find: "known ||= reaches(this.#request.configuration, decisiveNeed, holders);",
+        find: "known ||= isCountable(highest, this.#request.configuration) && reaches(this.#request.configuration, decisiveNeed, holders);",
         replace: "known = true;",
       },
     ],

@@ -3,71 +3,6 @@ import type { PlantedBug } from "./planted-bug.ts";
 
 export const REPAIR_BUGS: readonly PlantedBug[] = [
   {
-    name: "joint-counted-over-the-union",
-    wrong: "while a configuration is joint, its quorums are counted over the replicas of both sets together (P10)",
-    edits: [
-      {
-        file: "src/register/quorum.ts",
-        find: "this.#sets = configuration.sets;",
-        replace:
-          "this.#sets = configuration.sets.slice(0, 1).map((set) => ({ ...set, nodes: [...new Set(configuration.sets.flatMap(({ nodes }) => nodes))] }));",
-      },
-    ],
-    recipe: "grow",
-    seed: 26,
-  },
-  {
-    name: "new-set-alone-too-soon",
-    wrong: "the new set stands alone before everything is carried over to it (P16)",
-    edits: [{ file: "src/supernode/rebalancer.ts", find: "if (carried?.done && carried", replace: "if (carried" }],
-    recipe: "grow",
-    seed: 1,
-  },
-  {
-    name: "accepted-after-adoption",
-    wrong: "an accept that waited is carried out although a newer configuration was adopted meanwhile (P5)",
-    edits: [
-      {
-        file: "src/datanode/replica.ts",
-        find: "if (this.#maps.numberOf(path) === configuration) return;",
-        replace: "if (this.#maps.numberOf(path) !== -1) return;",
-      },
-    ],
-    recipe: "grow",
-    seed: 37,
-  },
-  {
-    name: "one-word-for-all",
-    wrong: "one replica is asked where N-W+1 have to be, by those who scan and those who list (P16, P20)",
-    edits: [
-      {
-        file: "src/register/quorum.ts",
-        find: "scanNeed: Need = (set) => set.nodes.length - set.w + 1;",
-        replace: "scanNeed: Need = () => 1;",
-      },
-    ],
-    recipe: "grow",
-    seed: 877,
-  },
-  {
-    name: "chunks-left-behind",
-    wrong: "files are carried over and chunks are not (P16)",
-    edits: [
-      { file: "src/datanode/survey.ts", find: "for (const chunks of [false, true])", replace: "for (const chunks of [false])" },
-    ],
-    recipe: "grow",
-    seed: 25,
-  },
-  {
-    name: "history-left-behind",
-    wrong: "of a file only the current version's bytes are carried over (P16)",
-    edits: [
-      { file: "src/datanode/completer.ts", find: "of [current, ...history]", replace: "of [current, ...history].slice(0, 1)" },
-    ],
-    recipe: "grow",
-    seed: 31,
-  },
-  {
     name: "map-before-followers",
     wrong: "a rebuilt SuperNode issues a map when one replica of each set follows it",
     edits: [
@@ -167,8 +102,8 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/cluster/generation.ts",
-        find: "return { ...configuration, number:",
-        replace: "return { ...configuration, sets: configuration.sets.slice(-1), number:",
+        find: "{ ...configuration, number, recovered: true }",
+        replace: "{ ...configuration, sets: configuration.sets.slice(-1), number, recovered: true }",
       },
     ],
     recipe: "grow-recovery",
