@@ -4,6 +4,9 @@ import { Exit } from "../../src/base/errors.ts";
 import type { ClusterStatus, LocalCluster } from "../../src/tools/local-cluster.ts";
 import { bytesOf, fails, putText, startCluster, textOf } from "./harness.ts";
 
+/** The others take a minute each: QDFS_LONG=1 runs them, too. */
+const LONG = process.env.QDFS_LONG === "1";
+
 setDefaultTimeout(240_000); // real processes on a busy machine
 
 const MOVED_MS = 90_000;
@@ -73,7 +76,7 @@ test("a quorum is set, replaced and set back under judged load, over a death of 
   expect(await textOf(cluster, "/before")).toBe("kept");
 });
 
-test("an adaptive quorum follows a load that turns from 95 % reads to 95 % writes", async () => {
+test.if(LONG)("an adaptive quorum follows a load that turns from 95 % reads to 95 % writes", async () => {
   await using cluster = await startCluster({
     quorum: "adaptive",
     superFlags: ["--adaptive-calm", "3s", "--adaptive-dwell", "5s", "-v"],

@@ -6,6 +6,9 @@ import { treeOf } from "../../src/tools/file-trees.ts";
 import type { ClusterStatus, LocalCluster } from "../../src/tools/local-cluster.ts";
 import { fails, makeTree, putText, scratch, startCluster, textOf } from "./harness.ts";
 
+/** The others take a minute each: QDFS_LONG=1 runs them, too. */
+const LONG = process.env.QDFS_LONG === "1";
+
 setDefaultTimeout(180_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const MOVED_MS = 120_000;
@@ -96,7 +99,7 @@ test("a DataNode is drained under load over a death of the SuperNode, and remove
   await expectTree(cluster, tree, join(files.path, "out"));
 });
 
-test("a drain is refused with its arithmetic, and one that was cancelled gives the node its share back", async () => {
+test.if(LONG)("a drain is refused with its arithmetic, and one that was cancelled gives the node its share back", async () => {
   await using cluster = await startCluster();
   using files = scratch();
   const tree = join(files.path, "in");
@@ -142,7 +145,7 @@ test("with w=n a DataNode that is killed for good is given up, others take its p
   expect([again.exit, again.stderr]).toEqual([Exit.DENIED, expect.stringContaining("removed from the cluster for good")]);
 });
 
-test("with w=1 giving up a DataNode says what may be lost, and needs to be told that this is accepted", async () => {
+test.if(LONG)("with w=1 giving up a DataNode says what may be lost, and needs to be told that this is accepted", async () => {
   await using cluster = await startFour({ quorum: "write-optimized" });
   await putText(cluster, "/kept", "kept");
   await cluster.node(3).stop("SIGKILL");
@@ -156,32 +159,35 @@ test("with w=1 giving up a DataNode says what may be lost, and needs to be told 
   expect(await textOf(cluster, "/after")).toBe("after");
 });
 
-test("a DataNode that dies during a rebalance is replaced, and is given its share anew when it comes back after it", async () => {
-  await using cluster = await startFour({ superFlags: ["--replace-after", "7s"] });
-  using files = scratch();
-  const tree = join(files.path, "in");
-  makeTree(tree, 200);
-  await cluster.ok(["put", "-r", tree, "/t"]);
-  await putText(cluster, "/removed", "soon");
-  const fifth = cluster.addNode();
-  await fifth.start();
-  await cluster.waitFor(({ rebalance }) => rebalance !== null && rebalance.moving > 0);
-  await cluster.node(0).stop("SIGKILL");
-  await cluster.ok(["rm", "/removed"]);
-  const work = keepWorking(cluster);
-  await cluster.waitFor(
-    (status) =>
-      status.rebalance === null && nodeOf(status, "dn-1")?.standing === "replaced" && nodeOf(status, "dn-1")?.partitions === 0,
-    MOVED_MS,
-  );
-  await cluster.node(0).start();
-  const back = await cluster.waitFor(
-    (status) =>
-      settled(status) && nodeOf(status, "dn-1")?.standing === "member" && (nodeOf(status, "dn-1")?.partitions ?? 0) > 400,
-    MOVED_MS,
-  );
-  expect(nodeOf(back, "dn-1")?.state).toBe("up");
-  expect(await work.stop()).toBeGreaterThan(0);
-  await fails(cluster, Exit.NOT_FOUND, ["cat", "/removed"]);
-  await expectTree(cluster, tree, join(files.path, "out"));
-});
+test.if(LONG)(
+  "a DataNode that dies during a rebalance is replaced, and is given its share anew when it comes back after it",
+  async () => {
+    await using cluster = await startFour({ superFlags: ["--replace-after", "7s"] });
+    using files = scratch();
+    const tree = join(files.path, "in");
+    makeTree(tree, 200);
+    await cluster.ok(["put", "-r", tree, "/t"]);
+    await putText(cluster, "/removed", "soon");
+    const fifth = cluster.addNode();
+    await fifth.start();
+    await cluster.waitFor(({ rebalance }) => rebalance !== null && rebalance.moving > 0);
+    await cluster.node(0).stop("SIGKILL");
+    await cluster.ok(["rm", "/removed"]);
+    const work = keepWorking(cluster);
+    await cluster.waitFor(
+      (status) =>
+        status.rebalance === null && nodeOf(status, "dn-1")?.standing === "replaced" && nodeOf(status, "dn-1")?.partitions === 0,
+      MOVED_MS,
+    );
+    await cluster.node(0).start();
+    const back = await cluster.waitFor(
+      (status) =>
+        settled(status) && nodeOf(status, "dn-1")?.standing === "member" && (nodeOf(status, "dn-1")?.partitions ?? 0) > 400,
+      MOVED_MS,
+    );
+    expect(nodeOf(back, "dn-1")?.state).toBe("up");
+    expect(await work.stop()).toBeGreaterThan(0);
+    await fails(cluster, Exit.NOT_FOUND, ["cat", "/removed"]);
+    await expectTree(cluster, tree, join(files.path, "out"));
+  },
+);

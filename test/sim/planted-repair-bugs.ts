@@ -116,9 +116,9 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/cluster/generation.ts",
-        find: "return { ...configuration, number:",
+        find: "  return configuration.sets.length > 1",
         replace:
-          "return { ...configuration, sets: configuration.sets.map((set) => ({ ...set, since: set.since?.map((one) => (one > 0 ? first : 0)) ?? [] })), number:",
+          "  configuration = { ...configuration, sets: configuration.sets.map((set) => ({ ...set, since: set.since?.map((one) => (one > 0 ? first : 0)) ?? [] })) };\n  return configuration.sets.length > 1",
       },
     ],
     recipe: "grow-recovery",
