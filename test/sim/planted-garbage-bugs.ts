@@ -37,7 +37,7 @@ export const GARBAGE_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "garbage",
-    seed: 24,
+    seed: 48,
   },
   {
     name: "chunks-deleted-without-a-settle",
@@ -63,6 +63,6 @@ export const GARBAGE_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "garbage",
-    seed: 15,
+    seed: 40,
   },
 ];

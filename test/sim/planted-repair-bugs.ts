@@ -122,7 +122,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow-recovery",
-    seed: 31,
+    seed: 18,
   },
   {
     name: "joined-and-never-looked-at",
