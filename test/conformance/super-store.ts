@@ -32,14 +32,16 @@ const MAP: ClusterMap = {
     chunkSizeBytes: 4,
     inlineLimitBytes: 2,
     keepVersions: 1,
+    sinceMs: 0,
     tombstoneGraceMs: 0,
     orphanAgeMs: 0,
   },
-  nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1" }],
+  nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1", standing: 0, held: false }],
   partitions: [],
   supernodes: ["s:1"],
   waitingFor: "3 DataNodes",
   nextNode: 7,
+  gone: [],
 };
 
 export function mapStoreConformance(name: string, open: () => Opened<MapStore>): void {
