@@ -48,7 +48,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       { file: "src/register/quorum.ts", find: "carryNeed: Need = (set) => set.r;", replace: "carryNeed: Need = () => 1;" },
     ],
     recipe: "grow",
-    seed: 877,
+    seed: 405,
   },
   {
     name: "chunks-left-behind",

@@ -26,7 +26,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "recovery",
-    seed: 21,
+    seed: 46,
   },
   {
     name: "older-generation-adopted",
@@ -107,7 +107,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow-recovery",
-    seed: 1_078,
+    seed: 142,
   },
   {
     name: "joined-again",
