@@ -216,6 +216,7 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
         chunkSizeBytes: 4096,
         inlineLimitBytes: 1024,
         keepVersions: 3,
+        sinceMs: 0,
         tombstoneGraceMs: 0,
         orphanAgeMs: 0,
       },
@@ -227,11 +228,14 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
         weight: 1,
         state: 0,
         diskId: `disk${node}`,
+        standing: 0 as const,
+        held: false,
       })),
-      partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets })) : [],
+      partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets, recovered: false })) : [],
       supernodes: ["127.0.0.1:7000"],
       waitingFor,
       nextNode: n + 1,
+      gone: [],
     };
   });
 
