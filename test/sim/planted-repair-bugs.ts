@@ -125,22 +125,6 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
     seed: 18,
   },
   {
-    name: "joined-and-never-looked-at",
-    wrong: "a node that has joined partitions waits for its period before it looks for what it lacks of them",
-    edits: [{ file: "src/datanode/datanode.ts", find: "if (joined) this.#scrub.again();", replace: "" }],
-    recipe: "rot",
-    seed: 88,
-  },
-  {
-    name: "lost-by-an-older-map",
-    wrong: "a reader does not ask where a chunk's partition is now before it calls the chunk lost",
-    edits: [
-      { file: "src/client/download.ts", find: "if (getting.hopeless && !signal.aborted) {", replace: "if (signal.aborted) {" },
-    ],
-    recipe: "rot",
-    seed: 173,
-  },
-  {
     name: "contents-not-compared",
     wrong: "the digest of a file does not say which contents are held",
     edits: [
