@@ -131,7 +131,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "quorum",
-    seed: 8,
+    seed: 442,
   },
   {
     name: "old-counts-while-joint",

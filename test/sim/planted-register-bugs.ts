@@ -229,7 +229,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     wrong: "catching up takes a value over as chosen that only one peer may hold",
     edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) await", replace: "if (!intact) await" }],
     recipe: "swarm",
-    seed: 272,
+    seed: 4_007,
   },
   {
     name: "settle-kept-for-ever",
