@@ -212,12 +212,15 @@ export class Rebalancer {
     return this.#begins(map).filter(({ next }) => this.#whyNot(map, next) === undefined);
   }
 
-  /** Why a change would come to a stand at once; undefined: it would not. */
+  /**
+   * Why a change would come to a stand at once; undefined: it would not. Nothing is moved to who comes and goes; who is a replica already counts as
+   * long as it is up, or with W = N nobody dead could be replaced before it is steady.
+   */
   #whyNot(map: ClusterMap, next: Configuration): string | undefined {
     if (next.sets.length === 1) return undefined; // taken back
-    const up = new Set(map.nodes.filter(({ number }) => this.#nodes.isSteady(number)).map(({ number }) => number));
+    const up = upIn(map);
     for (const node of joiningIn(next)) {
-      if (!up.has(node)) return `${nodeName(node)} ${this.#nodes.isUp(node) ? "comes and goes" : "is not up"}`;
+      if (!this.#nodes.isSteady(node)) return `${nodeName(node)} ${up.has(node) ? "comes and goes" : "is not up"}`;
       // Admitted, it may not know: the answer was lost. If the SuperNode's disk is lost, too, nobody can tell it, and a replica that does not
       // know that it is one follows nobody: the next SuperNode would wait for it for ever (P17).
       if (!this.#isHeard(node)) return `${nodeName(node)} has not been heard yet`;

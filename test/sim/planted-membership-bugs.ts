@@ -193,8 +193,8 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/supernode/rebalancer.ts",
-        find: "map.nodes.filter(({ number }) => this.#nodes.isSteady(number))",
-        replace: "map.nodes.filter(({ number }) => this.#nodes.isUp(number))",
+        find: "if (!this.#nodes.isSteady(node)) return",
+        replace: "if (!this.#nodes.isUp(node)) return",
       },
     ],
     recipe: "flap",
