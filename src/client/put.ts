@@ -61,12 +61,13 @@ export async function put(ports: PutPorts, path: Path, content: Content, options
         { version: done.version, acks: done.acks },
       );
     }
+    const waited = options.ack === undefined || done.configuration.sets.every((set) => set.w <= (options.ack ?? 0));
     return {
       path,
       version: done.version,
       sizeBytes,
       checksum,
-      guarantee: done.chosen ? "linearizable" : "early-ack",
+      guarantee: waited ? "linearizable" : "early-ack",
       acks: done.acks,
       elapsedMs: clock.monotonicMs() - startedMs,
       node: nodeName(done.coordinator),

@@ -1,7 +1,6 @@
 /** The SuperNode's stores without a disk, for tests and the simulator. */
 import type { Path } from "../base/ids.ts";
 import { comparePaths } from "../base/path.ts";
-import { compareBallots } from "../register/ballot.ts";
 import type {
   CatalogueFile,
   CataloguePage,
@@ -11,18 +10,12 @@ import type {
   CatalogueWrites,
   MapStore,
   SuperNodeState,
-} from "../supernode-ports.ts";
+} from "../ports.ts";
+import { compareBallots } from "../register/ballot.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 
 export class MemoryMapStore implements MapStore {
   #state: SuperNodeState | undefined;
-  isBackup = false;
-
-  /** As a disk on which a backup was put back. */
-  restore(state: SuperNodeState): void {
-    this.#state = structuredClone(state);
-    this.isBackup = true;
-  }
 
   load(): SuperNodeState | undefined {
     return this.#state;
@@ -30,7 +23,6 @@ export class MemoryMapStore implements MapStore {
 
   save(state: SuperNodeState): void {
     this.#state = structuredClone(state);
-    this.isBackup = false;
   }
 
   close(): void {}
@@ -67,12 +59,6 @@ export class MemoryCatalogueStore implements CatalogueStore {
   usage(prefix: Path): CatalogueTotals {
     const below = prefix === "/" ? "/" : `${prefix}/`;
     return sum(this.#live().filter(({ path }) => path === prefix || path.startsWith(below)));
-  }
-
-  trashUsage(prefix: Path): CatalogueTotals {
-    const below = prefix === "/" ? "/" : `${prefix}/`;
-    const trash = [...this.#files.values()].filter(({ tombstone }) => tombstone);
-    return sum(trash.filter(({ path }) => path === prefix || path.startsWith(below)));
   }
 
   totals(): ReadonlyMap<number, CatalogueTotals> {

@@ -203,23 +203,12 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
   .map(({ n, generation, version: number, assigned, zone, waitingFor }) => {
     const nodes = Array.from({ length: n }, (_, index) => index + 1);
     const w = Math.floor(n / 2) + 1;
-    const sets = [{ nodes, w, r: w, since: [] }];
+    const sets = [{ nodes, w, r: w }];
     return {
       clusterId: "0123456789abcdef",
       generation,
       version: number,
-      policy: {
-        n,
-        w,
-        r: w,
-        name: "majority",
-        chunkSizeBytes: 4096,
-        inlineLimitBytes: 1024,
-        keepVersions: 3,
-        sinceMs: 0,
-        tombstoneGraceMs: 0,
-        orphanAgeMs: 0,
-      },
+      policy: { n, w, r: w, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 3 },
       nodes: nodes.map((node) => ({
         number: node,
         grpc: `127.0.0.1:${7100 + node}`,
@@ -228,14 +217,10 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
         weight: 1,
         state: 0,
         diskId: `disk${node}`,
-        standing: 0 as const,
-        held: false,
       })),
-      partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets, recovered: false })) : [],
+      partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets })) : [],
       supernodes: ["127.0.0.1:7000"],
       waitingFor,
-      nextNode: n + 1,
-      gone: [],
     };
   });
 

@@ -1,8 +1,7 @@
 /** A simulator that finds no planted bug proves nothing. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import type { PlantedBug } from "./planted-bug.ts";
-import { HARMLESS, PLANTED_BUGS } from "./planted-bugs.ts";
+import { HARMLESS, PLANTED_BUGS, type PlantedBug } from "./planted-bugs.ts";
 
 setDefaultTimeout(120_000);
 
