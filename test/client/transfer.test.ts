@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { checksumOf } from "../../src/base/checksum.ts";
 import { QdfsError } from "../../src/base/errors.ts";
 import { chunkSizeFor } from "../../src/client/upload.ts";
-import { CHUNK_BYTES_DEFAULT, CHUNKS_MAX } from "../../src/limits.ts";
+import { CHUNK_BYTES_DEFAULT, CHUNKS_IN_FLIGHT, CHUNKS_MAX } from "../../src/limits.ts";
 import type { Version } from "../../src/wire/messages.ts";
 import {
   collect,
@@ -54,6 +54,32 @@ test("content of every size around the bounds comes back as it went in", async (
     const chunks = c.bulk.chunks.get("n1:2")?.size ?? 0;
     expect(chunks).toBe(sizeBytes <= 100 ? 0 : Math.ceil(sizeBytes / 1000));
   }
+});
+
+test("pieces of a body stay as they are, and those of a passing one use a bounded amount of memory again", async () => {
+  const c = testCluster();
+  remembering(c);
+  const client = await c.client();
+  const bytes = someBytes(30_500);
+  await c.run(client.put("/f", bytes));
+  const pieces: Uint8Array[] = [];
+  const kept = async (body: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const piece of body) pieces.push(piece);
+  };
+  await c.run(client.get("/f").then(({ body }) => kept(body)));
+  expect(Buffer.compare(Buffer.concat(pieces), bytes)).toBe(0);
+
+  const rooms = new Set<ArrayBufferLike>();
+  const copied: Uint8Array[] = [];
+  const passed = async (body: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const piece of body) {
+      rooms.add(piece.buffer);
+      copied.push(piece.slice());
+    }
+  };
+  await c.run(client.get("/f").then(({ passingBody }) => passed(passingBody)));
+  expect(Buffer.compare(Buffer.concat(copied), bytes)).toBe(0);
+  expect(rooms.size).toBeLessThanOrEqual(CHUNKS_IN_FLIGHT + 1);
 });
 
 test("bytes given at once and bytes given as a stream are stored alike", async () => {
