@@ -1,4 +1,4 @@
-/** Chunk bytes over HTTP: the asking end. Connections are kept alive by the runtime and shared between calls. */
+/** Chunk bytes over HTTP: the asking end. Connections are kept and shared between calls: by the runtime, and for GETs by HttpGetter. */
 import { messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { CHUNK_BYTES_DEFAULT, CHUNK_BYTES_MAX, CHUNK_STALL_MS, HTTP_FAILURE_BYTES_MAX } from "../limits.ts";

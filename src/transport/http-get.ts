@@ -72,9 +72,7 @@ export class HttpGetter {
   }
 
   #keep(http: string, connection: Connection): void {
-    const idle = this.#idle.get(http) ?? [];
-    this.#idle.set(http, idle);
-    const open = idle.filter((other) => other.open);
+    const open = (this.#idle.get(http) ?? []).filter((other) => other.open);
     if (connection.open && open.length < HTTP_KEPT_CONNECTIONS_MAX) open.push(connection);
     else connection.close();
     this.#idle.set(http, open);

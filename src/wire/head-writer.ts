@@ -29,7 +29,7 @@ export function writeHead({ current, history, window, forgotten }: Head): Buffer
     if (i === window.length - 1) part(writer, HEAD.WINDOW, outcome, writeOutcome);
     else writer.encoded(known(windows, HEAD.WINDOW, outcome, writeOutcome));
   }
-  if (forgotten > 0) writer.uint32((HEAD.FORGOTTEN << 3) | VARINT).uint64(forgotten);
+  if (forgotten > 0) writer.uint32(tag(HEAD.FORGOTTEN, VARINT)).uint64(forgotten);
   return writer.finish();
 }
 
@@ -37,7 +37,7 @@ type Write<T> = (writer: DirectWriter, message: T) => void;
 
 /** A sub-message with its tag and length. */
 function part<T>(writer: DirectWriter, field: number, message: T, write: Write<T>): void {
-  writer.uint32((field << 3) | DELIMITED).fork();
+  writer.uint32(tag(field, DELIMITED)).fork();
   write(writer, message);
   writer.ldelim();
 }
