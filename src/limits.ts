@@ -71,13 +71,30 @@ export const REPLICA_INBOX_MAX = 64 * KIB;
 export const SUPERSEDED_MAX = 64 * KIB;
 /** Accepts whose files a DataNode keeps in memory (up to twice as many), for those who follow its log closely. */
 export const RECENT_ACCEPTS = 32 * KIB;
+/** Tombstones that a DataNode watches at a time; the others wait in its change log. */
+export const TOMBSTONES_WATCHED_MAX = 64 * KIB;
+/** Uploads whose chunks nobody names that a store watches at a time; the others are met in a later round. */
+export const ORPHANS_WATCHED_MAX = 16 * KIB;
+/** Erasures kept in a change log; who follows it from further behind finds out by itself (supernode/trash-sweep.ts). */
+export const ERASED_KEPT_MAX = 64 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;
 /** Entries of a peer's change log that catching up looks at in one go, and files that it takes over at a time. */
 export const CATCH_UP_BATCH = 500;
 export const CATCH_UP_IN_FLIGHT = 16;
-/** Alarms that a heartbeat names one by one. */
+/** What an alarm names one by one. */
 export const ALARMS_MAX = 20;
+/** What a DataNode found bad lately and remembers for reports; some 300 bytes each. */
+export const FINDINGS_MAX = 200;
+/** Files and chunks that a DataNode mends at a time: a background job. */
+export const FILE_MENDS_IN_FLIGHT = 4;
+export const CHUNK_MENDS_IN_FLIGHT = 2;
+/** Files that are suspected and wait to be looked at, some 200 bytes each; more are forgotten, for the scrub finds them too. */
+export const SUSPECTED_FILES_MAX = 20_000;
+/** Suspicions of a replica that is merely behind that one client passes on in a second: under load one is met all the time. */
+export const SUSPICIONS_PER_SEC = 10;
+/** Files that one repair call names. */
+export const REPAIR_PATHS_MAX = 100;
 /** Entries of one page of a listing. */
 export const LIST_PAGE_MAX = 5000;
 /** Chunks that one transfer moves at a time: 3 copies of 4 chunks of 4 MiB stay under the client's 200 MiB. */
@@ -92,6 +109,43 @@ export const COLLECT_EVERY_BYTES = 64 * MIB;
 export const OVERTAKEN_TRIES_MAX = 5;
 /** Files that a recursive command moves at a time. */
 export const FILES_IN_FLIGHT = 64;
+
+// --------------------------------------------------------------------------------- changes of configurations
+/** Partitions that change at a time. Each replica looks through all its files once for all that begin together. */
+export const PARTITIONS_CHANGING_MAX = 128;
+/** Files, or chunks, of a replica that one page of a scan looks at: some ms of its time. */
+export const SCAN_PAGE_MAX = 4 * KIB;
+/** Files, and groups of chunks, carried over at a time by one DataNode, and how many and how much of them in a second. */
+export const CARRY_FILES_IN_FLIGHT = 8;
+export const CARRY_FILES_PER_SEC = 2_000;
+export const CARRY_BYTES_PER_SEC = 64 * MIB;
+/** Changing partitions that a status names. */
+export const JOINT_SHOWN_MAX = 20;
+/** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): the time that one file's chunks may take, and again. */
+export const STANDSTILL_MS = 120_000;
+/** Chunks that a DataNode is asked to take over in one request. */
+export const TAKE_CHUNKS_MAX = 4;
+
+// ----------------------------------------------------------------------------------------------- anti-entropy
+/** Files, or chunks, of the ranges that are compared first; a range that differs is compared again in so many parts. */
+export const COMPARE_PAGE = 4 * KIB;
+export const COMPARE_FAN_OUT = 16;
+/** Names that one question has a replica look at, and ranges in its answer. */
+export const COMPARE_LOOK_MAX = 4 * KIB;
+export const COMPARE_RANGES_MAX = 64;
+/** … and those that are looked at in one go: some milliseconds of the event loop. */
+export const COMPARE_SLICE = 256;
+/** Names that a DataNode compares in a second: once with every peer when it has come back, and from then on for ever. */
+export const COMPARE_RETURN_PER_SEC = 4_000;
+export const COMPARE_STEADY_PER_SEC = 500;
+/** What differs is looked at again after this long: it may just have been written. */
+export const COMPARE_AGAIN_MS = 2_000;
+/** Differences looked into at a time, and bytes fetched for them in a second. */
+export const COMPARE_MENDS_IN_FLIGHT = 8;
+export const COMPARE_BYTES_PER_SEC = 32 * MIB;
+/** Between two comparisons with all peers; and before one that was broken off goes on. */
+export const COMPARE_PAUSE_MS = 30_000;
+export const COMPARE_RETRY_MS = 5_000;
 
 // -------------------------------------------------------------------------------------------------------- times
 /** How long an operation may take unless the caller says otherwise. */
@@ -162,9 +216,37 @@ export const CONTROL_CALLS_MAX = 2;
 /** Unary control calls. */
 export const CONTROL_CALL_MS = 5_000;
 export const HEARTBEAT_MS = 500;
-/** No heartbeat for this long: suspect, then down. */
-export const SUSPECT_AFTER_MS = 1_500;
-export const DOWN_AFTER_MS = 5_000;
+/** Levels of suspicion, phi (cluster/suspicion.ts): one silence in a hundred, or in a hundred million, would still end by itself. */
+export const SUSPECT_PHI = 2;
+export const DOWN_PHI = 8;
+/** Intervals between a node's heartbeats that its suspicion goes by; with fewer than the least it goes by what is agreed. */
+export const SUSPICION_INTERVALS = 100;
+export const SUSPICION_INTERVALS_MIN = 10;
+/** What is taken for a node's mean interval is between HEARTBEAT_MS and this … */
+export const SUSPICION_MEAN_MS_MAX = 1_000;
+/** … and how late its heartbeats are on average between these: suspect after 1.7 to 3.3 s, down after 5.1 to 10.2 s of silence. */
+export const SUSPICION_LATENESS_MS_MIN = 250;
+export const SUSPICION_LATENESS_MS_MAX = 500;
+/** Nobody is down later than this. */
+export const DOWN_AFTER_MS_MAX = SUSPICION_MEAN_MS_MAX + DOWN_PHI * Math.LN10 * SUSPICION_LATENESS_MS_MAX;
+/** A DataNode may vanish so often before it is held back (cluster/steadiness.ts) … */
+export const FLAPS_FREE = 2;
+/** … until it has been steady for so long, twice as long with every further time, at most the maximum … */
+export const FLAP_HOLD_MS = 5_000;
+export const FLAP_HOLD_MS_MAX = 60_000;
+/** … and after so long without it all is forgotten. */
+export const FLAP_MEMORY_MS = 600_000;
+/** A SuperNode's backup: a map fits an answer, and a file of it is not much larger. */
+export const BACKUP_BYTES_MAX = CONTROL_REPLY_BYTES_MAX;
+/** A DataNode follows a generation that is at most this much above its own (P17): a damaged one would use them all up. */
+export const GENERATION_LEAP_MAX = 1_000;
+/** Numbers that a SuperNode, whose disk was lost, gave to DataNodes of which nobody else has heard: no more than this. */
+export const NODE_NUMBERS_LOST_MAX = 1_000;
+/** How long a SuperNode that is rebuilt waits for enough DataNodes to follow it, and how long from one try to the next. */
+export const RECOVERY_PATIENCE_MS = 60_000;
+export const RECOVERY_RETRY_MS = 500;
+/** … and how long a try waits for answers: what comes later counts for the next one. */
+export const RECOVERY_ANSWER_MS = 1_000;
 /** A change log request that finds nothing new is answered after this long. */
 export const CHANGES_WAIT_MS = 1_000;
 /** How long a listing waits for the change logs before it says what may be missing. */
@@ -175,10 +257,49 @@ export const UNSETTLED_AFTER_MS = 1_000;
 export const CATCH_UP_GRACE_MS = 500;
 /** An idle node looks this often whether it missed anything. */
 export const CATCH_UP_EVERY_MS = 60_000;
+/** … and a busy one this often: what changes between is all that its absence can make it look through again. */
+export const CATCH_UP_BUSY_EVERY_MS = 300_000;
 /** … and idle is a node that takes fewer operations per second than this. */
 export const QUIET_OPERATIONS_PER_SEC = 50;
-/** A DataNode that found no good copy of a bad chunk anywhere looks again after this long. */
-export const CHUNK_REPAIR_RETRY_MS = 5_000;
+/** How long a DataNode may take to have everything of one file, and of a few chunks, fetched from the others. */
+export const COMPLETE_MS = 10_000;
+export const TAKE_MS = 60_000;
+/** What could not be carried over is tried again after this long. */
+export const CARRY_RETRY_MS = 300;
+/** … and chunks that could not be had are looked for in a new scan after this long: they may have been collected. */
+export const CARRY_RESURVEY_MS = 5_000;
+/** After a search for a newer map that found none, the next one begins this much later. */
+export const SEEK_PAUSE_MS = 50;
+/** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
+export const LEFT_PARTITION_MS = 60_000;
+/** A change of the quorum that the cluster makes by itself is taken back when nothing of it has moved for this long. */
+export const QUORUM_CHANGE_PATIENCE_MS = 30_000;
+/** A new DataNode, or other change of the plan, is waited out for this long: several may come together. */
+export const REBALANCE_SETTLE_MS = 2_000;
+/** Others take the place of a DataNode that was down for this long: longer than a reboot, sooner than a second one is likely to fail. */
+export const REPLACE_AFTER_MS = 600_000;
+/** How often the SuperNode looks who is to be replaced, and which of the dead hold nothing any more. */
+export const LEAVING_LOOK_MS = 1_000;
+/** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
+export const REBALANCE_LOOK_MS = 100;
+export const REBALANCE_IDLE_MS = 1_000;
+/** A DataNode that found no good copy anywhere looks again: drawn from half to all of base × 2^tries, at most the maximum. */
+export const MEND_RETRY_BASE_MS = 1_000;
+export const MEND_RETRY_MAX_MS = 30_000;
+/** How long a repair call works before it answers with what is done so far: well within CONTROL_CALL_MS. */
+export const REPAIR_ANSWER_MS = 2_500;
+/** How long what was deleted stays in the trash unless the policy says otherwise. */
+export const TOMBSTONE_GRACE_DEFAULT_MS = 7 * 24 * 3_600_000;
+/** A tombstone is watched by its home for this long at least, or for the grace time if that is shorter: clocks may be wrong. */
+export const TOMBSTONE_WATCH_MS = 3_600_000;
+/** How long a chunk that no version names is left alone unless the policy says otherwise. An upload that goes on is not looked at. */
+export const ORPHAN_AGE_DEFAULT_MS = 3_600_000;
+/** How often garbage is looked for: a quarter of the time that it is left alone, within these. */
+export const GARBAGE_LOOK_MS_MIN = 200;
+export const GARBAGE_LOOK_MS_MAX = 600_000;
+/** Files erased, and owners of chunks looked at, by one DataNode in a second: a background job. */
+export const ERASE_FILES_PER_SEC = 200;
+export const GARBAGE_OWNERS_PER_SEC = 200;
 /** The DataNode's housekeeping: free space, checkpoints, returned peers. */
 export const HOUSEKEEPING_MS = 500;
 /** Chosen hints wait at most this long for a batch to ride on. */
@@ -249,6 +370,33 @@ export const HEADS_CACHE_BYTES = 4 * MIB;
 /** Identifiers of directories that the catalogue keeps in memory: what is written to is mostly written to again. */
 export const DIRECTORIES_CACHED = 64 * KIB;
 
+// -------------------------------------------------------------------------------------------------------- scrub
+/** Every stored byte is read again within this long unless `--scrub-period` says otherwise: well before a second copy is likely to go bad. */
+export const SCRUB_PERIOD_MS = 14 * 24 * 3_600_000;
+export const SCRUB_PERIOD_MS_MIN = 1_000;
+/** A year: a period in ms then is exact, and longer ones make no sense. */
+export const SCRUB_PERIOD_MS_MAX = 365 * 24 * 3_600_000;
+/** A pass aims to end after this share of the period: until then it stands aside for load, from then on it keeps its pace. */
+export const SCRUB_AIM_SHARE = 0.5;
+/** Bytes per second: what the period asks for, but no less (a small store is soon done) and no more (a disk does ten times that). */
+export const SCRUB_RATE_MIN_BYTES = 1 * MIB;
+export const SCRUB_RATE_MAX_BYTES = 32 * MIB;
+/** … when it was asked for by hand and there is little else to do. While clients want something it takes this share of the time at most. */
+export const SCRUB_BUSY_SHARE = 0.05;
+export const SCRUB_FORCED_RATE_BYTES = 256 * MIB;
+/** Rows of the database read in one go: it holds up the event loop for well under 10 ms. */
+export const SCRUB_ROWS = 32;
+/** Chunk files read before the next pause: about so many bytes. */
+export const SCRUB_STEP_BYTES = 4 * MIB;
+/** Chunk index rows read in one go; their files are read one by one. */
+export const SCRUB_CHUNKS = 64;
+/** Chunks looked up in the index in one go, some 10 µs each: a huge file names tens of thousands. */
+export const CHUNK_LOOKUPS = 256;
+/** Where the scrub stands is written down this often: what is lost in a crash is read twice. */
+export const SCRUB_SAVE_MS = 10_000;
+/** How long it waits when it stands aside for load. */
+export const SCRUB_ASIDE_MS = 1_000;
+
 // ------------------------------------------------------------------------------------------------------ routing
 /** How fast a peak of a node's latency fades: a pause of some ms must not keep a good node out for seconds. */
 export const PEAK_DECAY_MS = 300;
@@ -290,62 +438,28 @@ export const ADAPTIVE_MOVES_PER_HOUR_MAX = 12;
 export const ADAPTIVE_MOVES_RESERVED = 4;
 /** Every replica was up for this long: a setting that needs all of them may be entered. */
 export const ADAPTIVE_CALM_MS = 300_000;
-/** Where live changes are not available a decision is repeated, and logged, this often. */
-export const ADAPTIVE_UNAVAILABLE_RETRY_MS = 600_000;
-
-// -------------------------------------------------------------------------------------------------------- bench
-/** Operations of one bench process at a time: below the session's bound, so that the bench never measures a refusal of its own. */
-export const BENCH_IN_FLIGHT_MAX = 16 * KIB;
-/** Contents are held in memory whole, one per operation in flight. */
-export const BENCH_SIZE_BYTES_MAX = 64 * MIB;
-/** Paths are held in memory, some 100 bytes each. */
-export const BENCH_FILES_MAX = 10_000_000;
-/** Files of the preload written at a time: enough to fill group commits. */
-export const BENCH_PRELOAD_IN_FLIGHT = 64;
-
-/** Client processes of one run (`--procs`): each takes some 60 MB and a connection to every node. */
-export const BENCH_PROCESSES_MAX = 128;
-/** Rows of a run's series: a second each for up to an hour, longer ones for longer runs. */
-export const BENCH_SERIES_ROWS_MAX = 3_600;
-/** How long client processes may take to start and connect, with all of them starting at once. */
-export const BENCH_PROCESS_START_MS = 60_000;
-/** They are told so far ahead when to begin that all of them begin at the same moment. */
-export const BENCH_START_LEAD_MS = 50;
-/** How often each is asked for its clock: the narrowest of the answers bounds what its times may be off by. */
-export const BENCH_CLOCK_QUESTIONS = 30;
-
-/** Operations that `--check` keeps in memory, some 150 bytes each. */
-export const BENCH_HISTORY_MAX = 2_000_000;
-/** Entries of listings that it keeps, some 100 bytes each. */
-export const BENCH_LISTED_ENTRIES_MAX = 1_000_000;
-
-// ------------------------------------------------------------------------------------------------------- checks
-/** Steps beyond one per operation that judging one file may take, and all files of a history together: seconds, not hours. */
-export const CHECK_FILE_STEPS_MAX = 1_000_000;
-export const CHECK_STEPS_MAX = 5_000_000;
-/** … and that each try to leave operations out of a violation may take, and how many tries: the rest is shown as it is. */
-export const CHECK_SHRINK_STEPS_MAX = 20_000;
-export const CHECK_SHRINK_TRIES_MAX = 300;
-/** Characters of tried positions that the search of one file remembers. */
-export const CHECK_MEMORY_CHARACTERS_MAX = 64 * MIB;
-/** Lines of a history that `qdfs check` takes: they are held in memory, some 300 bytes each. */
-export const CHECK_LINES_MAX = 5_000_000;
-/** Violations that a verdict shows, one a file. */
-export const CHECK_VIOLATIONS_MAX = 10;
 
 assert(HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "an accept fits a message");
 assert(BATCH_BYTES_MAX + HEAD_BYTES_MAX + INLINE_BYTES_MAX < MESSAGE_BYTES_MAX, "a batch closed at its bound fits a message");
 assert(CHUNKS_MAX * 8 + HISTORY_BYTES_MAX < HEAD_BYTES_MAX, "a head with the longest chunk list fits");
 assert(SESSION_PING_MS < SILENT_MS && SILENT_MS < SESSION_STALL_MS, "a live peer that was asked is never called silent");
 assert(LIST_PAGE_MAX * (PATH_BYTES_MAX + 512) < CONTROL_REPLY_BYTES_MAX, "a page of a listing fits an answer");
-assert(SUSPECT_AFTER_MS > 2 * HEARTBEAT_MS && DOWN_AFTER_MS > SUSPECT_AFTER_MS, "one late heartbeat does not make a suspect");
+assert(
+  HEARTBEAT_MS + SUSPECT_PHI * Math.LN10 * SUSPICION_LATENESS_MS_MIN > 3 * HEARTBEAT_MS && DOWN_PHI > SUSPECT_PHI,
+  "two lost heartbeats do not make a suspect",
+);
+assert(FLAP_MEMORY_MS > 2 * FLAP_HOLD_MS_MAX, "who flaps again after a hold is held back for longer");
 assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");
+assert(COMPARE_PAGE <= COMPARE_LOOK_MAX, "what is compared first is one answer");
+assert(COMPARE_FAN_OUT <= COMPARE_RANGES_MAX, "the parts of a range that differs are one answer");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");
+assert(REPAIR_ANSWER_MS < CONTROL_CALL_MS / 1.5, "a repair call answers before its caller gives it up");
 assert(CEILING_STEP < COUNTER_LEAP_MAX, "a restart never looks like a runaway counter");
 assert(
   LISTING_WAIT_MS + FENCE_ANSWER_MS <= REACH_SUPERNODE_MS,
   "a SuperNode that waits for its DataNodes is not taken for a frozen one",
 );
+assert(LEFT_PARTITION_MS > 2 * MAP_MAX_AGE_MS, "clients have newer maps before what the old ones name is dropped");
 assert(SETTLE_FOR_LISTING_MS + FENCE_ANSWER_MS < LISTING_WAIT_MS, "a listing has time to settle what it waits for");

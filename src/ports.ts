@@ -4,28 +4,33 @@
  * opens a socket or a file.
  */
 import type { NodeNumber, Path } from "./base/ids.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "./wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "./wire/leave-messages.ts";
+import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "./wire/maintenance-messages.ts";
+import type {
+  FollowReply,
+  FollowRequest,
+  HeartbeatReply,
+  HeartbeatRequest,
+  JoinReply,
+  JoinRequest,
+} from "./wire/membership-messages.ts";
 import type {
   AnswerBody,
+  BackupReply,
   Ballot,
   Chosen,
   ClusterMap,
-  HeartbeatReply,
-  HeartbeatRequest,
   Hello,
-  JoinReply,
-  JoinRequest,
-  ListEntry,
-  ListKind,
   ListReply,
   ListRequest,
   MapReply,
   Request,
   RequestBody,
-  StatusReply,
-  StatusRequest,
   UsageReply,
   UsageRequest,
 } from "./wire/messages.ts";
+import type { StatusReply, StatusRequest } from "./wire/status-messages.ts";
 
 // ----------------------------------------------------------------------------------------- time, chance, words
 
@@ -125,18 +130,43 @@ export interface ClusterApi {
   getMap(): Promise<MapReply>;
 }
 
+/** A DataNode. */
+export interface MemberApi extends ClusterApi {
+  /** Durable when it resolves (P17). @throws QdfsError WRONG_CLUSTER; SUPERSEDED: it follows another life, details `generation` */
+  follow(request: FollowRequest): Promise<FollowReply>;
+}
+
 export interface SuperNodeApi extends ClusterApi {
   join(request: JoinRequest): Promise<JoinReply>;
   heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply>;
   list(request: ListRequest): Promise<ListReply>;
   usage(request: UsageRequest): Promise<UsageReply>;
   status(request: StatusRequest): Promise<StatusReply>;
+  leave(request: LeaveRequest): Promise<LeaveReply>;
+  setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply>;
+  /** The state that this SuperNode must not forget, as a file. */
+  backup(): Promise<BackupReply>;
+}
+
+/** What a DataNode is asked about its own copies. */
+export interface MaintenanceApi {
+  /** Begins a pass of the scrub if asked to, and tells where the last one stands. */
+  scrub(request: ScrubRequest): Promise<ScrubReport>;
+  /** Compares what this node holds of files with what their heads name and the others hold, and mends it. */
+  repair(request: RepairRequest): Promise<RepairReply>;
+}
+
+/** All that a DataNode serves. */
+export type DataNodeApi = MemberApi & MaintenanceApi;
+
+/** A server of either kind: what it does not serve rejects with NOT_ALLOWED. */
+export interface ControlConnection extends SuperNodeApi, DataNodeApi {
+  close(): void;
 }
 
 /** Unary calls to one server. Every call rejects with QdfsError: CLUSTER_UNREACHABLE, or what the server answered. */
 export interface ControlDialer {
-  /** `address` may be a DataNode's: then only getMap is served (others: NOT_ALLOWED). */
-  connect(address: string): SuperNodeApi & { close(): void };
+  connect(address: string): ControlConnection;
 }
 
 // -------------------------------------------------------------------------------------------------- bulk plane
@@ -246,17 +276,94 @@ export interface Trim {
   readonly keep: readonly string[];
 }
 
+/** A file whose tombstone is erased (P14): everything of it goes, and that is an entry of the change log. */
+export interface ErasedFile {
+  readonly path: Path;
+  /** Of the tombstone. */
+  readonly ballot: Ballot;
+}
+
+/** What was erased of a partition (register/erased.ts). */
+export interface Erasure {
+  readonly floor: Ballot;
+  readonly forgotten: number;
+}
+
+export interface ErasureWrite extends Erasure {
+  readonly partition: number;
+}
+
+/** An entry of the change log: the accepted value of a file, or that its tombstone (of that ballot) was erased. */
+export interface StoredChange extends StoredRegister {
+  readonly path: Path;
+  readonly erased?: boolean;
+}
+
+/** A file as it stands on the disk. */
+export interface HeldFile extends StoredRegister {
+  readonly path: Path;
+  /** The operations whose inline bytes are held. */
+  readonly contents: readonly string[];
+}
+
 /** Everything that one commit makes durable, all or nothing; applied in the order of the fields. */
 export interface NodeWrites {
+  /** Files of which everything goes: this node is no replica of theirs any more, or begins anew (P15). */
+  readonly dropped?: readonly Path[];
+  readonly erased?: readonly ErasedFile[];
+  /** Replace what is known of their partitions. */
+  readonly erasures?: readonly ErasureWrite[];
   readonly accepts: readonly AcceptWrite[];
+  /** Inline bytes that take the place of bad ones, or of none, of files that have an accepted value. */
+  readonly contents?: readonly ContentWrite[];
   readonly trims: readonly Trim[];
   readonly chunks: readonly ChunkRow[];
   readonly droppedChunks: readonly ChunkId[];
+  /** Chunks marked for deletion (P22), and those of which the mark is taken back. A dropped chunk's mark goes with it. */
+  readonly doomed?: readonly ChunkId[];
+  readonly spared?: readonly ChunkId[];
   readonly ceiling?: number;
   readonly map?: ClusterMap;
+  readonly followed?: Followed;
   /** How far this node has followed a peer's change log. */
   readonly cursors?: readonly { readonly diskId: string; readonly sequence: number }[];
+  /** Where the scrub stands (datanode/scrub-state.ts). */
+  readonly scrub?: string;
 }
+
+/** The SuperNode that a DataNode has promised to follow (P17). */
+export interface Followed {
+  readonly generation: number;
+  /** Which of the SuperNodes that may have asked for that generation. */
+  readonly life: string;
+  /** HOST:PORT where it is: until it has issued a map, nobody else may know. */
+  readonly supernode: string;
+}
+
+/** Inline bytes of a version that a file's head names: no accept, and no entry of the change log. */
+export interface ContentWrite {
+  readonly path: Path;
+  /** The operation that made the version. */
+  readonly random: string;
+  /** A head with this version alone, by which the bytes can be verified where they lie. */
+  readonly head: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+/** One accept as it lies on the disk: what a memory may hold of it is left aside. */
+export interface StoredRow {
+  readonly sequence: number;
+  readonly path: Path;
+  readonly random: string;
+  /** Its current version is the one whose bytes the row holds. */
+  readonly head: Uint8Array;
+  readonly content: Uint8Array | null;
+  /** The operations of all rows of the file if this is its accepted value; undefined: it is not. */
+  readonly held: readonly string[] | undefined;
+}
+
+/** Below every row's sequence. */
+export const BEFORE_ALL_ROWS = Number.MIN_SAFE_INTEGER;
 
 export interface NodeStore {
   /** The committed accepted value of a file; undefined: absent. */
@@ -277,12 +384,39 @@ export interface NodeStore {
   choose(path: Path, ballot: Ballot): boolean;
   /** The sequence of the last committed accept; sequences never repeat. */
   readonly sequence: number;
-  /** The latest accepted value of each file accepted after `sequence`, in log order, superseded ones left out. */
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[];
+  /**
+   * What became of each file after `sequence`, in log order: its latest accepted value, or that it was erased; what was superseded since
+   * is left out. Of the erased ones only the last ERASED_KEPT_MAX or more are kept.
+   */
+  changesAfter(sequence: number, limit: number): readonly StoredChange[];
+  /**
+   * The next files that have an accepted value, after `after` ("": from the first) in the order of their UTF-8 bytes. None: that was
+   * the last. There are `limit` of them, or somewhat more, unless the end was met. To be called between commits.
+   */
+  pathsAfter(after: string, limit: number): readonly Path[];
+  /**
+   * What is stored of a file, read past whatever is kept in memory, and not kept there. Undefined: nothing, or its accepted value's row
+   * cannot be found. To be called between commits.
+   */
+  held(path: Path): HeldFile | undefined;
+  /** As pathsAfter, of the chunk index. */
+  chunksAfter(after: string, limit: number): readonly ChunkRow[];
   ceiling(): number;
+  /** By partition, what was erased. */
+  erasures(): ReadonlyMap<number, Erasure>;
+  /** Chunks marked for deletion. */
+  doomed(): readonly ChunkId[];
   map(): ClusterMap | undefined;
+  /** Undefined: no SuperNode has asked. */
+  followed(): Followed | undefined;
   cursor(diskId: string): number;
   chunk(chunk: ChunkId): ChunkRow | undefined;
+  /** Rows with a sequence above `after` and at most `through`, in that order; read from the disk. */
+  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[];
+  /** All rows of a file, read from the disk; in no order. To be called while no accept of the file is being committed. */
+  rowsOf(path: Path): readonly StoredRow[];
+  /** What the last commit with `scrub` said. */
+  scrub(): string | undefined;
   /** Files (heads) and bytes held here, for people. */
   usage(): { readonly files: number; readonly bytes: number };
   /** Work for idle moments: checkpoint when the log has grown. */
@@ -302,126 +436,10 @@ export interface ChunkFiles {
   read(chunk: ChunkId): Promise<Uint8Array | undefined>;
   /** What an HTTP response can stream without copying; undefined when there is none. */
   blob(chunk: ChunkId): Blob | undefined;
-  /** Moves a bad copy aside, where no read finds it. */
+  /** Moves a bad copy aside, where no read finds it; notes the name there if there is no copy at all. */
   quarantine(chunk: ChunkId): Promise<void>;
+  /** The chunks of which a copy was ever set aside. */
+  quarantined(): readonly ChunkId[];
   remove(chunk: ChunkId): Promise<void>;
   freeBytes(): number;
-}
-
-// -------------------------------------------------------------------------------------- SuperNode: stable storage
-
-/** What a SuperNode must never forget. */
-export interface SuperNodeState {
-  /** The newest map; it carries the cluster's id and every node that was ever admitted and not removed. */
-  readonly map: ClusterMap;
-  /** The number that the next new DataNode gets: numbers are never reused, those of removed nodes included. */
-  readonly nextNodeNumber: number;
-}
-
-export interface MapStore {
-  /** The last saved state; undefined: a SuperNode that never saved one. @throws QdfsError DATA_DIR_UNUSABLE (it is damaged) */
-  load(): SuperNodeState | undefined;
-  /**
-   * Durable (fsync) when it returns.
-   * @throws QdfsError STORAGE_FULL (the old state stands), DATA_DIR_UNUSABLE
-   */
-  save(state: SuperNodeState): void;
-  close(): void;
-}
-
-// ------------------------------------------------------------------------------------- SuperNode: live changes
-
-export type QuorumChangeEnd =
-  /** The cluster goes by it, and the map says so. */
-  | { readonly kind: "done" }
-  /** Nothing was begun: this cluster cannot change while it runs. */
-  | { readonly kind: "unavailable"; readonly why: string }
-  /** The cluster goes by what it went by before. */
-  | { readonly kind: "failed"; readonly why: string };
-
-/** Changes the quorums of all partitions of a running cluster, safely (P16). */
-export interface QuorumChanger {
-  /** Begins a change, one at a time, and resolves when it has ended; it may take as long as copying takes. */
-  change(to: { readonly w: number; readonly r: number }): Promise<QuorumChangeEnd>;
-}
-
-/** What the catalogue knows of a file: its current version as of `ballot`. */
-export interface CatalogueFile {
-  readonly path: Path;
-  readonly ballot: Ballot;
-  /** The file's partition; the same for every ballot of a path. */
-  readonly partition: number;
-  readonly version: number;
-  /** The current version says: deleted. Listed as TRASH, counted nowhere. */
-  readonly tombstone: boolean;
-  /** Of the current version; for a tombstone whatever the trash is to show. */
-  readonly sizeBytes: number;
-  /** One replica's bytes of all kept versions, the current one included. */
-  readonly storedBytes: number;
-  readonly modifiedAtMs: number;
-  readonly writtenAtMs: number;
-  readonly by: string;
-  readonly checksum: string;
-}
-
-/** One transaction, applied in the order of the fields. */
-export interface CatalogueWrites {
-  /** Listed in order; one whose ballot is not above the ballot of what is listed is ignored. */
-  readonly files: readonly CatalogueFile[];
-  /** Erased files: the entry goes, tombstone and all, unless its ballot is above this one. */
-  readonly erased?: readonly { readonly path: Path; readonly ballot: Ballot }[];
-  /** How far each disk's change log has been taken into account: never ahead of what is listed. */
-  readonly cursors?: readonly { readonly diskId: string; readonly sequence: number }[];
-}
-
-export interface CatalogueQuery {
-  /** A directory, `/` for all. The file of that very name is not under it. */
-  readonly prefix: Path;
-  /** All files below; else the directory's own files, and its subdirectories as one entry each. */
-  readonly recursive: boolean;
-  readonly kind: ListKind;
-  /** Only what comes after this path in byte order; empty: from the start. */
-  readonly after: string;
-  /** Entries of this page, at least 1. A file and a directory of one name never stand on two pages: one entry more then. */
-  readonly limit: number;
-  /** Only files of these partitions, and directories with such a file somewhere below. */
-  readonly partitions?: ReadonlySet<number>;
-}
-
-export interface CataloguePage {
-  /** In byte order of path (a directory's has no trailing slash; of one name the file comes first). */
-  readonly entries: readonly ListEntry[];
-  /** There is more after the last entry. */
-  readonly more: boolean;
-}
-
-/** Files that are no tombstones. */
-export interface CatalogueTotals {
-  readonly files: number;
-  readonly sizeBytes: number;
-  /** As in CatalogueFile: of one replica. */
-  readonly storedBytes: number;
-}
-
-/**
- * The catalogue: derived data, rebuilt from the DataNodes' change logs at any time. So what is applied survives a crash of
- * the process, and after a power loss the newest applications may be missing, entries and cursors alike, never one without
- * the other. Everything is synchronous and takes about the same time in a large catalogue as in a small one.
- */
-export interface CatalogueStore {
-  /** @throws QdfsError STORAGE_FULL (nothing of it was applied), DATA_DIR_UNUSABLE */
-  apply(writes: CatalogueWrites): void;
-  entry(path: Path): CatalogueFile | undefined;
-  list(query: CatalogueQuery): CataloguePage;
-  /** The files below a directory, and the file of that very name. */
-  usage(prefix: Path): CatalogueTotals;
-  /** By partition; one without files may be missing. Sum over the partitions that a node replicates for what it holds. */
-  totals(): ReadonlyMap<number, CatalogueTotals>;
-  /** The last sequence of that disk's change log taken into account; 0: none. */
-  cursor(diskId: string): number;
-  /** Forgets everything, cursors too: the rebuild begins. */
-  clear(): void;
-  /** Work for idle moments: checkpoint when the log has grown. */
-  maintain(): void;
-  close(): void;
 }

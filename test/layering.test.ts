@@ -46,28 +46,31 @@ const sources = find("src/**/*.ts")
 
 const ROLES = ["supernode", "datanode", "client", "bench"];
 const ADAPTERS = ["transport", "storage", "runtime"];
-const PURE = ["base", "limits.ts", "ports.ts", "wire", "cluster", "routing", "register"];
+const PURE = ["base", "limits.ts", "ports.ts", "supernode-ports.ts", "wire", "cluster", "routing", "register"];
 
 /** What each part may import besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: ["limits.ts"],
   "limits.ts": ["base"],
+  "tool-limits.ts": [],
   "ports.ts": ["base", "wire"],
+  "supernode-ports.ts": ["base", "wire"],
   wire: ["base", "limits.ts", "ports.ts"],
   cluster: ["base", "limits.ts", "ports.ts", "wire"],
   routing: ["base", "limits.ts", "ports.ts"],
   register: ["base", "limits.ts", "ports.ts", "wire", "cluster"],
-  check: ["base", "limits.ts"],
+  doctor: ["base", "limits.ts", "tool-limits.ts", "ports.ts", "wire", "cluster", "register"],
+  check: ["base", "limits.ts", "tool-limits.ts"],
   runtime: PURE,
   storage: PURE,
   transport: PURE,
   supernode: PURE,
   datanode: PURE,
-  client: PURE,
-  bench: [...PURE, "check"],
-  chaos: [...PURE, "client", "bench", "check"],
+  client: [...PURE, "tool-limits.ts", "doctor"],
+  bench: [...PURE, "tool-limits.ts", "check"],
+  chaos: [...PURE, "tool-limits.ts", "client", "bench", "check"],
   sim: [...PURE, "check", "supernode", "datanode", "client", ...ADAPTERS],
-  cli: [...PURE, "check", "chaos", "sim", ...ROLES, ...ADAPTERS],
+  cli: [...PURE, "tool-limits.ts", "check", "doctor", "chaos", "sim", ...ROLES, ...ADAPTERS],
   "main.ts": ["base", "cli"],
   tools: ["base", "limits.ts", "cli", "client", "runtime"],
 };

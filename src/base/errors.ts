@@ -46,6 +46,7 @@ export const ERRORS = {
   NOT_FOUND: row(Exit.NOT_FOUND, 5, "never", "no such file or version"),
   ALREADY_EXISTS: row(Exit.PRECONDITION, 6, "never", "the file exists"),
   VERSION_DIFFERS: row(Exit.PRECONDITION, 9, "never", "the file has another version"),
+  WRONG_STATE: row(Exit.PRECONDITION, 9, "never", "the cluster, or a DataNode, is not in the state that this needs"),
   QUORUM_UNAVAILABLE: row(Exit.UNAVAILABLE, 14, "later", "too few replicas answer; nothing was done"),
   CLUSTER_UNREACHABLE: row(Exit.UNAVAILABLE, 14, "later", "no server answers at the given addresses"),
   CLUSTER_WAITING: row(Exit.UNAVAILABLE, 14, "later", "the cluster has too few DataNodes yet"),
@@ -62,11 +63,12 @@ export const ERRORS = {
   LOCAL_FILE: row(Exit.LOCAL, 9, "never", "a local file is missing, unreadable, changing or cannot be written"),
   DATA_DIR_LOCKED: row(Exit.LOCAL, 9, "never", "another process uses the data directory"),
   DATA_DIR_UNUSABLE: row(Exit.LOCAL, 15, "never", "the data directory is damaged, incomplete or of a newer format"),
+  SUPERSEDED: row(Exit.DENIED, 9, "never", "another SuperNode took this one's place: the DataNodes follow a newer generation"),
   NOT_ALLOWED: row(Exit.DENIED, 7, "never", "not allowed"),
   CORRUPT: row(Exit.CORRUPT, 15, "never", "no valid copy of the bytes anywhere"),
   STORAGE_FULL: row(Exit.FULL, 8, "later", "the DataNodes have no room; nothing was done"),
   UNDECIDED: row(Exit.UNKNOWN, 2, "never", "a check found no violation, but could not judge everything"),
-  VIOLATION: row(Exit.VIOLATION, 13, "never", "a check found a violation of what is promised"),
+  VIOLATION: row(Exit.VIOLATION, 13, "never", "a check found a violation of what is promised; of `doctor`: something is wrong"),
   INTERRUPTED: row(Exit.INTERRUPTED, 1, "check", "interrupted"),
 } as const satisfies Record<string, Row>;
 

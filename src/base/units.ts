@@ -119,6 +119,12 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** A level of suspicion (cluster/suspicion.ts): `0`, `2.3`, `17`; beyond 99 nobody counts. */
+export function formatPhi(phi: number): string {
+  if (phi < 0.05) return "0";
+  return phi < 10 ? phi.toFixed(1) : `${Math.min(99, Math.round(phi))}`;
+}
+
 /** `1,234,567` */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");

@@ -2,7 +2,7 @@
 import type { RecordedListing, RecordedOperation } from "../check/history.ts";
 import { type Judgement, judge } from "../check/judge.ts";
 import { roleOf } from "../check/model.ts";
-import { BENCH_HISTORY_MAX, BENCH_LISTED_ENTRIES_MAX } from "../limits.ts";
+import { BENCH_HISTORY_MAX, BENCH_LISTED_ENTRIES_MAX } from "../tool-limits.ts";
 import { type Observer, type Operation, recordOf } from "./observer.ts";
 
 export interface BenchCheck extends Judgement {

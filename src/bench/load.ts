@@ -1,6 +1,7 @@
 /** The part of a run's load that one process makes: all of it, or a share beside other processes. */
-import { BENCH_SERIES_ROWS_MAX } from "../limits.ts";
+
 import type { Cancel, Runtime } from "../ports.ts";
+import { BENCH_SERIES_ROWS_MAX } from "../tool-limits.ts";
 import { drive } from "./drive.ts";
 import { type Emit, Meter } from "./meter.ts";
 import type { Operations } from "./operations.ts";

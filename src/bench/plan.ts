@@ -1,7 +1,7 @@
 /** One run of the bench, checked. */
 import { QdfsError } from "../base/errors.ts";
 import { parseCount, parseDuration } from "../base/units.ts";
-import { BENCH_FILES_MAX, BENCH_IN_FLIGHT_MAX, BENCH_PROCESSES_MAX } from "../limits.ts";
+import { BENCH_FILES_MAX, BENCH_IN_FLIGHT_MAX, BENCH_PROCESSES_MAX } from "../tool-limits.ts";
 import { isKeys, KEYS, type Keys } from "./keys.ts";
 import { isMixName, isSingle, MIXES, type Mix, SINGLES } from "./mix.ts";
 import { minBytesOf, parseSizes, type Sizes } from "./sizes.ts";

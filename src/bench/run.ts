@@ -1,8 +1,8 @@
 /** A run from beginning to end: preload, warm up, measure, look, tidy. */
 import { assert, codeOf } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { BENCH_PRELOAD_IN_FLIGHT, BENCH_START_LEAD_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
+import { BENCH_PRELOAD_IN_FLIGHT, BENCH_START_LEAD_MS } from "../tool-limits.ts";
 import { KeptHistory } from "./check.ts";
 import type { Fleet, FleetJob, LoadEnd, LoadProcess } from "./fleet.ts";
 import { intervalMsOf, runLoad } from "./load.ts";

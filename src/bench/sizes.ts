@@ -1,7 +1,7 @@
 /** How large contents are: one size, anything within a range, or a mix shaped like the files that people have. */
 import { QdfsError } from "../base/errors.ts";
 import { formatSize, parseSize } from "../base/units.ts";
-import { BENCH_SIZE_BYTES_MAX } from "../limits.ts";
+import { BENCH_SIZE_BYTES_MAX } from "../tool-limits.ts";
 
 export type Sizes =
   | { readonly kind: "fixed"; readonly bytes: number }

@@ -34,6 +34,30 @@ async function whatIsWrong(client: ChaosClient): Promise<string | undefined> {
   }
 }
 
+/**
+ * Has every DataNode read all that it stores: what is bad is mended, and a second time nothing bad is found. Returns what must not be.
+ */
+export async function badCopies(client: ChaosClient, runtime: Runtime, patienceMs: number): Promise<readonly string[]> {
+  const nodes = client.map.nodes.map(({ number }) => number);
+  await Promise.all(nodes.map((node) => scrubbed(client, runtime, node, patienceMs)));
+  const again = await Promise.all(nodes.map((node) => scrubbed(client, runtime, node, patienceMs)));
+  return again.filter((wrong) => wrong !== undefined);
+}
+
+/** One pass of one node; what it found, in words. */
+async function scrubbed(client: ChaosClient, runtime: Runtime, node: number, patienceMs: number): Promise<string | undefined> {
+  const untilMs = runtime.clock.monotonicMs() + patienceMs;
+  const { pass } = await client.scrub(node, { start: true });
+  for (;;) {
+    const { node: name, running, pass: now, untried, found, unmended, findings } = await client.scrub(node);
+    const example = findings.find(({ mended }) => !mended) ?? findings[0];
+    const words = `${name} has ${unmended} bad or missing copies, and found ${found}: ${example?.what} ${example?.name} of ${example?.path}: ${example?.why}`;
+    if (now >= pass && !running && untried === 0 && unmended === 0) return found === 0 ? undefined : words;
+    if (runtime.clock.monotonicMs() > untilMs) return `${patienceMs / 1000} s after the scrub began ${words}`;
+    await new Promise<void>((resolve) => void runtime.timers.after(POLL_MS, resolve));
+  }
+}
+
 /** Reads every file again and compares with what was judged, and with one listing of all. Returns what must not be. */
 export async function compareAll(
   client: ChaosClient,

@@ -4,7 +4,7 @@ import { drive } from "../bench/drive.ts";
 import type { Random, Runtime } from "../ports.ts";
 import type { ClusterUnderTest } from "./cluster.ts";
 import { planFaults, possible } from "./faults.ts";
-import { compareAll, whole } from "./final.ts";
+import { badCopies, compareAll, whole } from "./final.ts";
 import { type CheckResult, Judge } from "./judge.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { ChaosPlan } from "./plan.ts";
@@ -105,6 +105,10 @@ export async function runChaos(plan: ChaosPlan, ports: ChaosPorts): Promise<Chao
   await judging;
   say(`every file is read once more (${judge.fates.size})`);
   for (const difference of await compareAll(client, runtime, directory, judge.fates)) blame(difference);
+  if (wrong === undefined) {
+    say("every stored byte is read and verified, twice");
+    for (const bad of await badCopies(client, runtime, RECOVERY_MS)) blame(bad);
+  }
   for (const incident of [...ports.incidents(), ...workload.bugs]) blame(incident);
 
   const faults = nemesis.counts();

@@ -12,7 +12,7 @@ import { Contents, valueIdOf } from "./contents.ts";
 import { type Recorded, Round } from "./round.ts";
 import { type Kind, Tally } from "./tally.ts";
 
-export type ChaosClient = Pick<Client, "put" | "read" | "remove" | "versions" | "list" | "status" | "map">;
+export type ChaosClient = Pick<Client, "put" | "read" | "remove" | "versions" | "list" | "status" | "scrub" | "map">;
 
 /** Files of a round: few, so that operations meet. */
 const ROUND_FILES = 6;

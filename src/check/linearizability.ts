@@ -2,7 +2,7 @@
  * Judges a history: is every operation on one file linearizable? A history is linearizable if and only if its files are, one by
  * one (P-compositionality, Herlihy and Wing 1990), so each is searched by itself.
  */
-import { CHECK_FILE_STEPS_MAX, CHECK_MEMORY_CHARACTERS_MAX, CHECK_STEPS_MAX, CHECK_VIOLATIONS_MAX } from "../limits.ts";
+import { CHECK_FILE_STEPS_MAX, CHECK_MEMORY_CHARACTERS_MAX, CHECK_STEPS_MAX, CHECK_VIOLATIONS_MAX } from "../tool-limits.ts";
 import { contradictionOf } from "./contradiction.ts";
 import { searchOrder } from "./file-search.ts";
 import type { RecordedOperation } from "./history.ts";

@@ -5,7 +5,7 @@
  * unless it may have been written again; and nothing is that nobody made. One that says itself that something may be missing,
  * and an eventual one, is held to the last alone.
  */
-import { CHECK_VIOLATIONS_MAX } from "../limits.ts";
+import { CHECK_VIOLATIONS_MAX } from "../tool-limits.ts";
 import { FileChanges } from "./file-changes.ts";
 import type { RecordedListing, RecordedOperation } from "./history.ts";
 import type { Violation } from "./verdict.ts";

@@ -4,7 +4,7 @@
  * have read it); what is forgotten is when it was called, when it returned and what it answered. So the fewer are kept the
  * weaker the history, and what is found is a contradiction whatever the others did.
  */
-import { CHECK_SHRINK_STEPS_MAX, CHECK_SHRINK_TRIES_MAX } from "../limits.ts";
+import { CHECK_SHRINK_STEPS_MAX, CHECK_SHRINK_TRIES_MAX } from "../tool-limits.ts";
 import { type SearchOptions, searchOrder } from "./file-search.ts";
 import type { RecordedOperation } from "./history.ts";
 import { roleOf } from "./model.ts";

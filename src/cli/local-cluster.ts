@@ -18,9 +18,15 @@ export interface LocalClusterOptions {
   readonly port: number;
   /** Undefined: the SuperNode's default. */
   readonly quorum: string | undefined;
+  /** Arguments of the SuperNode about what is kept for how long. */
+  readonly retention?: readonly string[];
   readonly dataDir: string;
   readonly temporary: boolean;
   readonly restart: boolean;
+  /** Passed on to every DataNode. */
+  readonly nodeFlags: readonly string[];
+  /** Passed on to the SuperNode. */
+  readonly superFlags: readonly string[];
   /** Passed on to every server. */
   readonly flags: readonly string[];
   readonly say: (text: string) => void;
@@ -34,8 +40,9 @@ export class LocalCluster {
 
   constructor(options: LocalClusterOptions) {
     this.#options = options;
-    const { port, nodes, quorum } = options;
-    const args = ["--expect", String(nodes), ...(quorum === undefined ? [] : ["--quorum", quorum])];
+    const { port, nodes, quorum, superFlags, retention = [] } = options;
+    const asked = quorum === undefined ? [] : ["--quorum", quorum];
+    const args = ["--expect", String(nodes), ...asked, ...superFlags, ...retention];
     this.#supernode = this.#child("supernode", "supernode", port, "super", args);
   }
 
@@ -49,7 +56,7 @@ export class LocalCluster {
     this.#nodes = Array.from({ length: nodes }, (_, index) => {
       const name = `dn${index + 1}`;
       const own = port === 0 ? 0 : port + NODE_PORT_OFFSET + index;
-      return this.#child("datanode", name, own, name, ["--supernode", supernode.grpc]);
+      return this.#child("datanode", name, own, name, ["--supernode", supernode.grpc, ...this.#options.nodeFlags]);
     });
     const ready: Ready[] = [supernode];
     // The first one alone, so that nodes have the numbers of their ports and directories.

@@ -10,7 +10,7 @@ export function overview(): string {
   ];
   for (const category of CATEGORIES) {
     lines.push("", category);
-    for (const verb of VERBS) if (verb.category === category) lines.push(`  ${verb.name.padEnd(11)}${verb.summary}`);
+    for (const verb of VERBS) if (verb.category === category) lines.push(`  ${verb.name.padEnd(16)}${verb.summary}`);
   }
   lines.push(
     "",

@@ -86,10 +86,58 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./commands/nodes.ts")).NodesCommand,
   },
   {
+    name: "scrub",
+    category: "Cluster",
+    summary: "read and verify every stored byte now",
+    load: async () => (await import("./commands/scrub.ts")).ScrubCommand,
+  },
+  {
+    name: "repair",
+    category: "Cluster",
+    summary: "compare every copy of a file with its head, and mend it",
+    load: async () => (await import("./commands/repair.ts")).RepairCommand,
+  },
+  {
+    name: "drain",
+    category: "Cluster",
+    summary: "move everything off a DataNode, so that it can be removed",
+    load: async () => (await import("./commands/drain.ts")).DrainCommand,
+  },
+  {
+    name: "remove",
+    category: "Cluster",
+    summary: "take a DataNode out of the cluster, drained or dead",
+    load: async () => (await import("./commands/remove.ts")).RemoveCommand,
+  },
+  {
+    name: "quorum",
+    category: "Cluster",
+    summary: "the quorum, and changing it while the cluster works",
+    load: async () => (await import("./commands/quorum.ts")).QuorumCommand,
+  },
+  {
     name: "explain",
     category: "Cluster",
     summary: "how a get or put of one file would go, step by step",
     load: async () => (await import("./commands/explain.ts")).ExplainCommand,
+  },
+  {
+    name: "backup",
+    category: "Cluster",
+    summary: "write what the SuperNode must not forget to a file",
+    load: async () => (await import("./commands/backup.ts")).BackupCommand,
+  },
+  {
+    name: "restore-backup",
+    category: "Cluster",
+    summary: "put a SuperNode's backup into an empty directory",
+    load: async () => (await import("./commands/restore-backup.ts")).RestoreBackupCommand,
+  },
+  {
+    name: "doctor",
+    category: "Cluster",
+    summary: "what is wrong, what the next death would cost, and the commands that mend it",
+    load: async () => (await import("./commands/doctor.ts")).DoctorCommand,
   },
   {
     name: "up",

@@ -7,6 +7,7 @@ import { MapHolder } from "./map-holder.ts";
 import { Peers } from "./peers.ts";
 import { Router } from "./router.ts";
 import { SuperNodes } from "./super-node.ts";
+import { Suspicions } from "./suspicions.ts";
 
 export interface Assembly {
   readonly addresses: readonly string[];
@@ -27,6 +28,7 @@ export async function assemble({ addresses, cache, runtime, timeoutMs, control, 
   const peers = new Peers(dialer, holder);
   const router = new Router(peers, holder, runtime);
   const stores = new ChunkStores(bulk, peers, holder, runtime);
+  const suspicions = new Suspicions(runtime, peers);
   const superNodes = new SuperNodes(holder, runtime);
   const close = () => {
     dialer.close();
@@ -39,5 +41,5 @@ export async function assemble({ addresses, cache, runtime, timeoutMs, control, 
     close();
     throw error;
   }
-  return new Client({ holder, peers, router, counter, runtime, stores, superNodes, close }, { timeoutMs });
+  return new Client({ holder, peers, router, counter, runtime, stores, suspicions, superNodes, close }, { timeoutMs });
 }

@@ -1,13 +1,20 @@
 import { QdfsError } from "../base/errors.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { parseDirectoryPath, parseFilePath } from "../base/path.ts";
+import type { Facts } from "../doctor/facts.ts";
 import { OPERATION_BUDGET_MS } from "../limits.ts";
-import { type ClusterMap, ListKind, type StatusReply, type UsageReply, type Version } from "../wire/messages.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
+import { type BackupReply, type ClusterMap, ListKind, type UsageReply, type Version } from "../wire/messages.ts";
+import type { StatusReply } from "../wire/status-messages.ts";
 import { change } from "./change.ts";
 import { checkedOptions } from "./check-options.ts";
 import { copy, move } from "./copy.ts";
+import { examine } from "./examine.ts";
 import { explain } from "./explain.ts";
 import { get, readWhole } from "./get.ts";
 import { Listing } from "./listing.ts";
+import { type NodeRepair, type NodeScrub, repairAt, repairFile, scrubNode } from "./maintenance.ts";
 import { type PutPorts, put } from "./put.ts";
 import { readStrong } from "./read.ts";
 import { stat } from "./stat.ts";
@@ -116,13 +123,57 @@ export class Client {
     return new Listing(this.#ports.superNodes, parseDirectoryPath(prefix), ListKind.TRASH, { recursive: true, ...options });
   }
 
-  async usage(prefix: string): Promise<UsageReply> {
+  /** Files and bytes under a prefix. `reclaimable`: also what is kept for a while only, or about to be freed. */
+  async usage(prefix: string, options: { readonly reclaimable?: boolean } = {}): Promise<UsageReply> {
     const directory = parseDirectoryPath(prefix);
-    return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory }));
+    return await this.#ports.superNodes.call((server) => server.usage({ prefix: directory, ...options }));
+  }
+
+  /** Has a DataNode leave the cluster, or stay after all. @throws QdfsError NOT_FOUND, WRONG_STATE, CLUSTER_WAITING, CLUSTER_UNREACHABLE */
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return await this.#ports.superNodes.call((server) => server.leave(request));
+  }
+
+  /**
+   * Has every partition brought to another quorum while the cluster works; resolves when the SuperNode has that on its disk, or, with `dryRun`,
+   * has said what it would take. @throws QdfsError BAD_QUORUM; CLUSTER_WAITING: fewer DataNodes than n; CLUSTER_UNREACHABLE
+   */
+  async setQuorum(quorum: SetQuorumRequest): Promise<SetQuorumReply> {
+    return await this.#ports.superNodes.call((server) => server.setQuorum(quorum));
   }
 
   async status(options: { readonly eventual?: boolean } = {}): Promise<StatusReply> {
     return await this.#ports.superNodes.call((server) => server.status({ eventual: options.eventual ?? false }));
+  }
+
+  /** What the SuperNode must not forget, as a file. @throws QdfsError CLUSTER_UNREACHABLE, STORAGE_FULL */
+  async backup(): Promise<BackupReply> {
+    return await this.#ports.superNodes.call((server) => server.backup());
+  }
+
+  /** Where the scrub of a DataNode stands; `start` has it begin a pass now. @throws QdfsError NOT_FOUND (no such node), CLUSTER_UNREACHABLE */
+  async scrub(node: NodeNumber, options: { readonly start?: boolean } = {}): Promise<NodeScrub> {
+    return await scrubNode(this.#ports, this.#known(node), options.start ?? false);
+  }
+
+  /** Has every replica of the file, and every store of its chunks, compare what it holds with what it should, and mend it. */
+  async repair(path: string): Promise<readonly NodeRepair[]> {
+    return await repairFile(this.#ports, parseFilePath(path));
+  }
+
+  /** As `repair`, of one node's copies of many files. */
+  async repairAt(node: NodeNumber, paths: readonly string[]): Promise<NodeRepair> {
+    return await repairAt(this.#ports, this.#known(node), paths.map(parseFilePath));
+  }
+
+  #known(node: NodeNumber): NodeNumber {
+    if (this.map.nodes.some(({ number }) => number === node)) return node;
+    throw new QdfsError("NOT_FOUND", `there is no DataNode ${nodeName(node)} in this cluster`);
+  }
+
+  /** What there is to say about the cluster's health; of at most `filesMax` files all replicas are asked what they hold. Changes nothing. */
+  async examine(filesMax: number): Promise<Facts> {
+    return await examine(this.#ports, filesMax);
   }
 
   /** What a get or put of the path would do, and why; for a get the read is done. */

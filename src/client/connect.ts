@@ -12,7 +12,9 @@ import { noMapCache } from "./map-cache.ts";
 import { defaultCacheDir, FileMapCache } from "./map-cache-files.ts";
 
 export { QdfsError } from "../base/errors.ts";
+export type { Finding } from "../wire/maintenance-messages.ts";
 export { Client } from "./client.ts";
+export type { NodeRepair, NodeScrub } from "./maintenance.ts";
 export type * from "./types.ts";
 
 export const DEFAULT_ADDRESS = "127.0.0.1:7000";

@@ -21,11 +21,13 @@ import type { ChunkStores } from "./chunk-stores.ts";
 import { backoffMs, Inbox, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 import { Rooms } from "./rooms.ts";
+import type { Suspicions } from "./suspicions.ts";
 
 export interface DownloadPorts {
   readonly stores: ChunkStores;
   readonly holder: MapHolder;
   readonly runtime: Runtime;
+  readonly suspicions: Suspicions;
 }
 
 /** Bytes start … end, inclusive, both inside the content. */
@@ -38,6 +40,7 @@ interface ChunkToGet {
   readonly chunk: ChunkId;
   readonly sizeBytes: number;
   readonly hash: bigint;
+  readonly owner: Path;
   /** Begins the message of a failure: `chunk 3 of /big`. */
   readonly what: string;
 }
@@ -101,6 +104,7 @@ function chunkAt(path: Path, version: Version, chunks: ChunkList, index: number)
     chunk: `${upload}-${index}`,
     sizeBytes,
     hash: view.getBigUint64(index * CHECKSUM_BYTES),
+    owner: path,
     what: `chunk ${index} of ${path}`,
   };
 }
@@ -119,8 +123,19 @@ async function getChunk(
     const getting = new ChunkGet(ports, wanted, replicasOf(configuration), signal, rooms);
     const bytes = await getting.run();
     if (bytes !== undefined) return bytes;
+    if (getting.hopeless && !signal.aborted) {
+      // Its partition may have moved on to others since our map was drawn.
+      await holder.refresh();
+      if ((await holder.configurationOfChunk(wanted.chunk)).number !== configuration.number) continue;
+    }
     const late = runtime.clock.monotonicMs() - startedMs >= UNAVAILABLE_PATIENCE_MS;
-    if (late || getting.hopeless || signal.aborted) throw getting.failure();
+    if (late || signal.aborted) throw getting.failure();
+    if (getting.hopeless) {
+      // Chunks are asked for without a configuration's number: perhaps it has moved to others, of which this client is yet to hear.
+      await holder.refresh();
+      if ((await holder.configurationOfChunk(wanted.chunk)).number === configuration.number) throw getting.failure();
+      continue;
+    }
     await sleep(runtime.timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
     await holder.refresh();
   }
@@ -215,8 +230,15 @@ class ChunkGet {
   #failed(node: NodeNumber, error: unknown): void {
     if (codeOf(error) === undefined) throw error;
     this.#causes.set(node, error);
-    if (saysItHasNone(error)) this.#ports.stores.report(node, this.#wanted.chunk);
+    if (saysItHasNone(error)) this.#tell(node, error);
     this.#askNext();
+  }
+
+  /** The store looks at its copy; one that knows of no such chunk learns from the file's head that it lacks it. */
+  #tell(node: NodeNumber, error: unknown): void {
+    const { stores, suspicions } = this.#ports;
+    stores.report(node, this.#wanted.chunk);
+    if (codeOf(error) === "NOT_FOUND") suspicions.bad(node, this.#wanted.owner);
   }
 }
 

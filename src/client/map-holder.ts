@@ -7,7 +7,7 @@ import { messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { chunkPartitionOf, configurationOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { HEDGE_MS, LOAD_HINT_HALF_LIFE_MS, MAP_MAX_AGE_MS, REACH_CLUSTER_MS, REACH_REFUSED_MS, RETRY_MAX_MS } from "../limits.ts";
-import type { ChunkId, ControlDialer, LamportCounter, Runtime, SuperNodeApi } from "../ports.ts";
+import type { ChunkId, ControlConnection, ControlDialer, LamportCounter, Runtime } from "../ports.ts";
 import type { ClusterMap, Configuration, MapReply, NodeLoad } from "../wire/messages.ts";
 import { Inbox, sleep } from "./inbox.ts";
 import type { MapCache } from "./map-cache.ts";
@@ -20,7 +20,7 @@ export class MapHolder {
   readonly #cache: MapCache;
   readonly #counter: LamportCounter;
   readonly #runtime: Runtime;
-  readonly #servers = new Map<string, SuperNodeApi & { close(): void }>();
+  readonly #servers = new Map<string, ControlConnection>();
   readonly #loads = new Map<NodeNumber, { readonly load: NodeLoad; readonly heardAtMs: number }>();
   #map: ClusterMap | undefined;
   #fetchedAtMs = 0;
@@ -94,6 +94,14 @@ export class MapHolder {
     return configurationOf(this.map, partitionOf(this.map, path));
   }
 
+  /** As configurationOf, at once; undefined while it takes asking. */
+  knownConfigurationOf(path: Path): Configuration | undefined {
+    const { map } = this;
+    if (map.partitions.length === 0) return undefined;
+    this.touch();
+    return configurationOf(map, partitionOf(map, path));
+  }
+
   /** As configurationOf, of a chunk's partition. */
   async configurationOfChunk(chunk: ChunkId): Promise<Configuration> {
     await this.#assigned();
@@ -121,7 +129,7 @@ export class MapHolder {
     return [...new Set([...(this.#map?.supernodes ?? []), ...this.#addresses])];
   }
 
-  server(address: string): SuperNodeApi {
+  server(address: string): ControlConnection {
     let server = this.#servers.get(address);
     if (server === undefined) {
       server = this.#control.connect(address);

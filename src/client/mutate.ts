@@ -39,6 +39,8 @@ export interface MutationDone {
   /** The number of the version that it made. */
   readonly version: number;
   readonly acks: number;
+  /** It stands for good: only what was answered early does not. */
+  readonly chosen: boolean;
   readonly coordinator: NodeNumber;
   readonly configuration: Configuration;
 }
@@ -209,7 +211,7 @@ class Mutating {
     if (outcome.refusal === "") {
       const configuration = this.#configuration;
       assert(configuration !== undefined, "an attempt that is answered was sent");
-      return { version: outcome.version, acks: mutated.acks, coordinator: node, configuration };
+      return { version: outcome.version, acks: mutated.acks, chosen: mutated.chosen, coordinator: node, configuration };
     }
     const refusal = refusalError(this.#mutation, outcome);
     if (this.#attempts.refusalIsFinal(attempt)) throw refusal;

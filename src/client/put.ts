@@ -61,13 +61,12 @@ export async function put(ports: PutPorts, path: Path, content: Content, options
         { version: done.version, acks: done.acks },
       );
     }
-    const waited = options.ack === undefined || done.configuration.sets.every((set) => set.w <= (options.ack ?? 0));
     return {
       path,
       version: done.version,
       sizeBytes,
       checksum,
-      guarantee: waited ? "linearizable" : "early-ack",
+      guarantee: done.chosen ? "linearizable" : "early-ack",
       acks: done.acks,
       elapsedMs: clock.monotonicMs() - startedMs,
       node: nodeName(done.coordinator),

@@ -19,16 +19,19 @@ import {
   Want,
 } from "../wire/messages.ts";
 import { askInTurn } from "./ask.ts";
+import { askReplicas } from "./fresh-map.ts";
 import { backoffMs, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
 import type { Router } from "./router.ts";
+import type { Suspicions } from "./suspicions.ts";
 
 export interface ReadPorts {
   readonly holder: MapHolder;
   readonly peers: Peers;
   readonly router: Router;
   readonly runtime: Runtime;
+  readonly suspicions: Suspicions;
 }
 
 export interface ReadRequest {
@@ -62,17 +65,9 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
   const { clock, timers } = runtime;
   const startedMs = clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
-    const configuration = await holder.configurationOf(request.path);
-    const budgetMs = Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
+    const configuration = holder.knownConfigurationOf(request.path) ?? (await holder.configurationOf(request.path));
+    const budgetMs = tries === 0 ? request.budgetMs : Math.max(1, request.budgetMs - (clock.monotonicMs() - startedMs));
     let staleAt: NodeNumber | undefined;
-    const call = async (node: NodeNumber, body: RequestBody, timeoutMs: number) => {
-      try {
-        return await observed(ports, request, node, configuration, body, timeoutMs);
-      } catch (error) {
-        if (codeOf(error) === "CONFIGURATION_STALE") staleAt = node;
-        throw error;
-      }
-    };
     router.began();
     const order = router.readOrder(replicasOf(configuration));
     measureBeside(ports, request, configuration, order);
@@ -84,18 +79,23 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
         version: request.version,
         order,
         pace: router,
-        call,
+        call: (node, body, timeoutMs) => observed(ports, request, node, configuration, body, timeoutMs),
+        stale: (node) => {
+          staleAt = node;
+        },
         settle: (budget) => settle(ports, request.path, configuration, budget),
         timers,
         clock,
         budgetMs: Math.min(budgetMs, UNAVAILABLE_PATIENCE_MS),
       });
+      ports.suspicions.behind(read.behind, request.path);
       return { ...read, configuration };
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined || clock.monotonicMs() - startedMs >= Math.min(UNAVAILABLE_PATIENCE_MS, request.budgetMs))
         throw error;
       if (staleAt !== undefined) await holder.refresh(nodeOf(holder.map, staleAt).grpc);
+      else if (code === "CONFIGURATION_STALE") await holder.refresh();
       else if (code === "QUORUM_UNAVAILABLE") void holder.refresh();
       else if (code !== "CONFLICT" && code !== "OVERLOADED") throw error;
       await sleep(timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
@@ -109,26 +109,22 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
  * @throws QdfsError QUORUM_UNAVAILABLE when none answers
  */
 export async function readEventual(ports: ReadPorts, request: ReadRequest): Promise<HeadRead> {
-  const { holder, router, runtime } = ports;
-  const configuration = await holder.configurationOf(request.path);
   const want = request.want === "content" ? Want.CONTENT : Want.HEAD;
   const body = { read: { path: request.path, want, version: request.version, age: true } };
-  let absentAt: NodeNumber | undefined;
-  router.began();
+  let absent: { readonly node: NodeNumber; readonly configuration: Configuration } | undefined;
   try {
     const {
       node,
+      configuration,
       answer: { held, head },
-    } = await askInTurn({
-      order: router.readOrder(replicasOf(configuration)),
-      hedge: router,
-      budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
-      runtime,
-      ask: async (replica, timeoutMs) => {
+    } = await askReplicas(ports, {
+      path: request.path,
+      budgetMs: request.budgetMs,
+      ask: async (replica, configuration, timeoutMs) => {
         const { held } = await observed(ports, request, replica, configuration, body, timeoutMs);
         if (!held) throw new QdfsError("BAD_REQUEST", "it answered a read with something else");
         if (!isAbsent(held.ballot)) return { held, head: decodeHeld(held.head) };
-        absentAt ??= replica;
+        absent ??= { node: replica, configuration };
         throw new QdfsError("NOT_FOUND", "it holds nothing of it");
       },
       what: `eventual read of ${request.path}`,
@@ -137,8 +133,8 @@ export async function readEventual(ports: ReadPorts, request: ReadRequest): Prom
     const age = held.ageKnown ? { ageMs: held.ageMs ?? 0 } : {};
     return { ballot: held.ballot, head, content, node, configuration, settled: false, ...age };
   } catch (error) {
-    if (absentAt === undefined || codeOf(error) === undefined) throw error;
-    return { ballot: ABSENT, head: undefined, content: undefined, node: absentAt, configuration, settled: false };
+    if (absent === undefined || codeOf(error) === undefined) throw error;
+    return { ballot: ABSENT, head: undefined, content: undefined, ...absent, settled: false };
   }
 }
 
@@ -154,20 +150,17 @@ export async function inlineContent(
 ): Promise<Uint8Array> {
   const valid = (content: Uint8Array) => content.length === version.sizeBytes && checksumOf(content) === version.checksum;
   if (read.content !== undefined && valid(read.content)) return read.content;
-  const { holder, peers, router, runtime } = ports;
-  const configuration = await holder.configurationOf(request.path);
-  router.began();
+  const { peers, suspicions } = ports;
+  if (!read.settled) suspicions.bad(read.node, request.path);
   const body = { fetch: { path: request.path, random: version.operation.random } };
-  const { answer } = await askInTurn({
-    order: router.readOrder(replicasOf(configuration)),
-    hedge: router,
-    budgetMs: Math.min(request.budgetMs, UNAVAILABLE_PATIENCE_MS),
-    runtime,
-    ask: async (replica, timeoutMs) => {
+  const { answer } = await askReplicas(ports, {
+    path: request.path,
+    budgetMs: request.budgetMs,
+    ask: async (replica, configuration, timeoutMs) => {
       const { fetched } = await peers.call(replica, configuration, body, timeoutMs);
-      if (!fetched?.held) throw new QdfsError("CORRUPT", "it does not hold the bytes");
-      if (!valid(fetched.content)) throw new QdfsError("CORRUPT", "its bytes do not have their checksum");
-      return fetched.content;
+      if (fetched?.held && valid(fetched.content)) return fetched.content;
+      suspicions.bad(replica, request.path);
+      throw new QdfsError("CORRUPT", fetched?.held ? "its bytes do not have their checksum" : "it does not hold the bytes");
     },
     what: `content of ${request.path}`,
   });
@@ -238,15 +231,27 @@ async function settle(ports: ReadPorts, path: Path, configuration: Configuration
   return answer;
 }
 
-async function observed(
-  { peers, runtime }: ReadPorts,
-  { onAnswer }: ReadRequest,
+function observed(
+  ports: ReadPorts,
+  request: ReadRequest,
   node: NodeNumber,
   configuration: Configuration,
   body: RequestBody,
   timeoutMs: number,
 ): Promise<AnswerBody> {
-  if (onAnswer === undefined) return await peers.call(node, configuration, body, timeoutMs);
+  const { onAnswer } = request;
+  if (onAnswer === undefined) return ports.peers.call(node, configuration, body, timeoutMs);
+  return told(ports, onAnswer, node, configuration, body, timeoutMs);
+}
+
+async function told(
+  { peers, runtime }: ReadPorts,
+  onAnswer: NonNullable<ReadRequest["onAnswer"]>,
+  node: NodeNumber,
+  configuration: Configuration,
+  body: RequestBody,
+  timeoutMs: number,
+): Promise<AnswerBody> {
   const startedMs = runtime.clock.monotonicMs();
   const ended = (answer: string) => onAnswer(node, runtime.clock.monotonicMs() - startedMs, answer);
   try {

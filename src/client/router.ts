@@ -1,14 +1,14 @@
 /**
  * Whom to ask. Reads go where they are answered soonest, as far as this client's own reads and the load hints that come with the map
  * tell (routing/replica-choice.ts). Writes go to the home, so that writers of one file queue in one place instead of duelling. Who is
- * silent, suspect or unreachable comes last in both, and is never left out.
+ * silent, suspect or unreachable comes last in both, and is never left out; who comes and goes (Node.held) comes after those that stay.
  */
 import type { NodeNumber } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
 import { READ_HEDGE_MS } from "../limits.ts";
-import type { Runtime } from "../ports.ts";
+import type { Runtime, Session } from "../ports.ts";
 import type { ReadPace } from "../register/reader.ts";
-import { ReplicaChoice } from "../routing/replica-choice.ts";
+import { type Candidate, ReplicaChoice } from "../routing/replica-choice.ts";
 import { NodeState } from "../wire/messages.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
@@ -26,12 +26,12 @@ export class Router implements ReadPace {
 
   /** All of `replicas`, the one to ask for content first. */
   readOrder(replicas: readonly NodeNumber[]): readonly NodeNumber[] {
-    return this.#choice.order(replicas.map((node) => ({ node, rank: this.#rank(node), waiting: this.#waiting(node) })));
+    return this.#choice.order(replicas.map((node) => this.#candidate(node)));
   }
 
   /** All of `replicas`, the home first unless it is not up. */
   writeOrder(replicas: readonly NodeNumber[]): readonly NodeNumber[] {
-    const ranked = replicas.map((node, index) => ({ node, index, rank: this.#rank(node) }));
+    const ranked = replicas.map((node, index) => ({ node, index, rank: this.#rank(node, this.#peers.session(node)) }));
     return ranked.sort((a, b) => a.rank - b.rank || a.index - b.index).map(({ node }) => node);
   }
 
@@ -73,11 +73,18 @@ export class Router implements ReadPace {
     return this.#choice.hedges;
   }
 
+  #candidate(node: NodeNumber): Candidate {
+    const session = this.#peers.session(node);
+    // What the node told the SuperNode includes what we had sent it.
+    const waiting = Math.max(session.inFlight, this.#holder.inFlightHint(node));
+    return { node, rank: this.#rank(node, session), waiting };
+  }
+
   /** 0: nothing speaks against it; higher is worse. What our own session shows outweighs what the map says. */
-  #rank(node: NodeNumber): number {
-    switch (this.#peers.session(node).state) {
+  #rank(node: NodeNumber, session: Session): number {
+    switch (session.state) {
       case "ready":
-        return 0;
+        return nodeOf(this.#holder.map, node).held ? 1 : 0;
       case "connecting":
         return this.#mapRank(node);
       case "silent":
@@ -88,13 +95,8 @@ export class Router implements ReadPace {
   }
 
   #mapRank(node: NodeNumber): number {
-    const { state } = nodeOf(this.#holder.map, node);
+    const { state, held } = nodeOf(this.#holder.map, node);
     if (state === NodeState.DOWN) return 2;
-    return state === NodeState.SUSPECT ? 1 : 0;
-  }
-
-  /** What the node told the SuperNode includes what we had sent it. */
-  #waiting(node: NodeNumber): number {
-    return Math.max(this.#peers.session(node).inFlight, this.#holder.inFlightHint(node));
+    return state === NodeState.SUSPECT || held ? 1 : 0;
   }
 }

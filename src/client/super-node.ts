@@ -1,11 +1,20 @@
 /** What only a SuperNode answers: listings, usage, status. Any of them will do; DataNodes among the addresses are passed over. */
-import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
+import { codeOf, type ErrorCode, messageOf, QdfsError } from "../base/errors.ts";
 import { REACH_SUPERNODE_MS, RETRY_BASE_MS, RETRY_MAX_MS } from "../limits.ts";
 import type { Runtime, SuperNodeApi } from "../ports.ts";
 import { backoffMs, Inbox, sleep } from "./inbox.ts";
 import type { MapHolder } from "./map-holder.ts";
 
 type Told<Answer> = { readonly answer: Answer } | { readonly error: unknown };
+
+/** Not what a SuperNode answers: there is none, or not yet, or no longer. */
+const PASSED_OVER: ReadonlySet<ErrorCode> = new Set([
+  "CLUSTER_UNREACHABLE",
+  "CLUSTER_WAITING",
+  "NOT_ALLOWED",
+  "SHUTTING_DOWN",
+  "SUPERSEDED",
+]);
 
 export class SuperNodes {
   readonly #holder: MapHolder;
@@ -33,7 +42,7 @@ export class SuperNodes {
         }
         if ("answer" in told) return told.answer;
         const code = codeOf(told.error);
-        if (code !== "CLUSTER_UNREACHABLE" && code !== "NOT_ALLOWED" && code !== "SHUTTING_DOWN") throw told.error;
+        if (code === undefined || !PASSED_OVER.has(code)) throw told.error;
         causes.push(code === "NOT_ALLOWED" ? `${address} is a DataNode` : messageOf(told.error));
       }
       if (clock.monotonicMs() + RETRY_MAX_MS > deadlineMs) {
@@ -43,6 +52,7 @@ export class SuperNodes {
           { causes },
         );
       }
+      void this.#holder.refresh(); // a SuperNode that was rebuilt may be elsewhere: DataNodes know
       await sleep(timers, backoffMs(random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
     }
   }

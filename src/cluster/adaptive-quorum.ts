@@ -20,7 +20,7 @@
  */
 import type { NodeNumber } from "../base/ids.ts";
 import { ADAPTIVE_COPIES_MIN } from "../limits.ts";
-import type { PeerTimes } from "../wire/messages.ts";
+import type { PeerTimes } from "../wire/membership-messages.ts";
 
 export interface QuorumSize {
   readonly w: number;

@@ -44,10 +44,11 @@ function whyNot({ number, sets }: Configuration, numbers: ReadonlySet<number>): 
   return sets.map((set) => whyNoSet(set, numbers)).find((why) => why !== undefined);
 }
 
-function whyNoSet({ nodes, w, r }: ReplicaSet, numbers: ReadonlySet<number>): string | undefined {
+function whyNoSet({ nodes, w, r, since = [] }: ReplicaSet, numbers: ReadonlySet<number>): string | undefined {
   const n = nodes.length;
   if (n < 1 || n > REPLICAS_MAX || new Set(nodes).size !== n) return `has replicas ${nodes.slice(0, 2 * REPLICAS_MAX).join()}`;
   if (w < 1 || w > n || r < 1 || r > n) return `has quorums that its ${n} replicas cannot give: w=${w}, r=${r}`;
+  if (since.length !== 0 && since.length !== n) return `says of ${since.length} replicas since when they are there, and has ${n}`;
   const stranger = nodes.find((node) => !numbers.has(node));
   return stranger === undefined ? undefined : `is replicated on node ${stranger}, which the map does not describe`;
 }

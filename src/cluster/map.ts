@@ -2,7 +2,7 @@
 import { assert, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import type { ChunkId } from "../ports.ts";
-import type { ClusterMap, Configuration, Node } from "../wire/messages.ts";
+import { type ClusterMap, type Configuration, type Node, NodeState } from "../wire/messages.ts";
 
 /** What says into how many partitions a cluster divides its keys: the map, all of whose lives have the same number. */
 export type Partitioned = Pick<ClusterMap, "partitions">;
@@ -35,10 +35,26 @@ export function replicasOf(configuration: Configuration): readonly NodeNumber[] 
   return second === undefined ? first.nodes : [...new Set([...first.nodes, ...second.nodes])];
 }
 
+/** True when the node is a replica in one of the sets. */
+export function isReplica({ sets }: Configuration, node: NodeNumber): boolean {
+  for (const { nodes } of sets) if (nodes.includes(node)) return true;
+  return false;
+}
+
+/** The configuration with which a replica joined the partition, with nothing of it (P15); 0: it was there from the first. */
+export function joinedWith({ sets }: Configuration, node: NodeNumber): number {
+  // While joint, who stays is in both sets.
+  const [set] = sets.filter(({ nodes }) => nodes.includes(node));
+  return set?.since?.[set.nodes.indexOf(node)] ?? 0;
+}
+
+/** What a member's addresses become when another DataNode is found to listen there: nobody is reached, and nobody else taken for it. */
+export const NO_ADDRESS = "0.0.0.0:0";
+
+/** A member; or, of one that was removed since somebody read its number in an older map, what says that it cannot be reached. */
 export function nodeOf(map: ClusterMap, number: NodeNumber): Node {
-  const node = map.nodes.find((candidate) => candidate.number === number);
-  assert(node !== undefined, `the map names ${nodeName(number)} in a configuration but does not describe it`);
-  return node;
+  for (const node of map.nodes) if (node.number === number) return node;
+  return { number, grpc: NO_ADDRESS, http: NO_ADDRESS, zone: "", weight: 1, state: NodeState.DOWN, diskId: nodeName(number) };
 }
 
 /** Maps are ordered by (generation, version) (P17). */

@@ -65,6 +65,6 @@ export function firstAssignment(
 ): readonly Configuration[] {
   return Array.from({ length: partitions }, (_, partition) => ({
     number: 1,
-    sets: [{ nodes: replicasFor(nodes, partition, policy.n), w: policy.w, r: policy.r }],
+    sets: [{ nodes: replicasFor(nodes, partition, policy.n), w: policy.w, r: policy.r, since: [] }],
   }));
 }

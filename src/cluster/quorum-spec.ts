@@ -80,6 +80,19 @@ function checkQuorum(spec: string, n: number, w: number, r: number): void {
   );
 }
 
+/**
+ * A quorum that comes from elsewhere. A name goes with its numbers; an adaptive one may be anywhere.
+ * @throws QdfsError BAD_QUORUM, with the arithmetic in words
+ */
+export function checkedQuorum({ n, w, r, name }: QuorumSpec): QuorumSpec {
+  const spec = `n=${n},w=${w},r=${r}`;
+  if (n < 1 || n > REPLICAS_MAX) throw bad(spec, `n = ${n} must be from 1 to ${REPLICAS_MAX}`);
+  checkQuorum(spec, n, w, r);
+  const named = NAMED.get(name)?.(n);
+  const isItsName = name === ADAPTIVE || (named?.w === w && named.r === r);
+  return { n, w, r, name: isItsName ? name : "custom" };
+}
+
 /** `n=3,w=2,r=2`, with the name in front where it has one. */
 export function formatQuorum(quorum: QuorumSpec): string {
   const numbers = `n=${quorum.n},w=${quorum.w},r=${quorum.r}`;

@@ -1,47 +1,65 @@
-/** What a person should know about this node; goes out with every heartbeat and into `qdfs status`. */
-import type { Path } from "../base/ids.ts";
+/**
+ * What a person should know about this node; goes out with every heartbeat, into `qdfs status`, /metrics and the log. An alarm is a kind
+ * (cluster/alarm.ts) and the things that it is about, each under a key of its own; it is over when nothing is left of it.
+ */
+import type { AlarmKind } from "../cluster/alarm.ts";
 import { ALARMS_MAX } from "../limits.ts";
-import type { ChunkId, Log } from "../ports.ts";
+import type { Log } from "../ports.ts";
+import type { Alarm } from "../wire/membership-messages.ts";
 
 export class Alarms {
   readonly #log: Log;
-  readonly #bad = new Map<ChunkId, string>();
-  /** Copies found bad in this life. */
-  corruptCount = 0;
-  repairedCount = 0;
-  /** Less room than FREE_BYTES_MIN: new bytes are refused. */
-  diskFull = false;
+  readonly #raised = new Map<AlarmKind, Map<string, string>>();
+  readonly #found = new Map<AlarmKind, number>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  setDiskFull(full: boolean, freeBytes: number): void {
-    if (full === this.diskFull) return;
-    this.diskFull = full;
-    if (full) this.#log.warn("disk full: refusing new bytes until there is room", { freeBytes });
-    else this.#log.info("there is room again", { freeBytes });
+  /** Something is wrong, in words; known things are not raised again, they are only put in other words. */
+  raise(kind: AlarmKind, key: string, words: string): void {
+    const things = this.#raised.get(kind) ?? new Map<string, string>();
+    const known = things.has(key);
+    this.#raised.set(kind, things.set(key, words));
+    if (known) return;
+    this.#found.set(kind, this.foundCount(kind) + 1);
+    this.#log.warn(`alarm: ${words}`, { kind, key });
   }
 
-  corrupt(chunk: ChunkId, owner: Path, why: string): void {
-    this.corruptCount += 1;
-    this.#bad.set(chunk, `chunk ${chunk} of ${owner} was bad here and has not been replaced yet: ${why}`);
-    this.#log.warn("bad copy set aside", { chunk, owner, why });
+  /** It is mended, or no concern of this node any more. */
+  clear(kind: AlarmKind, key: string): void {
+    const things = this.#raised.get(kind);
+    if (things?.delete(key) !== true) return;
+    if (things.size === 0) this.#raised.delete(kind);
+    this.#log.info("an alarm is over", { kind, key });
   }
 
-  repaired(chunk: ChunkId): void {
-    this.repairedCount += 1;
-    this.#bad.delete(chunk);
-    this.#log.info("bad copy replaced by a good one", { chunk });
+  isRaised(kind: AlarmKind, key: string): boolean {
+    return this.#raised.get(kind)?.has(key) ?? false;
   }
 
-  list(): string[] {
-    const alarms = [...this.#bad.values()].slice(0, ALARMS_MAX);
-    if (this.#bad.size > ALARMS_MAX) alarms.push(`and ${this.#bad.size - ALARMS_MAX} more bad copies`);
-    if (this.corruptCount > 0) {
-      alarms.push(`${this.corruptCount} bad copies found since the start, ${this.repairedCount} replaced by good ones`);
-    }
-    if (this.diskFull) alarms.push("disk full: new bytes are refused until there is room");
-    return alarms;
+  /** Things of this kind that were raised in this life, mended ones included. */
+  foundCount(kind: AlarmKind): number {
+    return this.#found.get(kind) ?? 0;
+  }
+
+  list(): readonly Alarm[] {
+    return [...this.#raised].map(([kind, things]) => ({
+      kind,
+      count: things.size,
+      words: [...things.values()].slice(0, ALARMS_MAX),
+    }));
+  }
+
+  // ------------------------------------------------------------------------------------------------- what is raised often
+
+  /** Less room than FREE_BYTES_MIN: new bytes are refused. */
+  get diskFull(): boolean {
+    return this.isRaised("disk-full", "");
+  }
+
+  setDiskFull(full: boolean): void {
+    if (full) this.raise("disk-full", "", "disk full: new bytes are refused until there is room");
+    else this.clear("disk-full", "");
   }
 }

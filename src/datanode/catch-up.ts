@@ -4,17 +4,18 @@
  * Runs at the start, when a peer comes back, after this process was stopped for a while, and now and then when there is
  * little to do.
  */
-import { CHECKSUM_BYTES, checksumOf, formatChecksum } from "../base/checksum.ts";
+import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { isFilePath } from "../base/path.ts";
 import { chunkPartitionOf, nodeOf, partitionOf, replicasOf } from "../cluster/map.ts";
 import { CATCH_UP_BATCH, CATCH_UP_GRACE_MS, CATCH_UP_IN_FLIGHT, CONTROL_CALL_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import type { NodeStore, Runtime } from "../ports.ts";
-import { compareBallots } from "../register/ballot.ts";
+import { compareBallots, sameBallot } from "../register/ballot.ts";
 import { isInline } from "../register/head.ts";
+import { chunksNamed } from "../wire/chunk-list.ts";
 import { headCodec } from "../wire/codec.ts";
-import { type Ballot, type Change, type Head, Want } from "../wire/messages.ts";
+import { type Ballot, type Change, type Head, type Settled, Want } from "../wire/messages.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Freshness } from "./freshness.ts";
@@ -31,6 +32,8 @@ export class CatchUp {
   readonly #coordinator: Coordinator;
   readonly #chunks: ChunkStore;
   readonly #freshness: Freshness;
+  /** Told of each file whose current value was taken over: earlier versions of it may be missing here. */
+  readonly #taken: (path: Path) => Promise<void>;
   readonly #running = new Map<NodeNumber, Promise<void>>();
   readonly #behind = new Map<NodeNumber, number>();
   /** Peers that broke off the last run. */
@@ -48,6 +51,7 @@ export class CatchUp {
     coordinator: Coordinator;
     chunks: ChunkStore;
     freshness: Freshness;
+    taken: (path: Path) => Promise<void>;
   }) {
     this.#runtime = parts.runtime;
     this.#store = parts.store;
@@ -57,6 +61,7 @@ export class CatchUp {
     this.#coordinator = parts.coordinator;
     this.#chunks = parts.chunks;
     this.#freshness = parts.freshness;
+    this.#taken = parts.taken;
   }
 
   /** Changes at the peers that have not been looked at yet, as far as known while catching up; 0 when not. */
@@ -106,6 +111,11 @@ export class CatchUp {
     return run;
   }
 
+  /** Takes over what a peer holds of one file, which is newer than what is here, and settles it first if it is not known chosen. */
+  takeOver(peer: NodeNumber, path: Path): Promise<void> {
+    return this.#take(peer, path);
+  }
+
   async #follow(peer: NodeNumber): Promise<void> {
     const { diskId } = nodeOf(this.#maps.map, peer);
     let after = this.#store.cursor(diskId);
@@ -117,9 +127,18 @@ export class CatchUp {
       const askedMs = this.#runtime.clock.monotonicMs();
       const { changes } = await this.#peers.call(peer, 0, request, CONTROL_CALL_MS);
       if (!changes || changes.diskId !== diskId) return;
+      if (changes.current < after) {
+        // Sequences never repeat (P19): that disk is back at an earlier state, and may have begun to use them again.
+        this.#runtime.log.warn("a peer's change log ends before where it had been followed to: looking through all of it", {
+          peer,
+        });
+        await this.#replica.write({ cursors: [{ diskId, sequence: 0 }] });
+        after = 0;
+        continue;
+      }
       end ??= changes.current;
       this.#behind.set(peer, Math.max(0, end - after));
-      taken = Math.min(taken, await this.#takeOver(peer, changes.changes));
+      taken = Math.min(taken, await this.#takeAll(peer, changes.changes));
       if (this.#stopped) return;
       const sequence = Math.min(changes.through, taken);
       if (sequence > this.#store.cursor(diskId)) await this.#replica.write({ cursors: [{ diskId, sequence }] });
@@ -131,7 +150,7 @@ export class CatchUp {
   }
 
   /** The sequence before the first file that could not be taken over; infinity when all were. */
-  async #takeOver(peer: NodeNumber, changes: readonly Change[]): Promise<number> {
+  async #takeAll(peer: NodeNumber, changes: readonly Change[]): Promise<number> {
     const missed = changes.filter((change) => this.#missed(change));
     if (missed.some(({ chosen }) => !chosen)) {
       // What is just being written will be here, or known chosen, in a moment.
@@ -155,7 +174,8 @@ export class CatchUp {
     return taken;
   }
 
-  #missed({ path, ballot }: Change): boolean {
+  #missed({ path, ballot, erased }: Change): boolean {
+    if (erased) return false; // then it was here, too, or nothing older ever will be (P14)
     if (!isFilePath(path)) return false; // damaged there: no file has it
     const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) return false;
@@ -176,36 +196,64 @@ export class CatchUp {
     const inline = isInline(head.current);
     const intact = !inline || (held.contentHeld && checksumOf(held.content) === head.current.checksum);
     await this.#takeChunks(path, head); // first: once the head is here, nothing tells that its chunks are not
-    if (!held.chosen || !intact) await this.#takeSettled(path);
-    else await this.#learn(path, held.ballot, held.head, head, inline ? held.content : null);
+    if (!held.chosen || !intact) await this.takeSettled(path);
+    else if (this.#isErased(path, held.ballot)) {
+      // It may be another file of the partition that was erased; the very ballot that was is about to go at the peer, too.
+      if (!sameBallot(held.ballot, this.#floorOf(path))) await this.takeSettled(path);
+    } else await this.#learn(path, configuration.number, held.ballot, held.head, head, inline ? held.content : null);
     this.takenCount += 1;
+    await this.#taken(path);
   }
 
-  /** A settle finds a value chosen without our help, too: then nothing was written here, and what it found is learned. */
-  async #takeSettled(path: Path): Promise<void> {
-    const { ballot, head: bytes } = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
-    if (compareBallots(ballot, this.#replica.accepted(path).ballot) <= 0) return;
+  /**
+   * Has the file settled and holds then what was found. A settle finds a value chosen without our help, too: then nothing was written
+   * here, and what it found is learned.
+   * @throws as Coordinator.settle
+   */
+  async takeSettled(path: Path): Promise<void> {
+    const { number } = this.#maps.configurationOf(path);
+    const isNew = (settled: Settled): boolean => compareBallots(settled.ballot, this.#replica.accepted(path).ballot) > 0;
+    let settled = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
+    // At or below what was erased here nothing is learned (P14): the value gets a new ballot.
+    if (isNew(settled) && this.#isErased(path, settled.ballot))
+      settled = await this.#coordinator.settleAnew(path, OPERATION_BUDGET_MS);
+    if (!isNew(settled)) return;
+    const { ballot, head: bytes } = settled;
     const head = headCodec.decode(bytes);
     const content = isInline(head.current) ? await this.#coordinator.inlineBytes(path, head.current) : null;
-    await this.#learn(path, ballot, bytes, head, content);
+    await this.#learn(path, number, ballot, bytes, head, content);
   }
 
-  async #learn(path: Path, ballot: Ballot, bytes: Uint8Array, head: Head, content: Uint8Array | null): Promise<void> {
+  #floorOf(path: Path): Ballot {
+    return this.#replica.erasureOf(this.#maps.partitionOf(path)).floor;
+  }
+
+  /** At or below what was erased in the file's partition. */
+  #isErased(path: Path, ballot: Ballot): boolean {
+    return compareBallots(ballot, this.#floorOf(path)) <= 0;
+  }
+
+  /** `asked`: the number of the configuration by which the value was asked for. */
+  async #learn(
+    path: Path,
+    asked: number,
+    ballot: Ballot,
+    bytes: Uint8Array,
+    head: Head,
+    content: Uint8Array | null,
+  ): Promise<void> {
     const { configuration, counter, node } = ballot;
     const { random } = head.current.operation;
-    await this.#replica.learn({ path, ballot: { configuration, counter, node }, head: bytes, random, content });
+    const value = { path, ballot: { configuration, counter, node }, head: bytes, random, content };
+    await this.#replica.learn({ ...value, configuration: asked });
   }
 
-  /** The chunks of the current version that belong here too. A chunk that no peer has now is left to the reader's fallback. */
+  /** The chunks of the current version that belong here too. */
   async #takeChunks(path: Path, head: Head): Promise<void> {
-    const { chunks } = head.current;
-    if (chunks === null) return;
-    const sums = new DataView(chunks.checksums.buffer, chunks.checksums.byteOffset, chunks.checksums.byteLength);
-    for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
-      const chunk = `${chunks.upload}-${index}`;
-      const configuration = this.#maps.map.partitions[chunkPartitionOf(this.#maps.map, chunk)];
+    for (const named of chunksNamed(head.current)) {
+      const configuration = this.#maps.map.partitions[chunkPartitionOf(this.#maps.map, named.chunk)];
       if (configuration === undefined || !replicasOf(configuration).includes(this.#maps.self)) continue;
-      await this.#chunks.take(chunk, path, formatChecksum(sums.getBigUint64(index * CHECKSUM_BYTES)));
+      await this.#chunks.want({ ...named, owner: path });
     }
   }
 }

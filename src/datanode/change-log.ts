@@ -4,12 +4,13 @@
  * waits for the next commit.
  */
 import { QdfsError } from "../base/errors.ts";
-import type { Path } from "../base/ids.ts";
 import { BATCH_BYTES_MAX, CHANGES_MAX, CHANGES_WAIT_MS } from "../limits.ts";
-import type { NodeStore, Runtime, StoredRegister } from "../ports.ts";
+import type { NodeStore, Runtime, StoredChange } from "../ports.ts";
 import { failureAnswer } from "../wire/failure.ts";
 import type { AnswerBody, Change, Changes } from "../wire/messages.ts";
-import type { Replica, Reply } from "./replica.ts";
+import type { MapKeeper } from "./map-keeper.ts";
+import type { Replica } from "./replica.ts";
+import type { Reply } from "./turn.ts";
 
 const NO_BYTES = new Uint8Array(0);
 /** Everything of an encoded change but its path and head, from above. */
@@ -20,18 +21,18 @@ export class ChangeLog {
   readonly #store: NodeStore;
   readonly #replica: Replica;
   readonly #diskId: string;
-  readonly #self: number;
+  readonly #maps: MapKeeper;
 
-  constructor(runtime: Runtime, store: NodeStore, replica: Replica, diskId: string, self: number) {
+  constructor(runtime: Runtime, store: NodeStore, replica: Replica, diskId: string, maps: MapKeeper) {
     this.#runtime = runtime;
     this.#store = store;
     this.#replica = replica;
     this.#diskId = diskId;
-    this.#self = self;
+    this.#maps = maps;
   }
 
   sequence(): AnswerBody {
-    return { sequence: { diskId: this.#diskId, current: this.#store.sequence } };
+    return { sequence: { diskId: this.#diskId, current: this.#store.sequence, generation: this.#maps.generation } };
   }
 
   answer(changes: Changes, reply: Reply): void {
@@ -71,12 +72,14 @@ export class ChangeLog {
     }
     const reachedEnd = changes.length === rows.length && rows.length < most;
     const last = changes.at(-1)?.sequence ?? after;
-    return { changes: { changes, diskId: this.#diskId, current, through: reachedEnd ? Math.max(current, last) : last } };
+    const through = reachedEnd ? Math.max(current, last) : last;
+    return { changes: { changes, diskId: this.#diskId, current, through, generation: this.#maps.generation } };
   }
 
-  #changeOf({ sequence, path, ballot, head }: { readonly path: Path } & StoredRegister, heads: boolean): Change {
+  #changeOf({ sequence, path, ballot, head, erased }: StoredChange, heads: boolean): Change {
+    if (erased === true) return { sequence, path, ballot, chosen: true, head: NO_BYTES, erased: true };
     const { chosen } = this.#replica.accepted(path);
     // The head travels once: from the replica that proposed it.
-    return { sequence, path, ballot, chosen, head: heads && ballot.node === this.#self ? head : NO_BYTES };
+    return { sequence, path, ballot, chosen, head: heads && ballot.node === this.#maps.self ? head : NO_BYTES };
   }
 }

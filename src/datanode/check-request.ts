@@ -3,10 +3,15 @@ import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
-import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, METADATA_BYTES_MAX } from "../limits.ts";
+import { GENERATION_MAX } from "../cluster/generation.ts";
+import { CEILING_STEP, CHUNKS_MAX, DATE_MS_MAX, GENERATION_LEAP_MAX, METADATA_BYTES_MAX, TAKE_CHUNKS_MAX } from "../limits.ts";
+import type { Take } from "../wire/change-messages.ts";
 import { chunkListFlaw } from "../wire/chunk-list.ts";
 import { operationsNamed } from "../wire/head-summary.ts";
+import type { FollowRequest } from "../wire/membership-messages.ts";
 import type { Accept, Confirm, Mutate, Policy, Put } from "../wire/messages.ts";
+
+const CHECKSUM = /^xxh3:[0-9a-f]{16}$/;
 
 function bad(message: string): QdfsError {
   return new QdfsError("BAD_REQUEST", message);
@@ -23,6 +28,26 @@ export function checkAccept({ path, ballot, head, random }: Accept): void {
 /** As many chunks as a version has at most: each is a look-up. @throws QdfsError BAD_REQUEST */
 export function checkConfirm({ indexes }: Confirm): void {
   if (indexes.length > CHUNKS_MAX) throw bad(`${indexes.length} chunks to confirm, a version has at most ${CHUNKS_MAX}`);
+}
+
+/** Chunks to take over: names that a file of a chunk may have. @throws QdfsError BAD_PATH, BAD_REQUEST */
+export function checkTake({ chunks }: Take): void {
+  if (chunks.length > TAKE_CHUNKS_MAX) throw bad(`${chunks.length} chunks to take over, at most ${TAKE_CHUNKS_MAX} at a time`);
+  for (const { chunk, owner, checksum } of chunks) {
+    if (!/^[0-9a-f]{16}-(0|[1-9]\d{0,8})$/.test(chunk)) throw bad("a chunk is named by its upload and its index");
+    if (!CHECKSUM.test(checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
+    checkPath(owner);
+  }
+}
+
+/** One word of a sensible length, each. */
+const WORD = /^[^\p{Cc}\s]{1,300}$/u;
+
+/** `generation`: the one followed now; a new one is little above it, as P4 has it for counters. @throws QdfsError BAD_REQUEST */
+export function checkFollow({ generation, life, supernode }: Omit<FollowRequest, "clusterId">, followed: number): void {
+  if (!WORD.test(life) || !WORD.test(supernode)) throw bad("a SuperNode that is to be followed says who and where it is");
+  if (generation < 1 || generation > Math.min(followed + GENERATION_LEAP_MAX, GENERATION_MAX))
+    throw bad(`generation ${generation} does not follow ${followed}`);
 }
 
 function checkPath(path: Path): void {
@@ -52,7 +77,7 @@ function checkPut({ version, content }: Put, policy: Policy): void {
   if (version.chunks) {
     const flaw = chunkListFlaw(version.chunks, version.sizeBytes);
     if (flaw !== undefined) throw bad(flaw);
-    if (!/^xxh3:[0-9a-f]{16}$/.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
+    if (!CHECKSUM.test(version.checksum)) throw bad("a checksum is xxh3: and 16 hex digits");
     return;
   }
   if (content.length > policy.inlineLimitBytes) {

@@ -26,29 +26,47 @@ export class ContentSource {
    */
   async inlineBytes(path: Path, configuration: Configuration, version: Version): Promise<Uint8Array> {
     if (version.sizeBytes === 0) return NO_BYTES;
-    const { random } = version.operation;
-    const own = this.#replica.content(path, random);
+    const own = this.#replica.content(path, version.operation.random);
     if (own !== undefined && checksumOf(own) === version.checksum) return own;
-    const tally = new Tally(configuration, () => 1);
-    for (const node of this.#peers.inOrder(replicasOf(configuration))) {
-      if (node === this.#peers.self) continue;
-      const cause = await this.#fetch(node, path, configuration, version);
-      if (typeof cause !== "string") return cause;
-      tally.no(node, cause);
-    }
-    throw tally.unavailable(`the content of version ${version.version} of ${path}`);
+    const { bytes, error } = await this.fromOthers(path, configuration, version);
+    if (bytes === undefined) throw error;
+    return bytes;
   }
 
-  /** The bytes, or why not. */
-  async #fetch(node: NodeNumber, path: Path, configuration: Configuration, version: Version): Promise<Uint8Array | string> {
+  /** The verified bytes from a replica other than this one. `lost`: all of them answered, and none has an intact copy. */
+  async fromOthers(
+    path: Path,
+    configuration: Configuration,
+    version: Version,
+  ): Promise<{ readonly bytes?: Uint8Array; readonly lost: boolean; readonly error: QdfsError }> {
+    const tally = new Tally(configuration, () => 1);
+    const what = `the content of version ${version.version} of ${path}`;
+    let lost = true;
+    for (const node of this.#peers.inOrder(replicasOf(configuration))) {
+      if (node === this.#peers.self) continue;
+      const found = await this.#fetch(node, path, configuration, version);
+      if ("bytes" in found) return { bytes: found.bytes, lost: false, error: tally.unavailable(what) };
+      tally.no(node, found.cause);
+      lost &&= found.answered;
+    }
+    return { lost, error: tally.unavailable(what) };
+  }
+
+  async #fetch(
+    node: NodeNumber,
+    path: Path,
+    configuration: Configuration,
+    version: Version,
+  ): Promise<{ readonly bytes: Uint8Array } | { readonly cause: string; readonly answered: boolean }> {
     try {
       const request = { fetch: { path, random: version.operation.random } };
       const { fetched } = await this.#peers.call(node, configuration.number, request, QUORUM_PATIENCE_MS);
-      if (!fetched?.held) return "does not hold the bytes";
-      return checksumOf(fetched.content) === version.checksum ? fetched.content : "holds damaged bytes";
+      if (!fetched?.held) return { cause: "does not hold the bytes", answered: true };
+      if (checksumOf(fetched.content) === version.checksum) return { bytes: fetched.content };
+      return { cause: "holds damaged bytes", answered: true };
     } catch (error) {
       if (!(error instanceof QdfsError)) throw error;
-      return messageOf(error);
+      return { cause: messageOf(error), answered: false };
     }
   }
 }

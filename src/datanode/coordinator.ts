@@ -11,11 +11,22 @@ import type { Cancel, Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { mayFold } from "../register/folded.ts";
-import { absentHead, type Decision, decide, isInline } from "../register/head.ts";
+import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
-import type { Accept, AnswerBody, Ballot, Configuration, Head, Mutate, Mutated, Settled, Version } from "../wire/messages.ts";
+import type {
+  Accept,
+  AnswerBody,
+  Ballot,
+  Configuration,
+  Head,
+  Mutate,
+  Mutated,
+  OperationId,
+  Settled,
+  Version,
+} from "../wire/messages.ts";
 import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -111,6 +122,46 @@ export class Coordinator {
     return settled;
   }
 
+  /**
+   * As settle, and what is found is accepted at a new ballot whether it is known chosen or not, as is nothing: then a head that names no version
+   * (P22). Whatever is proposed on a phase 1 that ended before is not chosen any more, unless this shows it.
+   */
+  settleAnew(path: Path, budgetMs: number): Promise<Settled> {
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    return this.#queues.run(path, () =>
+      this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        const head = headCodec.encode(this.#headFound(path, prepared.accepted, prepared));
+        return (await this.#settleAt(attempt, at, prepared)) ? { ballot: at.ballot, head } : undefined;
+      }),
+    );
+  }
+
+  /**
+   * Drops the kept versions of a deleted file, if the tombstone that this operation made is still what it holds: the same version without a
+   * history. Resolves when that is chosen, or when the file holds something else.
+   */
+  emptyTrash(path: Path, operation: OperationId, budgetMs: number): Promise<void> {
+    const attempt = new Attempt(this.#runtime, path, budgetMs);
+    return this.#queues.run(path, async () => {
+      await this.#persist(attempt, async (at) => {
+        const prepared = await this.#prepare(attempt, at);
+        if (prepared === undefined) return undefined;
+        const head = this.#headFound(path, prepared.accepted, prepared);
+        if (!head.current.tombstone || !sameOperation(head.current.operation, operation) || head.history.length === 0)
+          return true;
+        const { knownChosen } = prepared;
+        if (!knownChosen) {
+          await this.#settleAt(attempt, at, prepared); // the new head goes on top of it, at the next ballot (P6)
+          return undefined;
+        }
+        const proposed = await this.#propose(path, at, encodeValue({ ...head, history: [] }, null), () => undefined);
+        return proposed.kind === "chosen" ? true : await this.#lookAgain(attempt, proposed);
+      });
+    });
+  }
+
   /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */
   async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer): Promise<void> {
     let folds = !mutate.put?.version?.chunks; // the confirmation of chunks comes after phase 1 (P21)
@@ -135,7 +186,7 @@ export class Coordinator {
           // P8: the base is known chosen, and R answers showed it after the operation arrived: a first attempt's refusal is
           // a read. On a later attempt an earlier coordinator may still be at it, so the refusal is recorded first (P13).
           if (mutate.attempt > 1 || attempt.proposed) return await this.#carryOut(mutate, attempt, at, decision, answer);
-          answer({ outcome: decision.outcome, version: null, acks: 0 });
+          answer({ outcome: decision.outcome, version: null, acks: 0, chosen: true });
           return true;
         case "changed":
           return await this.#carryOut(mutate, attempt, at, decision, answer);
@@ -154,7 +205,11 @@ export class Coordinator {
     const decision = this.#decide(own.head, mutate);
     // What the window holds and what is refused is answered from R promises (P8).
     if (decision.kind !== "changed" || decision.version.chunks) return undefined;
-    return await this.#carryOut(mutate, attempt, at, decision, answer, { self: this.#maps.self, base: own.ballot });
+    return await this.#carryOut(mutate, attempt, at, decision, answer, {
+      self: this.#maps.self,
+      base: own.ballot,
+      forgotten: own.head.forgotten,
+    });
   }
 
   /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */
@@ -219,10 +274,10 @@ export class Coordinator {
     answer: Answer,
   ): Promise<true | undefined> {
     const held = needOf(at.configuration);
-    if (mutate.ack <= held) answer({ outcome, version, acks: held });
+    if (mutate.ack <= held) answer({ outcome, version, acks: held, chosen: true });
     else if (
       !(await this.#settleAt(attempt, at, prepared, (acks, chosen, open) => {
-        if (acks >= mutate.ack || (chosen && open === 0)) answer({ outcome, version, acks });
+        if (acks >= mutate.ack || (chosen && open === 0)) answer({ outcome, version, acks, chosen: true }); // it was before
       }))
     )
       return undefined;
@@ -249,7 +304,7 @@ export class Coordinator {
     attempt.proposed = true;
     const onAccept: OnAccept = (acks, chosen, open) => {
       const enough = early === 0 ? chosen : acks >= early || (chosen && open === 0);
-      if (enough) answer({ outcome, version, acks });
+      if (enough) answer({ outcome, version, acks, chosen });
     };
     const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
     if (proposed.kind === "chosen") {
@@ -331,6 +386,10 @@ export class Coordinator {
         if (result !== undefined) return result;
       } catch (error) {
         const code = codeOf(error);
+        if (code === "CONFIGURATION_STALE") {
+          await this.#maps.seekNewer();
+          if (this.#maps.numberOf(attempt.path) === undefined) throw attempt.truly(error); // others coordinate the file now
+        }
         const mayPass = code === "CONFIGURATION_STALE" || code === "QUORUM_UNAVAILABLE" || code === "CHUNKS_MISSING";
         if (!mayPass) throw attempt.truly(error);
         await attempt.bear(error);

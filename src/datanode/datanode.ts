@@ -2,23 +2,25 @@
  * A DataNode over ports: replica, coordinator, chunks, change log, membership, put together. serve.ts gives it real sockets
  * and disks, the simulator simulated ones.
  */
-import { AssertionFailed, assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
-import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
+import { assert, codeOf, QdfsError } from "../base/errors.ts";
+import type { NodeNumber } from "../base/ids.ts";
+import { isReplica } from "../cluster/map.ts";
+import { isJoining } from "../cluster/moves.ts";
 import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import {
+  CATCH_UP_BUSY_EVERY_MS,
   CATCH_UP_EVERY_MS,
   CEILING_STEP,
   DRAIN_MS,
   FREE_BYTES_MIN,
   HOUSEKEEPING_MS,
-  OPERATION_BUDGET_MS,
   QUIET_OPERATIONS_PER_SEC,
 } from "../limits.ts";
 import type {
   BulkClient,
   Cancel,
   ChunkFiles,
-  ClusterApi,
+  DataNodeApi,
   LamportCounter,
   NodeStore,
   Runtime,
@@ -28,20 +30,38 @@ import type {
   SessionState,
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
-import { failureAnswer } from "../wire/failure.ts";
-import { type Chosen, type ClusterMap, type Hello, type MapReply, type Request, Want } from "../wire/messages.ts";
+import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
+import type { FollowReply, FollowRequest } from "../wire/membership-messages.ts";
+import type { Chosen, ClusterMap, Hello, MapReply, Request } from "../wire/messages.ts";
+import { Account } from "./account.ts";
 import { Alarms } from "./alarms.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeLog } from "./change-log.ts";
-import { checkAccept, checkConfirm, checkMutate } from "./check-request.ts";
+import { checkFollow } from "./check-request.ts";
 import { ChunkStore } from "./chunk-store.ts";
+import { Completer } from "./completer.ts";
+import { ContentSource } from "./content-source.ts";
 import { Coordinator } from "./coordinator.ts";
+import { Damages } from "./damages.ts";
+import { DifferenceMender } from "./difference-mender.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Entropy } from "./entropy.ts";
 import { Freshness } from "./freshness.ts";
+import { GarbageKeeper } from "./garbage-keeper.ts";
+import { HeldRanges } from "./held-ranges.ts";
+import { LeftoverSweep } from "./leftovers.ts";
 import { LoadMeter } from "./load-meter.ts";
+import { Maintenance } from "./maintenance.ts";
 import { MapKeeper } from "./map-keeper.ts";
-import { Heartbeats, type NodeReport, type SuperNodes } from "./membership.ts";
+import { MapSeeker } from "./map-seeker.ts";
+import { Heartbeats, knownSuperNodes, type SuperNodes } from "./membership.ts";
+import { Mender } from "./mender.ts";
 import { Peers } from "./peers.ts";
-import { Replica, type Reply } from "./replica.ts";
+import { Replica } from "./replica.ts";
+import { Rescan } from "./rescan.ts";
+import { Scanner } from "./scanner.ts";
+import { Scrub } from "./scrub.ts";
+import type { Reply } from "./turn.ts";
 
 export interface DataNodeParts {
   readonly runtime: Runtime;
@@ -52,15 +72,19 @@ export interface DataNodeParts {
   readonly supernodes: SuperNodes;
   readonly self: NodeNumber;
   readonly diskId: string;
-  /** The map to begin with: the adopted one on disk, or the one that came with the admission. */
+  /** The map of a newcomer's admission. A member begins with the adopted one on its disk; what is newer is for `adopt`. */
   readonly map: ClusterMap;
   readonly version: string;
   readonly capacityBytes: number;
+  /** Every stored byte is read again within this long. */
+  readonly scrubPeriodMs: number;
+  /** False: replicas are not compared with each other. Default true. */
+  readonly compares?: boolean;
   /** A broken invariant or an unusable disk: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
 
-export class DataNode implements SessionHandler, ClusterApi {
+export class DataNode implements SessionHandler, DataNodeApi {
   readonly #parts: DataNodeParts;
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
@@ -69,21 +93,30 @@ export class DataNode implements SessionHandler, ClusterApi {
   readonly #maps: MapKeeper;
   readonly #peers: Peers;
   readonly #coordinator: Coordinator;
-  readonly #changes: ChangeLog;
   readonly #alarms: Alarms;
   readonly #catchUp: CatchUp;
   readonly #freshness: Freshness;
   readonly #heartbeats: Heartbeats;
+  readonly #leftovers: LeftoverSweep;
+  readonly #completer: Completer;
+  readonly #rescan: Rescan;
+  readonly #ranges: HeldRanges;
+  readonly entropy: Entropy;
+  readonly #garbage: GarbageKeeper;
+  readonly #seeker: MapSeeker;
   readonly #load: LoadMeter;
   readonly #dialer: SessionDialer;
   readonly #peerStates = new Map<NodeNumber, SessionState>();
   readonly chunks: ChunkStore;
+  readonly #mender: Mender;
+  readonly #scrub: Scrub;
+  readonly #maintenance: Maintenance;
+  readonly #dispatcher: Dispatcher;
+  readonly #account: Account;
   #cancelHousekeeping: Cancel | undefined;
   #lastHousekeepingMs = 0;
   #lastCatchUpMs = 0;
   #freeBytes = 0;
-  #reads = 0;
-  #writes = 0;
   #stopping = false;
 
   constructor(parts: DataNodeParts) {
@@ -92,19 +125,33 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#runtime = runtime;
     this.#store = store;
     this.counter = new BallotCounter(store.ceiling());
-    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal);
-    this.#maps = new MapKeeper(self, parts.map, (map) => this.#replica.write({ map }));
+    this.#replica = new Replica(runtime, store, this.counter, parts.onFatal, {
+      numberOf: (path) => this.#maps.numberOf(path),
+      numberOfPartition: (partition) => this.#maps.numberOfPartition(partition),
+      partitionOf: (path) => this.#maps.partitionOf(path),
+    });
+    // What is on disk is in force; what came with the admission is adopted like any other (P16).
+    this.#maps = new MapKeeper(
+      self,
+      store.map() ?? parts.map,
+      {
+        diskId,
+        adopt: (...map) => this.#leftovers.adopt(...map),
+        follow: (claim) => this.#replica.write({ followed: claim }),
+      },
+      store.followed(),
+    );
     this.#dialer = parts.sessions(this.counter, () => this.greeting());
     this.#peers = new Peers(
       this.#maps,
-      { submit: this.#local.bind(this), chosen: (hint) => this.#replica.chosen(hint) },
+      { submit: (body, reply) => this.#dispatcher.local(body, reply), chosen: (hint) => this.#replica.chosen(hint) },
       this.#dialer,
       runtime,
       (node) => this.#heartbeats.waitingAt(node),
     );
     this.#coordinator = new Coordinator(runtime, this.#maps, this.counter, this.#replica, this.#peers);
-    this.#changes = new ChangeLog(runtime, store, this.#replica, diskId, self);
     this.#alarms = new Alarms(runtime.log);
+    const damages = new Damages(this.#alarms);
     this.chunks = new ChunkStore({
       runtime,
       store,
@@ -112,8 +159,13 @@ export class DataNode implements SessionHandler, ClusterApi {
       files: parts.files,
       bulk: parts.bulk,
       maps: this.#maps,
+      peers: this.#peers,
       alarms: this.#alarms,
+      damages,
       diskId,
+      isNamed: (owner, chunk) => this.#mender.names(owner, chunk),
+      onArrival: (chunk) => this.#garbage.arrived(chunk),
+      onFatal: parts.onFatal,
     });
     this.#freshness = new Freshness(runtime.clock, this.#maps);
     this.#catchUp = new CatchUp({
@@ -125,9 +177,98 @@ export class DataNode implements SessionHandler, ClusterApi {
       coordinator: this.#coordinator,
       chunks: this.chunks,
       freshness: this.#freshness,
+      taken: (path) => this.#mender.tookOver(path),
     });
+    this.#leftovers = new LeftoverSweep({
+      runtime,
+      store,
+      replica: this.#replica,
+      maps: this.#maps,
+      chunks: this.chunks,
+      onFatal: parts.onFatal,
+    });
+    this.#completer = new Completer({
+      maps: this.#maps,
+      peers: this.#peers,
+      replica: this.#replica,
+      contents: new ContentSource(this.#replica, this.#peers),
+      catchUp: this.#catchUp,
+      chunks: this.chunks,
+    });
+    this.#rescan = new Rescan({
+      runtime,
+      maps: this.#maps,
+      peers: this.#peers,
+      coordinator: this.#coordinator,
+      onFatal: parts.onFatal,
+    });
+    const { onFatal } = parts;
+    const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
+    const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
+    this.#ranges = new HeldRanges({ ...own, isDoomed: (chunk) => this.chunks.isDoomed(chunk) });
+    this.entropy = new Entropy({
+      ...own,
+      ranges: this.#ranges,
+      mender: new DifferenceMender({ ...own, ...holdings }),
+      alarms: this.#alarms,
+      onFatal,
+    });
+    this.#garbage = new GarbageKeeper({ ...own, coordinator: this.#coordinator, chunks: this.chunks, onFatal });
     this.#load = new LoadMeter(runtime.clock);
-    this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#report());
+    const mending = {
+      runtime,
+      store,
+      maps: this.#maps,
+      peers: this.#peers,
+      replica: this.#replica,
+      chunks: this.chunks,
+      alarms: this.#alarms,
+      damages,
+      onFatal: parts.onFatal,
+    };
+    this.#mender = new Mender({ ...mending, coordinator: this.#coordinator, catchUp: this.#catchUp });
+    this.#scrub = new Scrub({
+      ...mending,
+      mender: this.#mender,
+      periodMs: parts.scrubPeriodMs,
+      isBusy: () => this.#load.perSec() > QUIET_OPERATIONS_PER_SEC,
+    });
+    this.#maintenance = new Maintenance({ ...mending, mender: this.#mender, scrub: this.#scrub });
+    this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#account.report(this.#freeBytes));
+    this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
+    this.#dispatcher = new Dispatcher({
+      ...mending,
+      counter: this.counter,
+      coordinator: this.#coordinator,
+      changes: new ChangeLog(runtime, store, this.#replica, diskId, this.#maps),
+      completer: this.#completer,
+      scanner: new Scanner(store, this.#maps, this.#replica),
+      ranges: this.#ranges,
+      rescan: this.#rescan,
+      seeker: this.#seeker,
+      mender: this.#mender,
+      freshness: this.#freshness,
+      load: this.#load,
+    });
+    this.#account = new Account({
+      ...mending,
+      self,
+      capacityBytes: parts.capacityBytes,
+      version: parts.version,
+      coordinator: this.#coordinator,
+      catchUp: this.#catchUp,
+      scrub: this.#scrub,
+      entropy: this.entropy,
+      garbage: this.#garbage,
+      load: this.#load,
+      dispatcher: this.#dispatcher,
+    });
+    this.#maps.onBehind(() => this.#seeker.seek());
+    this.#maps.onDisplaced(parts.onFatal);
+    this.#maps.watch((map, before) => {
+      parts.supernodes.know(knownSuperNodes(store));
+      this.#moved(map, before);
+    });
   }
 
   /** Makes the first ceiling durable (P3) and the map adopted; then requests may come. */
@@ -140,9 +281,13 @@ export class DataNode implements SessionHandler, ClusterApi {
   /** Begins heartbeats, housekeeping and catching up. */
   start(): void {
     this.#lastHousekeepingMs = this.#runtime.clock.monotonicMs();
+    this.chunks.start();
     this.#housekeeping();
     this.#heartbeats.start();
-    this.#beginCatchUp();
+    this.#leftovers.later();
+    this.#garbage.start();
+    const caughtUp = this.#beginCatchUp();
+    if (this.#parts.compares !== false) void caughtUp.then(() => this.entropy.begin());
   }
 
   /** What this node says of itself at the start of every session. */
@@ -155,40 +300,66 @@ export class DataNode implements SessionHandler, ClusterApi {
     return this.#maps.adopt(map);
   }
 
+  /** Partitions have changed hands, some of ours perhaps. */
+  #moved(map: ClusterMap, before: ClusterMap): void {
+    if (map.partitions.every(({ number }, partition) => number === before.partitions[partition]?.number)) return;
+    this.#freshness.forget();
+    this.#leftovers.later();
+    const { self } = this.#maps;
+    const joined = map.partitions.some((configuration, partition) => {
+      const then = before.partitions[partition];
+      return then !== undefined && isJoining(then, self) && isReplica(configuration, self) && !isJoining(configuration, self);
+    });
+    if (joined) this.#scrub.again();
+  }
+
   async getMap(): Promise<MapReply> {
-    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current() };
+    const { version } = this.#parts;
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.#maps.map, loads: this.#heartbeats.loads, counter: this.counter.current(), wallMs, version };
+  }
+
+  /** Follows a SuperNode that was rebuilt, and looks for it where it says it is. */
+  async follow({ clusterId, generation, life, supernode }: FollowRequest): Promise<FollowReply> {
+    const { clusterId: own } = this.#maps.map;
+    if (clusterId !== own) throw new QdfsError("WRONG_CLUSTER", `this DataNode belongs to cluster ${own}, not ${clusterId}`);
+    checkFollow({ generation, life, supernode }, this.#maps.generation);
+    const map = await this.#maps.follow({ generation, life, supernode });
+    this.#parts.supernodes.know(knownSuperNodes(this.#store));
+    return { map, number: this.#maps.self, diskId: this.#parts.diskId };
   }
 
   /** Finishes what is under way, says goodbye to the SuperNode, and closes the disk. Nothing may be submitted afterwards. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#dispatcher.stop();
     this.#cancelHousekeeping?.();
     this.#catchUp.stop();
+    this.entropy.stop();
+    this.#leftovers.stop();
+    this.#rescan.stop();
+    this.#garbage.stop();
     const patience = new Promise<void>((resolve) => this.#runtime.timers.after(DRAIN_MS, resolve));
     await Promise.race([this.#coordinator.idle(), patience]);
     await this.#heartbeats.stop();
     this.#dialer.close();
     this.#parts.bulk.close();
-    await Promise.race([Promise.all([this.#catchUp.idle(), this.chunks.stop()]), patience]);
+    const mending = [this.chunks.stop(), this.#mender.stop(), this.#scrub.stop(), this.entropy.idle()];
+    await Promise.race([Promise.all([this.#catchUp.idle(), this.#rescan.idle(), this.#garbage.idle(), ...mending]), patience]);
     await this.#replica.flush();
     this.#store.close();
   }
 
+  scrub(request: ScrubRequest): Promise<ScrubReport> {
+    return this.#maintenance.scrub(request);
+  }
+
+  repair(request: RepairRequest): Promise<RepairReply> {
+    return this.#maintenance.repair(request);
+  }
+
   metrics(): string {
-    const { files, bytes } = this.#store.usage();
-    const lines: [string, string, number][] = [
-      ["qdfs_files", "Files of which this node holds a head.", files],
-      ["qdfs_bytes", "Bytes of inline content and chunks.", bytes],
-      ["qdfs_operations_total", "Requests taken.", this.#load.total],
-      ["qdfs_coordinator_in_flight", "Operations queued or running.", this.#coordinator.inFlight],
-      ["qdfs_replica_inbox", "Requests waiting for the next commit.", this.#replica.depth],
-      ["qdfs_change_sequence", "Sequence of the last committed accept.", this.#store.sequence],
-      ["qdfs_catch_up_behind", "Changes at peers not looked at yet.", this.#catchUp.behind],
-      ["qdfs_catch_up_taken_total", "Files taken over from peers.", this.#catchUp.takenCount],
-      ["qdfs_corrupt_copies_total", "Copies found bad.", this.#alarms.corruptCount],
-      ["qdfs_free_bytes", "Room on the disk.", this.#freeBytes],
-    ];
-    return lines.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
+    return this.#account.metrics(this.#freeBytes);
   }
 
   // ------------------------------------------------------------------------------------------------ SessionHandler
@@ -201,93 +372,11 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   request(request: Request, answer: Reply): void {
-    try {
-      this.#dispatch(request, answer);
-    } catch (error) {
-      answer(this.#failed(error));
-    }
+    this.#dispatcher.request(request, answer);
   }
 
   chosen(hint: Chosen): void {
     this.#replica.chosen(hint);
-  }
-
-  #dispatch(request: Request, answer: Reply): void {
-    const { mutate, settle, configuration } = request;
-    if (mutate || settle) {
-      if (this.#stopping) throw new QdfsError("SHUTTING_DOWN", `${nodeName(this.#maps.self)} is stopping`);
-      this.#load.count();
-    }
-    if (mutate) {
-      this.#writes += 1;
-      checkMutate(mutate, this.#maps.map.policy, this.counter.current());
-      this.#check(mutate.path, configuration);
-      this.#answerLater(this.#coordinator.mutate(mutate), (mutated) => answer({ mutated }), answer);
-    } else if (settle) {
-      this.#check(settle.path, configuration);
-      const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
-      this.#answerLater(this.#coordinator.settle(settle.path, budgetMs), (settled) => answer({ settled }), answer);
-    } else {
-      const { prepare, accept, read, fetch, confirm } = request;
-      const about = prepare ?? accept ?? read ?? fetch;
-      if (about) {
-        this.#check(about.path, configuration);
-        if (accept) checkAccept(accept);
-        if (read) {
-          this.#load.count();
-          // One of the R requests of a strong read is for more than the ballot.
-          if (read.want !== Want.BALLOT && !read.age) this.#reads += 1;
-        }
-      }
-      if (confirm) checkConfirm(confirm);
-      this.#local(request, read?.age ? this.#withAge(read.path, answer) : answer);
-    }
-  }
-
-  #withAge(path: Path, answer: Reply): Reply {
-    return (body) => {
-      const ageMs = body.held ? this.#freshness.ageMs(path) : undefined;
-      answer(body.held && ageMs !== undefined ? { held: { ...body.held, ageKnown: true, ageMs } } : body);
-    };
-  }
-
-  /** What needs no coordinator; also what this node asks itself. */
-  #local(body: Omit<Request, "id" | "configuration">, reply: Reply): void {
-    const { confirm, accept, prepare } = body;
-    const proposal = prepare ?? accept;
-    // P5, for our own coordinator too: only ballots of the adopted configuration.
-    if (proposal) this.#check(proposal.path, proposal.ballot.configuration);
-    if (accept?.inline && this.#alarms.diskFull) {
-      // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
-      throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
-    }
-    if (body.prepare || body.accept || body.read || body.fetch) this.#replica.submit(body, reply);
-    else if (confirm) reply({ confirmed: { missing: this.chunks.missing(confirm.path, confirm.upload, confirm.indexes) } });
-    else if (body.changes) this.#changes.answer(body.changes, reply);
-    else if (body.sequence) reply(this.#changes.sequence());
-    else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
-  }
-
-  /** P5: only ballots and requests of the adopted configuration. One that is ahead of us makes us look for the newer map. */
-  #check(path: Path, number: number): void {
-    try {
-      this.#maps.check(path, number);
-    } catch (error) {
-      if (codeOf(error) === "CONFIGURATION_STALE") void this.#heartbeats.send(false);
-      throw error;
-    }
-  }
-
-  #answerLater<T>(work: Promise<T>, done: (result: T) => void, answer: Reply): void {
-    work.then(done, (error) => answer(this.#failed(error)));
-  }
-
-  /** An operating failure is answered; a broken invariant ends the process. */
-  #failed(error: unknown): ReturnType<typeof failureAnswer> {
-    if (error instanceof QdfsError) return failureAnswer(error);
-    if (error instanceof AssertionFailed) this.#parts.onFatal(error);
-    this.#runtime.log.warn("a request failed with a bug of ours", { why: messageOf(error) });
-    return failureAnswer(new QdfsError("BUG", messageOf(error)));
   }
 
   // ---------------------------------------------------------------------------------------------------- every now and then
@@ -299,10 +388,12 @@ export class DataNode implements SessionHandler, ClusterApi {
     this.#lastHousekeepingMs = now;
     try {
       this.#freeBytes = this.#parts.files.freeBytes();
-      this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full, this.#freeBytes);
+      this.#alarms.setDiskFull(this.#freeBytes < FREE_BYTES_MIN || this.#replica.full);
+      this.#scrub.look();
       this.#replica.full = false; // with room in sight the next commit tells
       this.#store.maintain();
       this.#watchPeers(stalled, now);
+      this.#scrub.tick();
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") {
         this.#parts.onFatal(error);
@@ -313,8 +404,8 @@ export class DataNode implements SessionHandler, ClusterApi {
   }
 
   #watchPeers(stalled: boolean, now: number): void {
-    const quiet = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC && now - this.#lastCatchUpMs > CATCH_UP_EVERY_MS;
-    if (stalled || quiet) this.#beginCatchUp();
+    const everyMs = this.#load.perSec() < QUIET_OPERATIONS_PER_SEC ? CATCH_UP_EVERY_MS : CATCH_UP_BUSY_EVERY_MS;
+    if (stalled || now - this.#lastCatchUpMs > everyMs) void this.#beginCatchUp();
     const isAdaptive = this.#maps.map.policy.name === ADAPTIVE;
     for (const { number } of this.#maps.map.nodes) {
       if (number === this.#maps.self) continue;
@@ -323,27 +414,17 @@ export class DataNode implements SessionHandler, ClusterApi {
       const connects = session.state !== "ready" && session.state !== "silent";
       if (connects || isAdaptive) void this.#peers.probe(number, HOUSEKEEPING_MS); // reconnects, and measures
       const isBack = before !== undefined && before !== "ready";
+      if (session.state === "ready" && isBack) {
+        this.chunks.hurry();
+        this.#mender.hurry();
+      }
       if (session.state === "ready" && (isBack || this.#catchUp.hasFailed(number))) void this.#catchUp.with(number);
       this.#peerStates.set(number, session.state);
     }
   }
 
-  #beginCatchUp(): void {
+  #beginCatchUp(): Promise<void> {
     this.#lastCatchUpMs = this.#runtime.clock.monotonicMs();
-    this.#catchUp.all().catch(this.#parts.onFatal);
-  }
-
-  #report(): NodeReport {
-    return {
-      load: { number: this.#maps.self, opsPerSec: this.#load.perSec(), inFlight: this.#coordinator.inFlight },
-      usedBytes: this.#store.usage().bytes,
-      capacityBytes: this.#parts.capacityBytes,
-      freeBytes: this.#freeBytes,
-      alarms: this.#alarms.list(),
-      catchingUp: this.#catchUp.behind,
-      reads: this.#reads,
-      writes: this.#writes,
-      peers: this.#peers.times(),
-    };
+    return this.#catchUp.all().catch(this.#parts.onFatal);
   }
 }

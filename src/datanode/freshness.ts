@@ -4,7 +4,7 @@
  * or one of those: so whatever was acknowledged before it asked them is here, or something newer. Catching up tells when it asked.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
-import { partitionOf } from "../cluster/map.ts";
+import { joinedWith, partitionOf } from "../cluster/map.ts";
 import type { Clock } from "../ports.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 
@@ -18,6 +18,11 @@ export class Freshness {
     this.#maps = maps;
   }
 
+  /** This node has joined partitions: what it had of the peers' logs before says nothing of them. */
+  forget(): void {
+    this.#caughtUpMs.clear();
+  }
+
   /** Everything in that peer's log when it was asked, at `askedMs`, is here. */
   caughtUp(peer: NodeNumber, askedMs: number): void {
     this.#caughtUpMs.set(peer, askedMs);
@@ -29,6 +34,8 @@ export class Freshness {
     let sinceMs = nowMs;
     const configuration = this.#maps.map.partitions[partitionOf(this.#maps.map, path)];
     if (configuration === undefined) return undefined;
+    // While joint, who joins is yet to be brought what there is.
+    if (configuration.sets.length > 1 && joinedWith(configuration, this.#maps.self) === configuration.number) return undefined;
     for (const { nodes, w } of configuration.sets) {
       const known = nodes.map((node) => (node === this.#maps.self ? nowMs : this.#caughtUpMs.get(node)));
       const decisive = known.filter((ms) => ms !== undefined).sort((a, b) => b - a)[nodes.length - w];

@@ -28,6 +28,7 @@ export class HeadCache {
     this.#drop(path);
     this.#entries.set(path, { ballot, head, sizeBytes });
     this.#bytes += sizeBytes;
+    if (this.#bytes <= HEADS_CACHE_BYTES) return;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= HEADS_CACHE_BYTES) return;
       this.#drop(oldest);

@@ -3,39 +3,66 @@
  * others' loads in. None of it is on the path of a put or get: a member serves while every SuperNode is away.
  */
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
-import type { NodeNumber } from "../base/ids.ts";
+import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { HEARTBEAT_MS, RECONNECT_BASE_MS, RECONNECT_MAX_MS } from "../limits.ts";
-import type { Cancel, ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
-import type { ClusterMap, HeartbeatRequest, JoinReply, JoinRequest, NodeLoad } from "../wire/messages.ts";
+import type { Cancel, ControlConnection, ControlDialer, NodeStore, Runtime, SuperNodeApi } from "../ports.ts";
+import type { HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
+import type { ClusterMap, NodeLoad } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
-
-type SuperNodeConnection = SuperNodeApi & { close(): void };
 
 /** Calls to whichever SuperNode answers. */
 export class SuperNodes {
   readonly #dialer: ControlDialer;
-  readonly #addresses: readonly string[];
-  #connection: SuperNodeConnection | undefined;
+  readonly #given: readonly string[];
+  /** Where the newest map, or the SuperNode itself, says that it is; asked before those that were given. */
+  #known: readonly string[] = [];
+  #connection: ControlConnection | undefined;
   #next = 0;
 
-  constructor(dialer: ControlDialer, addresses: readonly string[]) {
+  constructor(dialer: ControlDialer, given: readonly string[]) {
     this.#dialer = dialer;
-    this.#addresses = addresses;
+    this.#given = given;
   }
 
-  /** @throws QdfsError CLUSTER_UNREACHABLE (the next call tries the next address), or what the SuperNode answered */
+  /** A SuperNode that was rebuilt may be elsewhere than the operator once said. */
+  know(addresses: readonly string[]): void {
+    if (addresses.join() === this.#known.join()) return;
+    this.#known = addresses;
+    this.close();
+    this.#next = 0;
+  }
+
+  /**
+   * @throws QdfsError CLUSTER_UNREACHABLE, SUPERSEDED (another took its place): the next call tries the next address; CLUSTER_WAITING (it
+   * is being rebuilt, and will soon answer there); or what the SuperNode answered
+   */
   async call<T>(run: (supernode: SuperNodeApi) => Promise<T>): Promise<T> {
-    const address = this.#addresses[this.#next % this.#addresses.length];
+    const addresses = [...new Set([...this.#known, ...this.#given])];
+    const address = addresses[this.#next % addresses.length];
     if (address === undefined) throw new QdfsError("CLUSTER_UNREACHABLE", "no SuperNode is known");
-    this.#connection ??= this.#dialer.connect(address);
+    const connection = this.#connection ?? this.#dialer.connect(address);
+    this.#connection = connection;
     try {
-      return await run(this.#connection);
+      return await run(connection);
     } catch (error) {
-      if (codeOf(error) === "CLUSTER_UNREACHABLE") {
+      // Somebody else has come to live where ours was. Where the operator sent us that is an error.
+      const moved = isStranger(error) && !this.#given.includes(address);
+      const gone = moved || (isAway(error) && codeOf(error) !== "CLUSTER_WAITING");
+      if (gone && this.#connection === connection) {
         this.close();
         this.#next += 1;
       }
-      throw error;
+      throw moved ? new QdfsError("CLUSTER_UNREACHABLE", `the SuperNode is not at ${address} any more`) : error;
+    }
+  }
+
+  /** The map of any server. @throws QdfsError */
+  async mapFrom(address: string): Promise<ClusterMap> {
+    const connection = this.#dialer.connect(address);
+    try {
+      return (await connection.getMap()).map;
+    } finally {
+      connection.close();
     }
   }
 
@@ -43,6 +70,25 @@ export class SuperNodes {
     this.#connection?.close();
     this.#connection = undefined;
   }
+}
+
+/** Where the SuperNode is, as far as this disk knows; empty: it knows of none. */
+export function knownSuperNodes(store: NodeStore): readonly string[] {
+  const [map, followed] = [store.map(), store.followed()];
+  if (followed !== undefined && followed.generation > (map?.generation ?? 0)) return [followed.supernode];
+  return map?.supernodes ?? [];
+}
+
+/** It is of another cluster, or no SuperNode; one of ours that refuses this node names no address. */
+function isStranger(error: unknown): boolean {
+  if (!(error instanceof QdfsError)) return false;
+  return error.code === "WRONG_CLUSTER" || (error.code === "NOT_ALLOWED" && error.details.address !== undefined);
+}
+
+/** Says that this SuperNode decides nothing now: another may, or this one later. */
+function isAway(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "CLUSTER_UNREACHABLE" || code === "SUPERSEDED" || code === "CLUSTER_WAITING";
 }
 
 /**
@@ -55,7 +101,7 @@ export async function join(runtime: Runtime, supernodes: SuperNodes, request: Jo
     try {
       return await supernodes.call((supernode) => supernode.join(request));
     } catch (error) {
-      if (codeOf(error) !== "CLUSTER_UNREACHABLE") throw error;
+      if (!isAway(error)) throw error;
       if (!warned) runtime.log.info("waiting for the SuperNode", { why: messageOf(error) });
       warned = true;
     }
@@ -89,7 +135,7 @@ export async function admit(runtime: Runtime, supernodes: SuperNodes, admission:
     const reply = await supernodes.call((supernode) => supernode.join(request));
     return reply.map;
   } catch (error) {
-    if (codeOf(error) !== "CLUSTER_UNREACHABLE") throw error;
+    if (!isAway(error)) throw error;
     runtime.log.warn("no SuperNode answers: serving with the map this node has");
     void join(runtime, supernodes, request).catch(admission.onFatal);
     return known;
@@ -107,6 +153,8 @@ export class Heartbeats {
   #cancel: Cancel | undefined;
   #stopped = false;
   #lost = false;
+  #peersAsked = 0;
+  #askingPeer = false;
   /** The other nodes' loads as of the last heartbeat. */
   loads: readonly NodeLoad[] = [];
 
@@ -134,8 +182,10 @@ export class Heartbeats {
 
   /** One heartbeat now; takes over the map that comes back. Never rejects. */
   async send(leaving: boolean): Promise<void> {
-    const { clusterId, version, generation } = this.#maps.map;
-    const request = { ...this.#report(), clusterId, mapVersion: version, mapGeneration: generation, leaving };
+    const { map: held, generation } = this.#maps;
+    // Who follows a generation and has no map of it yet wants any.
+    const mapVersion = generation > held.generation ? 0 : held.version;
+    const request = { ...this.#report(), clusterId: held.clusterId, mapVersion, mapGeneration: generation, leaving };
     try {
       const { map, loads } = await this.#supernodes.call((supernode) => supernode.heartbeat(request));
       this.loads = loads;
@@ -144,8 +194,26 @@ export class Heartbeats {
       this.#lost = false;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
+      if (this.#lost && !leaving) void this.#askPeer();
       if (!this.#lost) this.#runtime.log.warn("no heartbeat to the SuperNode", { why: messageOf(error) });
       this.#lost = true;
+    }
+  }
+
+  /** One of the members, another each time: it may know of a SuperNode that was rebuilt elsewhere while this node was away. */
+  async #askPeer(): Promise<void> {
+    const peers = this.#maps.map.nodes.filter(({ number }) => number !== this.#maps.self);
+    const peer = peers[this.#peersAsked % peers.length];
+    this.#peersAsked += 1;
+    if (peer === undefined || this.#askingPeer) return;
+    this.#askingPeer = true;
+    try {
+      await this.#maps.adopt(await this.#supernodes.mapFrom(peer.grpc));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#runtime.log.debug(`${nodeName(peer.number)} knows of no other SuperNode`, { why: messageOf(error) });
+    } finally {
+      this.#askingPeer = false;
     }
   }
 

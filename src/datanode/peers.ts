@@ -8,12 +8,13 @@ import type { Hedging } from "../register/proposer.ts";
 import { ReplicaChoice } from "../routing/replica-choice.ts";
 import { Smoothed } from "../routing/smoothed.ts";
 import { errorOf } from "../wire/failure.ts";
-import type { AnswerBody, Chosen, PeerTimes, RequestBody } from "../wire/messages.ts";
+import type { PeerTimes } from "../wire/membership-messages.ts";
+import type { AnswerBody, Chosen, RequestBody } from "../wire/messages.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 
 /** This node's own answers to what replicas are asked: no session, no serialisation. */
 export interface OwnReplica {
-  submit(body: RequestBody, reply: (answer: AnswerBody) => void): void;
+  submit(body: RequestBody & { readonly configuration: number }, reply: (answer: AnswerBody) => void): void;
   chosen(hint: Chosen): void;
 }
 
@@ -61,7 +62,8 @@ export class Peers {
 
   /** Rejects as Session.call does. */
   call(node: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody> {
-    const called = node === this.self ? this.#callSelf(body) : this.session(node).call(configuration, body, timeoutMs);
+    const called =
+      node === this.self ? this.#callSelf(configuration, body) : this.session(node).call(configuration, body, timeoutMs);
     if (body.accept) this.#measureAccept(node, called);
     else if (node !== this.self && (body.prepare || body.sequence)) this.#measureLookUp(node, called);
     return called;
@@ -95,12 +97,13 @@ export class Peers {
     }
   }
 
-  /** This node first, then who is expected to answer soonest (routing/replica-choice.ts); doubtful ones last. */
+  /** This node first, then who is expected to answer soonest (routing/replica-choice.ts); then who comes and goes, doubtful ones last. */
   inOrder(nodes: readonly NodeNumber[]): NodeNumber[] {
     const candidates = nodes.map((node) => {
       if (node === this.self) return { node, rank: 0, waiting: 0 };
       const waiting = Math.max(this.session(node).inFlight, this.#waitingAt(node));
-      return { node, rank: this.doubtful(node) ? 2 : 1, waiting };
+      const held = nodeOf(this.#maps.map, node).held ?? false;
+      return { node, rank: this.doubtful(node) ? 3 : held ? 2 : 1, waiting };
     });
     return this.#choice.order(candidates);
   }
@@ -128,9 +131,9 @@ export class Peers {
     }));
   }
 
-  #callSelf(body: RequestBody): Promise<AnswerBody> {
+  #callSelf(configuration: number, body: RequestBody): Promise<AnswerBody> {
     return new Promise((resolve, reject) => {
-      this.#own.submit(body, (answer) => {
+      this.#own.submit({ ...body, configuration }, (answer) => {
         if (answer.failure) reject(errorOf(answer.failure));
         else resolve(answer);
       });

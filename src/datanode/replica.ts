@@ -10,19 +10,16 @@
  */
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX, SUPERSEDED_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, Runtime, Trim } from "../ports.ts";
+import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX } from "../limits.ts";
+import type { AcceptWrite, Erasure, NodeStore, NodeWrites, Runtime } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
-import { ABSENT, compareBallots, isAbsent } from "../register/ballot.ts";
+import { compareBallots, isAbsent, plainBallot, sameBallot } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
-import { keptVersion } from "../register/head.ts";
-import { headCodec } from "../wire/codec.ts";
+import { Erasures } from "../register/erased.ts";
 import { errorOf, failureAnswer } from "../wire/failure.ts";
-import { operationsNamed, versionsNamed } from "../wire/head-summary.ts";
 import {
   type Accept,
   type AnswerBody,
-  type Ballot,
   type Chosen,
   type ClusterMap,
   type Fetch,
@@ -31,38 +28,23 @@ import {
   type RequestBody,
   Want,
 } from "../wire/messages.ts";
-
-export type Reply = (answer: AnswerBody) => void;
-
-/** A value that is known chosen, taken over from a peer. */
-export type Learned = Omit<AcceptWrite, "chosen">;
-
-interface Entry {
-  readonly body: RequestBody;
-  readonly learned?: Learned;
-  readonly writes?: Partial<NodeWrites>;
-  readonly reply: Reply;
-}
-
-/** What a replica has accepted for a file. */
-export interface Accepted {
-  readonly ballot: Ballot;
-  readonly head: Uint8Array;
-  /** Known chosen, on disk or by a hint. */
-  readonly chosen: boolean;
-}
-
-const NO_BYTES = new Uint8Array(0);
-const NOTHING: Accepted = { ballot: ABSENT, head: NO_BYTES, chosen: true };
-
-/** What one turn has staged and whom it owes an answer once that is durable. */
-class Turn {
-  readonly accepts: AcceptWrite[] = [];
-  readonly extra: Partial<NodeWrites>[] = [];
-  readonly staged = new Map<Path, Accepted>();
-  readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
-  ceiling: number | undefined;
-}
+import { ErasingTurn, type ReplicaMaps } from "./erasing-turn.ts";
+import { inlineBytes } from "./inline-bytes.ts";
+import { Superseded } from "./superseded.ts";
+import {
+  type Accepted,
+  type Entry,
+  type Erasing,
+  type Filling,
+  type Learned,
+  type Leftovers,
+  NO_BYTES,
+  NOTHING,
+  type Remembering,
+  type Reply,
+  Turn,
+  writtenBy,
+} from "./turn.ts";
 
 /** The turn of what only looks: it never stages anything. */
 const LOOK = new Turn();
@@ -80,23 +62,27 @@ export class Replica {
   readonly #betweenCommits: (() => void)[] = [];
   /** Hints that came before their accept was committed; they are looked at again after each commit. */
   #early: Chosen[] = [];
-  /** Files of which an earlier value was replaced by one that may name fewer versions: once the new one is known chosen, dropped versions can go (P23). */
-  readonly #superseded = new Set<Path>();
-  /** Those of them that are known chosen: their trims go along with the next commit. */
-  readonly #trimmable = new Set<Path>();
+  readonly #superseded: Superseded;
   readonly #watchers = new Set<() => void>();
   #scheduled = false;
   #running: Promise<void> = Promise.resolve();
   readonly #onFatal: (error: unknown) => void;
+  readonly #maps: ReplicaMaps;
+  readonly #erasures: Erasures;
+  readonly #erasing: ErasingTurn;
   /** The last commit failed for want of room. */
   full = false;
 
-  constructor(runtime: Runtime, store: NodeStore, counter: BallotCounter, onFatal: (error: unknown) => void) {
+  constructor(runtime: Runtime, store: NodeStore, counter: BallotCounter, onFatal: (error: unknown) => void, maps: ReplicaMaps) {
     this.#runtime = runtime;
     this.#store = store;
     this.#counter = counter;
-    this.#acceptor = new Acceptor(counter);
+    this.#maps = maps;
+    this.#erasures = new Erasures(store.erasures());
+    this.#erasing = new ErasingTurn(this.#erasures, maps);
+    this.#acceptor = new Acceptor(counter, undefined, (path) => this.#erasures.of(maps.partitionOf(path)));
     this.#onFatal = onFatal;
+    this.#superseded = new Superseded(store, runtime.log);
   }
 
   /** Prepare, accept, read and fetch. `reply` is called once, after everything the answer claims is durable (I1). */
@@ -107,6 +93,36 @@ export class Replica {
   /** Takes over a value known chosen; resolves when it is durable, or at once when what is held here is as new. */
   learn(learned: Learned): Promise<void> {
     return this.#durable({ body: {}, learned });
+  }
+
+  /** Puts good bytes of a version in the place of bad or missing ones; resolves when they are durable, or the accepted head does not name it. */
+  fill(filling: Filling): Promise<void> {
+    return this.#durable({ body: {}, filling });
+  }
+
+  /** Adopts a map, and drops what is held of partitions that it says are joined: one commit (P15, P16). */
+  adopt(map: ClusterMap, { paths, chunks }: Leftovers, inForce: () => void): Promise<void> {
+    return this.#durable({ body: {}, writes: { map, dropped: paths, droppedChunks: chunks }, committed: inForce });
+  }
+
+  /** P14: `reply` says whether this replica is ready, or has erased it. */
+  erase(erasing: Erasing, reply: Reply): void {
+    this.#enqueue({ body: {}, erasing, reply });
+  }
+
+  /** What was erased of a partition here (P14). */
+  erasureOf(partition: number): Erasure {
+    return this.#erasures.of(partition);
+  }
+
+  /** Remembers, durably, what replicas from which this one takes a partition over have forgotten (P16). */
+  remember(remembering: Remembering): Promise<void> {
+    return this.#durable({ body: {}, remembering });
+  }
+
+  /** Drops what `leftovers` says when its turn has come. */
+  drop(leftovers: () => Leftovers): Promise<void> {
+    return this.#durable({ body: {}, drops: leftovers });
   }
 
   /** Makes node-level writes (chunk rows, the map, cursors) durable in the next commit. */
@@ -127,12 +143,8 @@ export class Replica {
       if (codeOf(error) === undefined) throw error;
       return false;
     }
-    this.#trimLater(path);
+    this.#superseded.chosen(path);
     return true;
-  }
-
-  #trimLater(path: Path): void {
-    if (this.#superseded.delete(path)) this.#trimmable.add(path);
   }
 
   /** The committed accepted value, with what is known of its being chosen. */
@@ -165,6 +177,21 @@ export class Replica {
   betweenCommits(run: () => void): void {
     if (this.#committing === undefined) run();
     else this.#betweenCommits.push(run);
+  }
+
+  /** What `read` finds in the store between two commits; a turn of the event loop passes first, so that pages do not add up. */
+  lookThrough<T>(read: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.timers.soon(() =>
+        this.betweenCommits(() => {
+          try {
+            resolve(read());
+          } catch (error) {
+            reject(error);
+          }
+        }),
+      );
+    });
   }
 
   get depth(): number {
@@ -201,7 +228,7 @@ export class Replica {
 
   #defer(entry: Entry): void {
     this.#inbox.push(entry);
-    const path = entry.body.accept?.path ?? entry.learned?.path;
+    const path = writtenBy(entry);
     if (path !== undefined) this.#queued.add(path);
   }
 
@@ -234,8 +261,8 @@ export class Replica {
   #take(): Entry[] {
     const entries = this.#inbox.splice(0, COMMIT_REQUESTS_MAX);
     this.#queued.clear();
-    for (const { body, learned } of this.#inbox) {
-      const path = body.accept?.path ?? learned?.path;
+    for (const entry of this.#inbox) {
+      const path = writtenBy(entry);
       if (path !== undefined) this.#queued.add(path);
     }
     return entries;
@@ -271,13 +298,14 @@ export class Replica {
     if (writes.ceiling !== undefined && writes.ceiling > this.#counter.ceiling) this.#counter.raise(writes.ceiling);
     for (const [path, accepted] of turn.staged) {
       this.#acceptor.accepted(path, accepted.ballot);
-      if (accepted.chosen) this.#trimLater(path);
+      if (accepted.chosen) this.#superseded.chosen(path);
     }
+    for (const { entry } of turn.waiting) entry.committed?.();
     const early = this.#early;
     this.#early = [];
     for (const hint of early) if (!this.#choose(hint) && this.#queued.has(hint.path)) this.#early.push(hint);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
-    if (turn.accepts.length > 0) for (const run of this.#watchers) run();
+    if (turn.accepts.length + turn.contents.length + turn.erased.length > 0) for (const run of this.#watchers) run();
   }
 
   /**
@@ -290,7 +318,7 @@ export class Replica {
     for (const { entry, answer } of turn.waiting) {
       const { prepare, read } = entry.body;
       if (prepare && prepare.ballot.counter < this.#counter.ceiling) {
-        entry.reply(answer.promised ? promised(this.accepted(prepare.path)) : answer);
+        entry.reply(answer.promised ? this.#promised(prepare.path, this.accepted(prepare.path)) : answer);
       } else if (read) this.#defer(entry);
       else entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
     }
@@ -298,7 +326,7 @@ export class Replica {
 
   /** What would make room must not wait for what needs it. */
   #trimAlone(turn: Turn, { trims }: NodeWrites): void {
-    for (const { path } of trims) this.#trimmable.add(path);
+    this.#superseded.again(trims);
     if (trims.length === 0 || turn.accepts.length === 0) return;
     this.write({}).catch((error: unknown) => {
       if (codeOf(error) !== "STORAGE_FULL") this.#onFatal(error);
@@ -306,45 +334,9 @@ export class Replica {
   }
 
   #writes(turn: Turn): NodeWrites | undefined {
-    const extra = turn.extra;
-    const empty = turn.accepts.length === 0 && extra.length === 0 && turn.ceiling === undefined;
-    if (empty) return undefined;
+    if (turn.isEmpty) return undefined;
     if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
-    const ceilings = [turn.ceiling, ...extra.map((writes) => writes.ceiling)].filter((c) => c !== undefined);
-    const map = extra.reduce<ClusterMap | undefined>((newest, writes) => writes.map ?? newest, undefined);
-    return {
-      accepts: turn.accepts,
-      trims: this.#takeTrims(),
-      chunks: extra.flatMap((writes): readonly ChunkRow[] => writes.chunks ?? []),
-      droppedChunks: extra.flatMap((writes): readonly ChunkId[] => writes.droppedChunks ?? []),
-      cursors: extra.flatMap((writes) => writes.cursors ?? []),
-      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
-      ...(map === undefined ? {} : { map }),
-    };
-  }
-
-  /** The inline bytes that chosen heads no longer name (P23). */
-  #takeTrims(): Trim[] {
-    const trims: Trim[] = [];
-    for (const path of this.#trimmable) {
-      const stored = this.#store.register(path);
-      if (stored !== undefined && !stored.chosen) this.#noteSuperseded(path); // the hint was about the value before
-      const keep = stored?.chosen ? this.#kept(path, stored.head) : undefined;
-      if (stored !== undefined && keep !== undefined) trims.push({ path, ballot: stored.ballot, keep });
-    }
-    this.#trimmable.clear();
-    return trims;
-  }
-
-  /** The operations whose bytes stay. Undefined: a damaged head does not say, so all of them do. */
-  #kept(path: Path, head: Uint8Array): string[] | undefined {
-    try {
-      return operationsNamed(head);
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-      this.#runtime.log.warn("a stored head cannot be read", { path, why: messageOf(error) });
-      return undefined;
-    }
+    return turn.writes(this.#superseded.takeTrims());
   }
 
   /** Committed plus what this turn has staged. */
@@ -374,21 +366,38 @@ export class Replica {
     else if (body.prepare) this.#prepare(entry, body.prepare, turn);
     else if (body.read) this.#read(entry, body.read, turn);
     else if (body.fetch) this.#fetch(entry, body.fetch, turn);
+    else if (entry.erasing) this.#erase(entry, entry.erasing, turn);
+    else if (entry.remembering) this.#erasing.remember(entry, entry.remembering, turn);
     else if (entry.learned) this.#learn(entry, entry.learned, turn);
-    else if (entry.writes) {
+    else if (entry.filling) this.#fill(entry, entry.filling, turn);
+    else if (entry.drops) {
+      const { paths, chunks } = entry.drops();
+      turn.extra.push({ dropped: paths, droppedChunks: chunks });
+      turn.waiting.push({ entry, answer: {} });
+    } else if (entry.writes) {
       turn.extra.push(entry.writes);
       turn.waiting.push({ entry, answer: {} });
-    } else assert(false, "a replica executes prepare, accept, read, fetch, learned values and node writes");
+    } else assert(false, "a replica executes prepare, accept, read, fetch, learned values, fetched bytes and node writes");
+  }
+
+  /**
+   * P5, once more and for good: what waited here was let in by the map of that moment. Whatever is accepted after a newer one was
+   * adopted would be missed by those who count on the adoption: the barrier and the scan of P16.
+   */
+  #checkForce(path: Path, configuration: number): void {
+    if (this.#maps.numberOf(path) === configuration) return;
+    throw new QdfsError("CONFIGURATION_STALE", `the configuration of ${path} has changed meanwhile, from ${configuration}`);
   }
 
   #prepare(entry: Entry, { path, ballot }: Prepare, turn: Turn): void {
+    this.#checkForce(path, ballot.configuration);
     const accepted = this.#view(path, turn);
     const verdict = this.#acceptor.prepare(path, plainBallot(ballot), accepted);
     if (verdict.kind === "refused") {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
       return;
     }
-    const answer = promised(accepted);
+    const answer = this.#promised(path, accepted);
     if (ballot.counter >= this.#counter.ceiling) {
       turn.ceiling = Math.max(turn.ceiling ?? 0, this.#counter.ceilingFor(ballot.counter));
       turn.waiting.push({ entry, answer });
@@ -398,9 +407,10 @@ export class Replica {
   #accept(entry: Entry, accept: Accept, turn: Turn): void {
     const { path } = accept;
     const ballot = plainBallot(accept.ballot);
+    this.#checkForce(path, ballot.configuration);
     const accepted = this.#view(path, turn);
     const verdict = accept.base
-      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted)
+      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted, accept.forgotten)
       : this.#acceptor.accept(path, ballot, accepted);
     if (verdict.kind === "refused") {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
@@ -411,9 +421,24 @@ export class Replica {
     turn.waiting.push({ entry, answer: { accepted: {} } });
   }
 
-  #learn(entry: Entry, learned: Learned, turn: Turn): void {
+  #learn(entry: Entry, { configuration, ...learned }: Learned, turn: Turn): void {
+    this.#checkForce(learned.path, configuration);
     const accepted = this.#view(learned.path, turn);
-    if (this.#acceptor.learns(learned.ballot, accepted)) this.#stage({ ...learned, chosen: true }, accepted, turn);
+    const mends = learned.mends === true && sameBallot(learned.ballot, accepted.ballot);
+    if (mends || this.#acceptor.learns(learned.path, learned.ballot, accepted))
+      this.#stage({ ...learned, chosen: true }, accepted, turn);
+    turn.waiting.push({ entry, answer: {} });
+  }
+
+  #fill(entry: Entry, { configuration, ...content }: Filling, turn: Turn): void {
+    const { path, random } = content;
+    this.#checkForce(path, configuration);
+    const accepted = this.#view(path, turn);
+    // Bytes of a version that was dropped meanwhile would stay for ever.
+    if (!isAbsent(accepted.ballot) && this.#superseded.names(path, accepted.head, random)) {
+      turn.contents.push(content);
+      turn.staged.set(path, accepted); // its bytes are being written
+    }
     turn.waiting.push({ entry, answer: {} });
   }
 
@@ -425,26 +450,22 @@ export class Replica {
       head: write.head,
       chosen: write.chosen,
     });
-    if (!isAbsent(before.ballot) && this.#mayDrop(before.head, write.head)) this.#noteSuperseded(write.path);
+    if (!isAbsent(before.ballot)) this.#superseded.replaced(write.path, before.head, write.head);
   }
 
-  /** False when the new head stands right on the one before it, and names one version more: all that was named still is. */
-  #mayDrop(before: Uint8Array, after: Uint8Array): boolean {
-    try {
-      const standsOn = operationsNamed(after, 2)[1] === operationsNamed(before, 1)[0];
-      return !standsOn || versionsNamed(after) <= versionsNamed(before);
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-      return true; // a damaged head: the trim sees to it
+  /** An absent file has forgotten what went with the tombstones of its partition (P14); another one's head says it. */
+  #promised(path: Path, { ballot, head, chosen }: Accepted): AnswerBody {
+    const { forgotten } = this.#erasures.of(this.#maps.partitionOf(path));
+    return { promised: { ballot, head, chosen, forgotten } };
+  }
+
+  #erase(entry: Entry, erasing: Erasing, turn: Turn): void {
+    if (turn.staged.has(erasing.path)) {
+      this.#defer(entry); // decided when that is on the disk
+      return;
     }
-  }
-
-  /** Bounded: what is forgotten here is trimmed at the file's next change. */
-  #noteSuperseded(path: Path): void {
-    this.#superseded.add(path);
-    if (this.#superseded.size <= SUPERSEDED_MAX) return;
-    const [oldest] = this.#superseded;
-    if (oldest !== undefined) this.#superseded.delete(oldest);
+    this.#checkForce(erasing.path, erasing.configuration);
+    this.#erasing.erase(entry, erasing, this.accepted(erasing.path), turn);
   }
 
   #read(entry: Entry, { path, want, version }: Read, turn: Turn): void {
@@ -458,18 +479,10 @@ export class Replica {
       this.#defer(entry); // its bytes are not on disk yet: after this commit
       return;
     }
-    const content = want === Want.CONTENT ? this.#inlineBytes(path, accepted, version) : undefined;
+    const content = want === Want.CONTENT ? inlineBytes(this.#store, path, accepted, version) : undefined;
     this.#answer(entry, path, turn, {
       held: { ballot, head: accepted.head, chosen, content: content ?? NO_BYTES, contentHeld: content !== undefined },
     });
-  }
-
-  /** The inline bytes of version `number` (0: the current one) as far as this replica holds them. */
-  #inlineBytes(path: Path, accepted: Accepted, number: number): Uint8Array | undefined {
-    if (isAbsent(accepted.ballot)) return undefined;
-    if (number === 0) return this.#store.current(path)?.content ?? undefined;
-    const version = keptVersion(headCodec.decode(accepted.head), number);
-    return version === undefined ? undefined : this.#store.content(path, version.operation.random);
   }
 
   #fetch(entry: Entry, { path, random }: Fetch, turn: Turn): void {
@@ -480,13 +493,4 @@ export class Replica {
     const content = this.#store.content(path, random);
     entry.reply({ fetched: { content: content ?? NO_BYTES, held: content !== undefined } });
   }
-}
-
-function promised({ ballot, head, chosen }: Accepted): AnswerBody {
-  return { promised: { ballot, head, chosen, forgotten: 0 } };
-}
-
-/** A decoded batch's ballot keeps defaults on its prototype; what is kept is a plain one. */
-function plainBallot({ configuration, counter, node }: Ballot): Ballot {
-  return { configuration, counter, node };
 }

@@ -15,7 +15,7 @@ import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { HttpBulkClient } from "../transport/http-bulk-client.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { DataNode } from "./datanode.ts";
-import { admit, SuperNodes } from "./membership.ts";
+import { admit, knownSuperNodes, SuperNodes } from "./membership.ts";
 
 export interface DataNodeOptions {
   readonly host: string;
@@ -32,6 +32,8 @@ export interface DataNodeOptions {
   readonly weight: number;
   /** 0: as much as the disk has. */
   readonly capacityBytes: number;
+  /** Every stored byte is read and verified again within this long. */
+  readonly scrubPeriodMs: number;
   readonly runtime: Runtime;
 }
 
@@ -71,12 +73,18 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
         hello: () => late.served().greeting(),
         counter: late,
       },
-      control: { getMap: () => late.served().getMap() },
+      control: {
+        getMap: async () => await late.served().getMap(),
+        follow: async (request) => await late.served().follow(request),
+        scrub: async (request) => await late.served().scrub(request),
+        repair: async (request) => await late.served().repair(request),
+      },
     });
     const grpcAddress = await grpc.start();
     undo.push(() => grpc.stop());
 
     const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes);
+    supernodes.know(knownSuperNodes(store));
     const { clusterId, node: number, diskId } = dataDir.identity;
     const { zone, weight, capacityBytes } = options;
     const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
@@ -98,6 +106,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
       map: admission,
       version: VERSION,
       capacityBytes: options.capacityBytes || diskSize(dataDir.path),
+      scrubPeriodMs: options.scrubPeriodMs,
       onFatal: stopProcess,
     });
     await node.open();

@@ -5,9 +5,11 @@
  */
 import type { Path } from "../base/ids.ts";
 import { COUNTER_LEAP_MAX } from "../limits.ts";
+import type { Erasure } from "../ports.ts";
 import type { Ballot } from "../wire/messages.ts";
-import { ABSENT, compareBallots, highestBallot } from "./ballot.ts";
+import { ABSENT, compareBallots, highestBallot, isAbsent } from "./ballot.ts";
 import type { BallotCounter } from "./counter.ts";
+import { NOTHING_ERASED } from "./erased.ts";
 import { PromiseTable } from "./promises.ts";
 
 /** The accepted value of a file as the acceptor needs to know it; ABSENT for none. */
@@ -26,20 +28,25 @@ export class Acceptor {
   readonly #counter: BallotCounter;
   readonly #promises: PromiseTable;
 
-  constructor(counter: BallotCounter, promises = new PromiseTable()) {
+  readonly #erasure: (path: Path) => Erasure;
+
+  /** `erasure`: of a file's partition. */
+  constructor(counter: BallotCounter, promises = new PromiseTable(), erasure: (path: Path) => Erasure = () => NOTHING_ERASED) {
     this.#counter = counter;
     this.#promises = promises;
+    this.#erasure = erasure;
   }
 
   /**
-   * floor(file) of P2: the highest of the ceiling at start, the promises of this life and the accepted ballot. Each only
+   * floor(file) of P2: the highest of the ceiling at start, the promises of this life, the accepted and the erased ballot. Each only
    * rises. Ballots are compared within the one configuration that the replica has adopted (P5), so the ceiling, which is a
    * counter, is placed in the configuration of the ballot it is held against.
    */
   #floor(path: Path, accepted: AcceptedView, configuration: number): Ballot {
     const { ceilingAtStart } = this.#counter;
     const ceiling = ceilingAtStart === 0 ? ABSENT : { configuration, counter: ceilingAtStart - 1, node: ANY_NODE };
-    return highestBallot(ceiling, highestBallot(this.#promises.floor(path), accepted.ballot));
+    const voted = highestBallot(this.#promises.floor(path), accepted.ballot);
+    return highestBallot(highestBallot(ceiling, voted), this.#erasure(path).floor);
   }
 
   /**
@@ -55,22 +62,31 @@ export class Acceptor {
     return OK;
   }
 
-  /** `accept(b)` needs b at or above the floor. A counter's leap is no reason to refuse an accept (P4). */
+  /**
+   * `accept(b)` needs b at or above the floor. A counter's leap is no reason to refuse an accept (P4). An accept of the very ballot that
+   * was erased may still be on its way: not even that is taken (P14, I9).
+   */
   accept(path: Path, ballot: Ballot, accepted: AcceptedView): AcceptorVerdict {
     const floor = this.#floor(path, accepted, ballot.configuration);
-    if (compareBallots(ballot, floor) < 0) return { kind: "refused", floor };
+    if (compareBallots(ballot, floor) < 0 || !this.#isAboveErased(path, ballot)) return { kind: "refused", floor };
     this.#counter.observe(ballot.counter);
     return OK;
   }
 
+  #isAboveErased(path: Path, ballot: Ballot): boolean {
+    return compareBallots(ballot, this.#erasure(path).floor) > 0;
+  }
+
   /**
    * `accept(b)` that asks for the promise of b as well (P24, folded.ts): taken as if `prepare(b)` had come before it, and only
-   * if what is accepted here is not above `base`. The promise needs no table: the accept that it becomes is a floor by itself.
+   * if what is accepted here is not above `base`. The promise needs no table: the accept that it becomes is a floor by itself. A base that
+   * has `forgotten` less than what was erased here is no base (P14): the operation may have been done, and erased.
    */
-  acceptFolded(path: Path, ballot: Ballot, base: Ballot, accepted: AcceptedView): AcceptorVerdict {
+  acceptFolded(path: Path, ballot: Ballot, base: Ballot, accepted: AcceptedView, forgotten = 0): AcceptorVerdict {
     const floor = this.#floor(path, accepted, ballot.configuration);
     const wouldPromise = compareBallots(ballot, floor) > 0 && ballot.counter - this.#counter.current() <= COUNTER_LEAP_MAX;
-    if (!wouldPromise || compareBallots(accepted.ballot, base) > 0) return { kind: "refused", floor };
+    const remembersMore = isAbsent(accepted.ballot) && this.#erasure(path).forgotten > forgotten;
+    if (!wouldPromise || remembersMore || compareBallots(accepted.ballot, base) > 0) return { kind: "refused", floor };
     this.#counter.observe(ballot.counter);
     return OK;
   }
@@ -78,10 +94,10 @@ export class Acceptor {
   /**
    * A value that is known chosen at `ballot` may be taken over whatever has been promised, if what is accepted here is
    * older. It is no vote: the ballot was chosen by W accepts before, so every later phase 1 meets it anyway, and that this
-   * replica reports it too changes no count from undecided to decided wrongly.
+   * replica reports it too changes no count from undecided to decided wrongly. What was erased is not learned again (I9).
    */
-  learns(ballot: Ballot, accepted: AcceptedView): boolean {
-    return compareBallots(ballot, accepted.ballot) > 0;
+  learns(path: Path, ballot: Ballot, accepted: AcceptedView): boolean {
+    return compareBallots(ballot, accepted.ballot) > 0 && this.#isAboveErased(path, ballot);
   }
 
   /** To be called when an accept is durable: its promise is covered by it. */

@@ -26,3 +26,8 @@ export function highestBallot(a: Ballot, b: Ballot): Ballot {
 export function formatBallot(ballot: Ballot): string {
   return isAbsent(ballot) ? "absent" : `${ballot.configuration}.${ballot.counter}.${ballot.node}`;
 }
+
+/** A decoded batch's ballot keeps defaults on its prototype; what is kept is a plain one. */
+export function plainBallot({ configuration, counter, node }: Ballot): Ballot {
+  return { configuration, counter, node };
+}

@@ -48,6 +48,19 @@ const NO_VERSION: Version = {
   chunks: null,
 };
 
+/** A head that names one version and nothing else: by which the bytes of that version can be verified wherever they lie. */
+export function headAlone(version: Version): Head {
+  return { current: version, history: [], window: [], forgotten: 0 };
+}
+
+/** The newest stamp that the head knows: what is forgotten when it is erased (P14). */
+export function newestStamp({ current, window, forgotten }: Head): number {
+  return window.reduce(
+    (newest, { operation }) => Math.max(newest, operation.stamp),
+    Math.max(forgotten, current.operation.stamp),
+  );
+}
+
 export function isLive(head: Head | undefined): head is Head {
   return head !== undefined && !head.current.tombstone;
 }

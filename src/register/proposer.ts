@@ -4,12 +4,13 @@
  */
 import { isDefinite, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
 import type { Accept, AnswerBody, Ballot, Configuration, Promised, RequestBody } from "../wire/messages.ts";
 import { ABSENT, compareBallots, highestBallot, isAbsent, sameBallot } from "./ballot.ts";
-import { reaches, readNeed, Tally, writeNeed } from "./quorum.ts";
+import { reaches, readNeed, Tally, type Vote, writeNeed } from "./quorum.ts";
 
 /** How the proposer reaches the replicas; calls reject as Session.call does. */
 export interface Replicas {
@@ -88,6 +89,11 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
       );
       return true;
     };
+    /** Until those that have not failed would do. While joint, one failure can leave each of two sets one short. */
+    const askEnough = (): void => {
+      const hoped = (): readonly NodeNumber[] => order.slice(0, next).filter((node) => !tally.failed(node));
+      while (!reaches(configuration, readNeed, new Set(hoped())) && askNext());
+    };
     const answered = (node: NodeNumber, answer: AnswerBody): void => {
       if (answer.refused) {
         finish();
@@ -108,7 +114,10 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
       }
       tally.no(node, messageOf(error));
       if (tally.vote() === "lost") giveUp();
-      else askNext();
+      else {
+        askNext();
+        askEnough();
+      }
     };
     // Lost, but answers that are about to come make the arithmetic of the error complete.
     const giveUp = (): void => {
@@ -129,19 +138,14 @@ export function prepare(round: Round, replicas: Replicas, timers: Timers): Promi
         hedge(PREPARE_HEDGE_MS);
       });
     };
-    const asked = new Set<NodeNumber>();
-    for (const node of order) {
-      if (reaches(configuration, readNeed, asked)) break;
-      asked.add(node);
-    }
-    for (let i = 0; i < asked.size; i += 1) askNext();
+    askEnough();
     hedge(afterMs);
   });
 }
 
-/** A bug, or a map that differs: not one replica's trouble. */
+/** A bug, or a map that is older than the others': not one replica's trouble. */
 function mustSurface(error: unknown): boolean {
-  return !(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE" || error.code === "WRONG_CLUSTER";
+  return !(error instanceof QdfsError) || isOvertaken(error) || error.code === "WRONG_CLUSTER";
 }
 
 function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber, Promised>): Prepared {
@@ -160,7 +164,8 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
     head = holders.size === 1 ? promised.head : intactOf(head, promised.head);
     knownChosen ||= promised.chosen;
   }
-  knownChosen ||= reaches(configuration, writeNeed, holders);
+  // Of another configuration's ballot W of this one's sets say nothing: it may have been accepted by W of one of two.
+  knownChosen ||= accepted.configuration === configuration.number && reaches(configuration, writeNeed, holders);
   return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
 }
 
@@ -185,6 +190,8 @@ export type OnAccept = (acks: number, chosen: boolean, open: number) => void;
 export interface Folding {
   readonly self: NodeNumber;
   readonly base: Ballot;
+  /** What the base has forgotten. */
+  readonly forgotten: number;
 }
 
 /**
@@ -213,8 +220,7 @@ export function propose(
       done = true;
       resolve(proposed);
     };
-    const settleVote = (): void => {
-      const vote = tally.vote();
+    const settleVote = (vote: Vote): void => {
       const mayHaveTaken = unclear || tally.count > 0;
       if (vote === "won") finish({ kind: "chosen", acks: tally.count });
       else if (vote === "pending") return;
@@ -263,13 +269,15 @@ export function propose(
           (error) => failed(node, error),
         )
         .then(() => {
-          onAccept(tally.count, tally.vote() === "won", open);
-          settleVote();
+          const vote = tally.vote();
+          onAccept(tally.count, vote === "won", open);
+          settleVote(vote);
         }, reject);
     };
     // The others first: their accepts leave before our own replica's fsync begins, so that the fsyncs run side by side.
-    const order = replicas.inOrder(round.replicas).reverse();
-    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base } };
-    for (const node of order) if (node !== own) send(node, body);
+    const body = { accept: folding === undefined ? accept : { ...accept, base: folding.base, forgotten: folding.forgotten } };
+    const ownNow = own === undefined && round.replicas.includes(ballot.node);
+    for (const node of round.replicas) if (node !== ballot.node) send(node, body);
+    if (ownNow) send(ballot.node, body);
   });
 }

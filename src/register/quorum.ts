@@ -16,6 +16,16 @@ export const writeNeed: Need = (set) => set.w;
 /** This many holders of one ballot meet every later phase 1 (P11), and this many log readers meet every W (P20 uses N-W+1). */
 export const decisiveNeed: Need = (set) => set.nodes.length - set.r + 1;
 
+/**
+ * This many replicas meet every W, and every N-R+1 that decided a read (P11): what they hold together shows everything that was chosen, or returned by a read,
+ * which is more than what was chosen where R + W > N + 1 (P16).
+ */
+export const carryNeed: Need = (set) => set.r;
+/** This many replicas meet every W: what they hold together shows everything chosen (P20). */
+export const scanNeed: Need = (set) => set.nodes.length - set.w + 1;
+/** When this many have adopted a newer configuration, no quorum of any kind can form in the older one any more (P16). */
+export const barrierNeed: Need = (set) => set.nodes.length - Math.min(set.r, set.w) + 1;
+
 export type Vote = "pending" | "won" | "lost";
 
 export class Tally {
@@ -90,5 +100,10 @@ export class Tally {
 
 /** True when the nodes in `holders` reach `need` in every set. */
 export function reaches(configuration: Configuration, need: Need, holders: ReadonlySet<NodeNumber>): boolean {
-  return configuration.sets.every((set) => set.nodes.filter((node) => holders.has(node)).length >= need(set));
+  return configuration.sets.every((set) => reachesIn(set, need, holders));
+}
+
+/** … in this one. */
+export function reachesIn(set: ReplicaSet, need: Need, holders: ReadonlySet<NodeNumber>): boolean {
+  return set.nodes.filter((node) => holders.has(node)).length >= need(set);
 }

@@ -7,11 +7,12 @@
  * Why that is linearizable (I4): anything chosen or returned before the read began is held, or extended, by W or by N-R+1
  * replicas, and either meets every set of R, so m is at least as new. And m will not be lost: it is chosen, or it stands on
  * N-R+1 replicas, which meet the R of every later phase 1, so a later proposal extends m. All absent needs only R: the
- * lowest ballot is known chosen, and anything chosen before would have been met.
+ * lowest ballot is known chosen, and anything chosen before would have been met. Ballots of old configurations are not counted (isCountable).
  */
 
-import { assert, messageOf, QdfsError } from "../base/errors.ts";
+import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
+import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../limits.ts";
 import type { Cancel, Clock, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -31,6 +32,8 @@ export interface RegisterRead {
   readonly asked: readonly NodeNumber[];
   /** The read had to have the file settled. */
   readonly settled: boolean;
+  /** Who answered with an older value, or none, where there is a newer one. */
+  readonly behind: readonly NodeNumber[];
 }
 
 /** What a read learns from those before it and tells those after it (routing/replica-choice.ts). */
@@ -53,6 +56,8 @@ export interface RegisterReadRequest {
   readonly order: readonly NodeNumber[];
   readonly pace: ReadPace;
   call(node: NodeNumber, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
+  /** Told of replicas that go by another configuration. */
+  stale(node: NodeNumber): void;
   /** Has a coordinator settle the file; the answer's head is known chosen. */
   settle(budgetMs: number): Promise<Settled>;
   readonly timers: Timers;
@@ -60,7 +65,7 @@ export interface RegisterReadRequest {
   readonly budgetMs: number;
 }
 
-/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica */
+/** @throws QdfsError QUORUM_UNAVAILABLE with its arithmetic; whatever `settle` throws; CONFIGURATION_STALE from a replica that goes by a newer map */
 export function readRegister(request: RegisterReadRequest): Promise<RegisterRead> {
   return new Promise((resolve, reject) => new Reading(request, resolve, reject).begin());
 }
@@ -77,7 +82,8 @@ class Reading {
   readonly #reject: (error: unknown) => void;
   readonly #answers = new Map<NodeNumber, Answered>();
   readonly #asked: NodeNumber[] = [];
-  readonly #askedAtMs = new Map<NodeNumber, number>();
+  /** By the place in `asked`. */
+  readonly #askedAtMs: number[] = [];
   readonly #answered: Tally;
   readonly #startedMs: number;
   #next = 0;
@@ -103,23 +109,23 @@ class Reading {
     let first = true;
     this.#next = chosen.size;
     for (const node of chosen) {
-      this.#ask(node, first ? wanted : Want.BALLOT);
+      this.#ask(node, first ? wanted : Want.BALLOT, this.#startedMs);
       first = false;
     }
     this.#armHedge(this.#request.pace.hedgeMs);
   }
 
-  #leftMs(): number {
-    return Math.max(1, this.#request.budgetMs - (this.#request.clock.monotonicMs() - this.#startedMs));
+  #leftMs(nowMs = this.#request.clock.monotonicMs()): number {
+    return Math.max(1, this.#request.budgetMs - (nowMs - this.#startedMs));
   }
 
-  #ask(node: NodeNumber, want: Want): void {
+  #ask(node: NodeNumber, want: Want, nowMs: number): void {
     const { path, version } = this.#request;
     this.#asked.push(node);
-    this.#askedAtMs.set(node, this.#request.clock.monotonicMs());
-    this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS)).then(
+    this.#askedAtMs.push(nowMs);
+    this.#request.call(node, { read: { path, want, version } }, Math.min(this.#leftMs(nowMs), QUORUM_PATIENCE_MS)).then(
       (answer) => {
-        this.#request.pace.answered(node, this.#waitedMs(node)); // also when it comes too late to be of use
+        this.#request.pace.answered(node, this.#request.clock.monotonicMs() - nowMs); // also when it comes too late to be of use
         this.#answer(node, want, answer);
       },
       (error) => this.#failed(node, error),
@@ -129,7 +135,7 @@ class Reading {
   /** Since the node was asked. */
   #waitedMs(node: NodeNumber): number {
     const nowMs = this.#request.clock.monotonicMs();
-    return nowMs - (this.#askedAtMs.get(node) ?? nowMs);
+    return nowMs - (this.#askedAtMs[this.#asked.indexOf(node)] ?? nowMs);
   }
 
   /** One more replica, with content this time: the first one may be the slow one. False when all were asked. */
@@ -137,7 +143,8 @@ class Reading {
     const node = this.#request.order[this.#next];
     if (node === undefined) return false;
     this.#next += 1;
-    this.#ask(node, this.#request.want === "content" ? Want.CONTENT : Want.HEAD);
+    const want = this.#request.want === "content" ? Want.CONTENT : Want.HEAD;
+    this.#ask(node, want, this.#request.clock.monotonicMs());
     return true;
   }
 
@@ -168,8 +175,8 @@ class Reading {
 
   #failed(node: NodeNumber, error: unknown): void {
     if (this.#done) return;
-    const stale = error instanceof QdfsError && error.code === "CONFIGURATION_STALE";
-    if (stale || !(error instanceof QdfsError)) {
+    if (codeOf(error) === "CONFIGURATION_STALE") this.#request.stale(node);
+    if (isOvertaken(error) || !(error instanceof QdfsError)) {
       this.#finish();
       this.#reject(error);
       return;
@@ -185,7 +192,14 @@ class Reading {
       return;
     }
     this.#askNext();
+    this.#askEnough();
     this.#decide();
+  }
+
+  /** Until those that have not failed would do. While joint, one failure can leave each of two sets one short. */
+  #askEnough(): void {
+    const hoped = (): readonly NodeNumber[] => this.#asked.filter((node) => !this.#answered.failed(node));
+    while (!reaches(this.#request.configuration, readNeed, new Set(hoped())) && this.#askNext());
   }
 
   #answer(node: NodeNumber, want: Want, answer: AnswerBody): void {
@@ -211,7 +225,7 @@ class Reading {
       holders.add(node);
       known ||= held.chosen;
     }
-    known ||= reaches(this.#request.configuration, decisiveNeed, holders);
+    known ||= isCountable(highest, this.#request.configuration) && reaches(this.#request.configuration, decisiveNeed, holders);
     if (known) this.#deliver(highest, holders);
     else if (this.#answers.size === this.#asked.length || this.#allOthersFailed()) this.#widenOrSettle();
   }
@@ -234,7 +248,7 @@ class Reading {
       const [node] = holders;
       assert(node !== undefined, "an absent file has a holder of the absent ballot");
       this.#finish();
-      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false });
+      this.#resolve({ ballot, head: undefined, content: undefined, node, asked: this.#asked, settled: false, behind: [] });
       return;
     }
     let best: { node: NodeNumber; held: Held; head: Head } | undefined;
@@ -250,7 +264,8 @@ class Reading {
     this.#finish();
     const { node, held, head } = best;
     const content = held.contentHeld ? held.content : undefined;
-    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false });
+    const behind = [...this.#answers.keys()].filter((each) => !holders.has(each));
+    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false, behind });
   }
 
   /**
@@ -293,10 +308,21 @@ class Reading {
           node: ballot.node,
           asked: this.#asked,
           settled: true,
+          behind: [],
         }),
       )
       .catch(this.#reject);
   }
+}
+
+/**
+ * N-R+1 holders decide because every higher ballot's phase 1 met one of them. That goes for ballots of the configuration itself, and of the one before: its phases 1
+ * met R of a set that stands in this one, too (one of the two is joint with the other's set in it). One from longer ago may have a higher one beside it whose phase 1
+ * needed fewer: of five replicas with W=4 R=2 two hold m, and b is above it at the fifth, after promises of the third and fourth. With W=2 R=4 in force four
+ * answers show m twice, which is N-R+1, and later ones show b.
+ */
+function isCountable(ballot: Ballot, { number }: Configuration): boolean {
+  return ballot.configuration + 1 >= number;
 }
 
 /** What a replica answered to a read, its head decoded. @throws QdfsError: it is of no use, as if there were none */

@@ -67,19 +67,27 @@ export class ReplicaChoice {
   order(candidates: readonly Candidate[]): NodeNumber[] {
     // Who has not answered yet is taken for better than the best of the others, so that it gets its chance.
     let bestMs = Number.POSITIVE_INFINITY;
-    for (const { node } of candidates) bestMs = Math.min(bestMs, this.latencyMs(node) ?? bestMs);
+    let inOrder = true;
+    let lastRank = Number.NEGATIVE_INFINITY;
+    for (const { node, rank } of candidates) {
+      bestMs = Math.min(bestMs, this.latencyMs(node) ?? bestMs);
+      inOrder &&= rank >= lastRank;
+      lastRank = rank;
+    }
     const unmeasuredMs = Number.isFinite(bestMs) ? bestMs / 2 : LATENCY_MS_MIN;
     const left = candidates.map(({ node, rank, waiting }) => {
       const expectedMs = Math.max(LATENCY_MS_MIN, this.latencyMs(node) ?? unmeasuredMs);
       return { node, rank, score: expectedMs * (1 + waiting) };
     });
-    left.sort((a, b) => a.rank - b.rank);
+    if (!inOrder) left.sort((a, b) => a.rank - b.rank);
     const ordered: NodeNumber[] = [];
     for (let first = left[0]; first !== undefined; first = left[0]) {
-      const { rank } = first;
-      const beyond = left.findIndex((other) => other.rank !== rank);
-      const [taken] = left.splice(this.#draw(left, beyond === -1 ? left.length : beyond), 1);
-      if (taken !== undefined) ordered.push(taken.node);
+      let alike = 1;
+      while (left[alike]?.rank === first.rank) alike += 1;
+      const drawn = this.#draw(left, alike);
+      ordered.push(left[drawn]?.node ?? first.node);
+      left.copyWithin(drawn, drawn + 1);
+      left.pop();
     }
     return ordered;
   }

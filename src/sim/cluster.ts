@@ -7,44 +7,37 @@ import { nodeName } from "../base/ids.ts";
 import { assemble } from "../client/assemble.ts";
 import type { Client } from "../client/client.ts";
 import { noMapCache } from "../client/map-cache.ts";
-import { firstAssignment } from "../cluster/placement.ts";
+import { isNewerMap } from "../cluster/map.ts";
 import { DataNode } from "../datanode/datanode.ts";
-import { admit, SuperNodes } from "../datanode/membership.ts";
-import type { BulkHandler, CatalogueStore, NodeWrites, Runtime, SessionHandler } from "../ports.ts";
-import { HeardCounter } from "../register/heard-counter.ts";
+import { admit, knownSuperNodes, SuperNodes } from "../datanode/membership.ts";
+import type { BulkHandler, NodeWrites, SessionHandler, SuperNodeApi } from "../ports.ts";
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../storage/memory-super-store.ts";
-import { firstState } from "../supernode/first-state.ts";
-import { SuperNode } from "../supernode/supernode.ts";
+import { LateSuperNode } from "../supernode/late-supernode.ts";
+import type { SuperNode } from "../supernode/supernode.ts";
+import type { SuperNodeState } from "../supernode-ports.ts";
 import { MemoryBulkClient } from "../transport/memory-bulk.ts";
 import { MemoryControlDialer } from "../transport/memory-control.ts";
 import { type MemoryListener, MemoryNetwork } from "../transport/memory-network.ts";
 import { MemorySessionDialer } from "../transport/memory-session.ts";
-import { type AnswerBody, type ClusterMap, type Node, NodeState, type Request } from "../wire/messages.ts";
+import type { AnswerBody, ClusterMap, Configuration, Request } from "../wire/messages.ts";
 import { Cuts } from "./cuts.ts";
 import { Disk, filesOf, storeOf } from "./disk.ts";
+import { type ClusterShape, firstDiskId, firstMap } from "./first-map.ts";
 import { Life, type WallClock } from "./life.ts";
+import { recoveredSuperNode, type SuperDisk, type SuperNodeBoot, superNodeOn } from "./super-host.ts";
 import type { Trace } from "./trace.ts";
+import { type DetectionObserver, watchedSuperNode } from "./watched-super-node.ts";
 
 export const SUPER_HOST = "super";
 const SUPERNODE = `${SUPER_HOST}:1`;
 const VERSION = "sim";
 const CAPACITY_BYTES = 1e9;
-
-export interface ClusterShape {
-  readonly n: number;
-  readonly w: number;
-  readonly r: number;
-  /** Of the policy; "custom" if it is not said. */
-  readonly quorumName?: string;
-  /** DataNodes; at least n. */
-  readonly nodes: number;
-  readonly partitions: number;
-  readonly inlineLimitBytes: number;
-  readonly chunkSizeBytes: number;
-  readonly keepVersions: number;
-}
+/** Operations are over in a few seconds: what is to meet them begins sooner than in the world. */
+const REBALANCE_SETTLE_MS = 50;
+/** So that every run has a few passes, and one more within the time that replicas have to agree. */
+export const SCRUB_PERIOD_MS = 20_000;
 
 /** What watches the cluster from outside. */
 export interface ClusterObserver {
@@ -54,11 +47,18 @@ export interface ClusterObserver {
   served(host: DataHost, request: Request, answer: AnswerBody): void;
   /** A DataNode was admitted and begins to serve. */
   serves(disk: Disk): void;
+  /** A SuperNode stores a map. */
+  issued(map: ClusterMap): void;
+  /** A machine was added. */
+  joined(host: { readonly name: string }): void;
+  /** A SuperNode ended by itself: another one took its place, or it could not be recovered. */
+  superNodeEnded(): void;
   /** A process ended with what no process may end with. */
   fatal(host: string, error: unknown): void;
+  readonly detection?: DetectionObserver;
 }
 
-interface Host {
+export interface Host {
   readonly name: string;
   readonly wall: WallClock;
   /** Undefined: no process runs. */
@@ -74,14 +74,20 @@ export interface DataHost extends Host {
   node: DataNode | undefined;
 }
 
-export interface SuperHost extends Host {
-  readonly maps: MemoryMapStore;
-  readonly catalogue: MemoryCatalogueStore;
+export interface SuperHost extends Host, SuperDisk {
+  /** Undefined: not serving (yet). */
   superNode: SuperNode | undefined;
+  /** … as callers meet it. */
+  control: SuperNodeApi | undefined;
 }
 
 export interface ClientHost extends Host {
   client: Client | undefined;
+}
+
+interface SuperBoot extends SuperNodeBoot {
+  /** Listens from the beginning. */
+  readonly late: LateSuperNode;
 }
 
 /** `kill`: its connections break and the address refuses. `power`: nobody is told anything. */
@@ -96,12 +102,19 @@ export class SimCluster {
   readonly shape: ClusterShape;
   readonly network: MemoryNetwork;
   readonly cuts: Cuts;
-  readonly superHost: SuperHost;
-  readonly dataHosts: readonly DataHost[];
+  /** The one whose SuperNode is the cluster's; others had the place before. */
+  superHost: SuperHost;
+  readonly superHosts: SuperHost[];
+  /** The state at the beginning, as a backup has it. */
+  readonly firstState: SuperNodeState;
+  readonly dataHosts: DataHost[];
+  #hosts: number;
   readonly clientHosts: ClientHost[] = [];
   readonly #trace: Trace;
   readonly #observer: ClusterObserver;
   readonly #seed: number;
+  /** By partition and number, every configuration that a map ever had. */
+  readonly #configurations: Map<number, Configuration>[];
   #lives = 0;
   #disks = 0;
 
@@ -119,64 +132,99 @@ export class SimCluster {
       disk: this.#newDisk(i + 1),
       node: undefined,
     }));
-    this.superHost = {
-      ...this.#host(SUPER_HOST),
-      maps: new MemoryMapStore(),
-      catalogue: new MemoryCatalogueStore(),
-      superNode: undefined,
-    };
-    this.superHost.maps.save({ map: this.#firstMap(), nextNodeNumber: shape.nodes + 1 });
+    this.#hosts = shape.nodes;
+    this.#configurations = Array.from({ length: shape.partitions }, () => new Map());
+    this.superHost = this.#newSuperHost(SUPER_HOST, []);
+    this.superHosts = [this.superHost];
+    this.firstState = { map: firstMap(shape, SUPERNODE), nextNodeNumber: shape.nodes + 1 };
+    this.superHost.maps.save(this.firstState);
+    this.#issued(this.firstState.map);
   }
 
   /** Every host that there is, clients too. */
   get hostNames(): readonly string[] {
-    return [this.superHost, ...this.dataHosts, ...this.clientHosts].map(({ name }) => name);
+    return [...this.superHosts, ...this.dataHosts, ...this.clientHosts].map(({ name }) => name);
   }
 
-  /** Where partitions stand; they do not move yet. */
+  /** The newest map that a SuperNode has stored. */
   get map(): ClusterMap {
-    const state = this.superHost.maps.load();
-    if (state === undefined) throw new Error("a cluster begins with a map");
-    return state.map;
+    const maps = this.superHosts.flatMap(({ maps: store }) => store.load()?.map ?? []);
+    return maps.reduce((newest, map) => (isNewerMap(map, newest) ? map : newest), this.firstState.map);
   }
 
-  /** The DataNode that has a disk now. */
-  diskOf(diskId: string): Disk | undefined {
-    return this.dataHosts.find(({ disk }) => disk.diskId === diskId)?.disk;
+  /** Undefined: no map ever had it. */
+  configuration(partition: number, number: number): Configuration | undefined {
+    return this.#configurations[partition]?.get(number);
+  }
+
+  latestOf(partition: number): readonly Configuration[] {
+    const all = [...(this.#configurations[partition]?.values() ?? [])];
+    const numbers = new Set(all.map(({ number }) => number));
+    return all.filter(({ number }) => ![1, 2, 3].every((later) => numbers.has(number + later)));
+  }
+
+  #issued(map: ClusterMap): void {
+    map.partitions.forEach((configuration, partition) => {
+      this.#configurations[partition]?.set(configuration.number, configuration);
+    });
+    this.#observer.issued(map);
+  }
+
+  /** The disk of a member, if it is still there; undefined: it was wiped. */
+  diskOfNode(node: number): Disk | undefined {
+    const member = this.map.nodes.find(({ number }) => number === node);
+    return this.dataHosts.find(({ disk }) => disk.diskId === member?.diskId)?.disk;
+  }
+
+  /** One more DataNode, which nobody has heard of; it is yet to be started. */
+  addDataHost(): DataHost {
+    this.#hosts += 1;
+    const index = this.#hosts;
+    const host: DataHost = { ...this.#host(`data-${index}`), index, disk: this.#newDisk(0), node: undefined };
+    this.dataHosts.push(host);
+    return host;
+  }
+
+  /** A DataNode that never comes back, nor does its disk. */
+  bury(host: DataHost): void {
+    this.kill(host, "power");
+    this.dataHosts.splice(this.dataHosts.indexOf(host), 1);
   }
 
   startAll(): void {
-    this.startSuperNode();
+    this.#startFirstSuperNode();
     for (const host of this.dataHosts) this.startDataNode(host);
   }
 
   // ---------------------------------------------------------------------------------------------------- processes
 
   startDataNode(host: DataHost): void {
+    if (!this.dataHosts.includes(host)) return; // buried
     const { life, disk } = { life: this.#begin(host), disk: host.disk };
     life.onDeath(() => {
       host.node = undefined;
       disk.crash(life.random.unit() < 0.5);
     });
-    this.#boot(host, disk, life).catch((error) => {
+    const onFatal = (error: unknown): void => {
       if (life.over) return;
       this.#trace.event(`${host.name} ends: ${messageOf(error)}`);
       if (codeOf(error) === undefined) this.#observer.fatal(host.name, error);
       this.kill(host, "kill");
-    });
+    };
+    this.#boot(host, disk, life, onFatal).catch(onFatal);
   }
 
   /** As serve.ts, without sockets: admission, opening, serving. */
-  async #boot(host: DataHost, disk: Disk, life: Life): Promise<void> {
+  async #boot(host: DataHost, disk: Disk, life: Life, onFatal: (error: unknown) => void): Promise<void> {
     const { network } = this;
     const { place } = life;
     const [grpc, http] = [`${host.name}:1`, `${host.name}:2`];
     const store = storeOf(disk, life);
-    const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [SUPERNODE]);
+    // Of a newcomer the operator says where the SuperNode is now; a member has to find out by itself when that changed.
+    const given = disk.number === 0 ? `${this.superHost.name}:1` : SUPERNODE;
+    const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [given]);
+    supernodes.know(knownSuperNodes(store));
     const { clusterId } = this.map;
-    const onFatal = (error: unknown): void => {
-      if (!life.over) this.#observer.fatal(host.name, error);
-    };
     const map = await admit(life, supernodes, {
       request: {
         clusterId: disk.number === 0 ? "" : clusterId,
@@ -207,6 +255,8 @@ export class SimCluster {
       map,
       version: VERSION,
       capacityBytes: CAPACITY_BYTES,
+      scrubPeriodMs: this.shape.heals === "comparing" ? Number.POSITIVE_INFINITY : SCRUB_PERIOD_MS,
+      compares: this.shape.heals !== "scrub",
       onFatal,
     });
     await node.open();
@@ -235,22 +285,93 @@ export class SimCluster {
     };
   }
 
-  startSuperNode(): void {
-    const { superHost: host, network } = this;
+  /** The first start of all: nobody is there who could know of another SuperNode. */
+  #startFirstSuperNode(): void {
+    const boot = this.#superBoot(this.superHost);
+    this.#serveSuperNode(this.superHost, boot, superNodeOn(boot));
+  }
+
+  /** On a disk without a state of its own the state is recovered first. */
+  startSuperNode(host = this.superHost): void {
+    const boot = this.#superBoot(host);
+    const { life } = boot;
+    recoveredSuperNode(boot).then(
+      (superNode) => {
+        if (!life.over) this.#serveSuperNode(host, boot, superNode);
+      },
+      (error) => {
+        if (!life.over) this.#superNodeEnds(host, error);
+      },
+    );
+  }
+
+  /**
+   * The SuperNode's state is lost: another one is made on a machine of its own, of a backup if there is one, and takes its place.
+   * `recoverFrom`: the addresses of DataNodes that its operator knows.
+   */
+  replaceSuperNode(recoverFrom: readonly string[], backup?: SuperNodeState): SuperHost {
+    const host = this.#newSuperHost(`${SUPER_HOST}-${this.superHosts.length + 1}`, recoverFrom);
+    if (backup !== undefined) host.maps.restore(backup);
+    this.superHosts.push(host);
+    this.superHost = host;
+    this.#observer.joined(host);
+    this.startSuperNode(host);
+    return host;
+  }
+
+  #superBoot(host: SuperHost): SuperBoot {
     const life = this.#begin(host);
+    const late = new LateSuperNode();
+    const address = `${host.name}:1`;
+    host.listeners.push(this.network.listen(address, { control: late }));
     life.onDeath(() => {
       host.superNode = undefined;
+      host.control = undefined;
     });
-    const counter = new HeardCounter();
-    const state = firstState(host.maps, undefined, life.random);
-    const { clusterId } = state.map;
-    const dialer = new MemorySessionDialer(network, life.place, life, counter, () => ({ clusterId, node: 0, version: VERSION }));
-    const catalogue = catalogueOf(host.catalogue, life);
-    const superNode = new SuperNode({ runtime: life, maps: host.maps, catalogue, dialer, counter, state });
+    const { changingMax, replaceAfterMs = null } = this.shape;
+    return {
+      disk: host,
+      life,
+      network: this.network,
+      address,
+      late,
+      version: VERSION,
+      rebalance: { settleMs: REBALANCE_SETTLE_MS, changingMax },
+      replaceAfterMs,
+      onReplaced: (error) => {
+        if (!life.over) this.#superNodeEnds(host, error);
+      },
+      onIssued: (map) => {
+        if (host === this.superHost) this.#observer.detection?.mapped(map);
+        this.#issued(map);
+      },
+    };
+  }
+
+  #serveSuperNode(host: SuperHost, { address, late }: SuperBoot, superNode: SuperNode): void {
     host.superNode = superNode;
-    host.listeners.push(network.listen(SUPERNODE, { control: superNode }));
-    superNode.start(SUPERNODE);
-    this.#trace.event(`${host.name} serves`);
+    // Of two that are made at the same time the one that came later is the cluster's.
+    if (superNode.map.generation > (this.superHost.maps.load()?.map.generation ?? 0)) this.superHost = host;
+    const { detection } = this.#observer;
+    const counts = (): boolean => host === this.superHost; // one whose place was taken may hear and tell for a while
+    if (counts()) detection?.begins(superNode.map);
+    const control = detection === undefined ? superNode : watchedSuperNode(superNode, detection, counts);
+    host.control = control;
+    superNode.start(address);
+    late.serve(control);
+    this.#trace.event(`${host.name} serves generation ${superNode.map.generation}`);
+  }
+
+  #superNodeEnds(host: SuperHost, error: unknown): void {
+    this.#trace.event(`${host.name} ends: ${messageOf(error)}`);
+    if (codeOf(error) === undefined) this.#observer.fatal(host.name, error);
+    this.kill(host, "kill");
+    this.#observer.superNodeEnded();
+  }
+
+  #newSuperHost(name: string, recoverFrom: readonly string[]): SuperHost {
+    const disk = { maps: new MemoryMapStore(), catalogue: new MemoryCatalogueStore(), diskId: `${name}-disk`, recoverFrom };
+    return { ...this.#host(name), ...disk, superNode: undefined, control: undefined };
   }
 
   /** A client's process; `ready` is called once it has found the cluster, or with undefined when it has not. */
@@ -358,44 +479,6 @@ export class SimCluster {
       onDurable: (disk, writes) => this.#observer.durable(disk, writes),
     });
   }
-
-  #firstMap(): ClusterMap {
-    const {
-      n,
-      w,
-      r,
-      quorumName = "custom",
-      nodes: count,
-      partitions,
-      inlineLimitBytes,
-      chunkSizeBytes,
-      keepVersions,
-    } = this.shape;
-    const nodes: Node[] = Array.from({ length: count }, (_, i) => ({
-      number: i + 1,
-      grpc: `${nodeName(i + 1)}:1`,
-      http: `${nodeName(i + 1)}:2`,
-      zone: "",
-      weight: 1,
-      state: NodeState.UP,
-      diskId: firstDiskId(i + 1),
-    }));
-    return {
-      clusterId: "simulated",
-      generation: 1,
-      version: 1,
-      policy: { n, w, r, name: quorumName, chunkSizeBytes, inlineLimitBytes, keepVersions },
-      nodes,
-      partitions: firstAssignment(nodes, { n, w, r }, partitions),
-      supernodes: [SUPERNODE],
-      waitingFor: "",
-    };
-  }
-}
-
-/** The disk that a member of the first map begins with. */
-export function firstDiskId(number: number): string {
-  return `disk-${number}`;
 }
 
 function bulkOf(node: DataNode): BulkHandler {
@@ -404,22 +487,5 @@ function bulkOf(node: DataNode): BulkHandler {
     openChunk: node.chunks.openChunk.bind(node.chunks),
     reportChunk: node.chunks.reportChunk.bind(node.chunks),
     metrics: () => node.metrics(),
-  };
-}
-
-/** The catalogue as one process sees it: not beyond its death. */
-function catalogueOf(store: CatalogueStore, life: Runtime & { readonly over: boolean }): CatalogueStore {
-  return {
-    apply: (writes) => {
-      if (!life.over) store.apply(writes);
-    },
-    entry: (path) => store.entry(path),
-    list: (query) => store.list(query),
-    usage: (prefix) => store.usage(prefix),
-    totals: () => store.totals(),
-    cursor: (diskId) => store.cursor(diskId),
-    clear: () => store.clear(),
-    maintain: () => {},
-    close: () => {},
   };
 }

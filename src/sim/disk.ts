@@ -23,6 +23,8 @@ export class Disk {
   readonly files: MemoryChunkFiles;
   /** The identity file: 0, not admitted yet. */
   number: NodeNumber = 0;
+  /** Files and chunks of which it lost rows (row-loss.ts). */
+  readonly lost = new Set<string>();
   /** Every flush takes so many times longer. */
   slowness = 1;
   #epoch = 0;
@@ -64,10 +66,19 @@ export function storeOf({ store }: Disk, life: Life): NodeStore {
       return store.sequence;
     },
     changesAfter: (sequence, limit) => store.changesAfter(sequence, limit),
+    pathsAfter: (after, limit) => store.pathsAfter(after, limit),
+    held: (path) => store.held(path),
     ceiling: () => store.ceiling(),
+    erasures: () => store.erasures(),
+    doomed: () => store.doomed(),
     map: () => store.map(),
+    followed: () => store.followed(),
     cursor: (diskId) => store.cursor(diskId),
     chunk: (chunk) => store.chunk(chunk),
+    rowsAfter: (after, through, limit) => store.rowsAfter(after, through, limit),
+    rowsOf: (path) => store.rowsOf(path),
+    chunksAfter: (after, limit) => store.chunksAfter(after, limit),
+    scrub: () => store.scrub(),
     usage: () => store.usage(),
     maintain: () => {
       if (!life.over) store.maintain();
@@ -87,6 +98,7 @@ export function filesOf({ files }: Disk, life: Life): ChunkFiles {
     read: (chunk) => alive(() => files.read(chunk)),
     blob: (chunk) => files.blob(chunk),
     quarantine: (chunk) => alive(() => files.quarantine(chunk)),
+    quarantined: () => files.quarantined(),
     remove: (chunk) => alive(() => files.remove(chunk)),
     freeBytes: () => files.freeBytes(),
   };

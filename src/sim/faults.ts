@@ -1,15 +1,22 @@
 /** Carries out planned faults on a cluster, and mends everything at the end. */
-import { assert } from "../base/errors.ts";
+import { assert, messageOf } from "../base/errors.ts";
+import { chunkPartitionOf, configurationOf, partitionOf } from "../cluster/map.ts";
 import type { Link } from "../transport/memory-network.ts";
-import type { ClientHost, DataHost, Death, SimCluster } from "./cluster.ts";
+import { anyQuorum } from "./any-quorum.ts";
+import type { DataHost, Death, SimCluster } from "./cluster.ts";
+import { Departures } from "./departures.ts";
 import type { Disk } from "./disk.ts";
 import { type Plan, type PlannedFault, pick } from "./plan.ts";
 import { type FaultKind, GOOD_LINKS, type LinkQuality } from "./recipes.ts";
+import { repeatedly } from "./repeatedly.ts";
+import { possibleLosses } from "./row-loss.ts";
 import type { Trace } from "./trace.ts";
 
 const HOUR_MS = 3_600_000;
 /** Ports are used some hundred times a second. */
 const USES_MAX = 200;
+/** DataNodes that join in one run. */
+const JOINS_MAX = 3;
 
 /** Undoes a fault; nothing when it mends itself. */
 type Mend = () => void;
@@ -23,13 +30,16 @@ export class Faults {
   readonly #counts = new Map<FaultKind, number>();
   /** Disks whose bytes were damaged. There is only ever one, so that good copies are left. */
   readonly damaged = new Set<Disk>();
+  readonly #departures: Departures;
   #wipes = 0;
+  #joins = 0;
   #over = false;
 
   constructor(cluster: SimCluster, plan: Plan, trace: Trace) {
     this.#cluster = cluster;
     this.#plan = plan;
     this.#trace = trace;
+    this.#departures = new Departures(cluster, trace);
   }
 
   /** How often each kind was carried out. */
@@ -41,6 +51,16 @@ export class Faults {
     return this.#wipes;
   }
 
+  /** DataNodes have come that were not there at the beginning, or were told to leave: partitions move. */
+  get moves(): number {
+    return this.#wipes + this.#joins + this.#departures.count;
+  }
+
+  /** What an operator was told is so, and is not, in words. */
+  forgotten(): string | undefined {
+    return this.#departures.forgotten();
+  }
+
   /** Makes the links as bad as they are planned, and arms every fault. */
   begin(): void {
     const { hostNames, runtime } = this.#cluster;
@@ -48,27 +68,56 @@ export class Faults {
     for (const fault of this.#plan.faults) runtime.timers.after(fault.atMs, () => this.#carryOut(fault));
   }
 
-  /** A client that comes later has links like the others. */
-  joined(client: ClientHost): void {
+  /** A machine that comes later has links like the others. */
+  joined({ name }: { readonly name: string }): void {
     if (this.#over) return;
     for (const other of this.#cluster.hostNames) {
-      this.#spoil(this.#cluster.network.link(client.name, other), this.#plan.links);
-      this.#spoil(this.#cluster.network.link(other, client.name), this.#plan.links);
+      this.#spoil(this.#cluster.network.link(name, other), this.#plan.links);
+      this.#spoil(this.#cluster.network.link(other, name), this.#plan.links);
     }
+  }
+
+  /** When all is mended and no SuperNode is left (one was replaced by another that died on the way), its operator makes a new one. */
+  superNodeEnded(): void {
+    if (!this.#over || this.#cluster.superHosts.some(({ life }) => life !== undefined)) return;
+    this.#cluster.replaceSuperNode(this.#addresses());
+  }
+
+  /**
+   * Recoveries under way are broken off (the one DataNode that an operator knew may have been wiped, and wait for the very SuperNode
+   * that asks it). Where a DataNode follows one that never came to serve, as the SuperNode's alarm says, its operator makes another.
+   */
+  #completeRecoveries(): void {
+    const { superHosts, dataHosts } = this.#cluster;
+    for (const host of superHosts) if (host.superNode === undefined) this.#cluster.kill(host, "kill");
+    const followed = Math.max(...dataHosts.map(({ disk }) => disk.store.followed()?.generation ?? 0));
+    const { superHost } = this.#cluster;
+    superHost.recoverFrom = this.#addresses();
+    if (followed > (superHost.maps.load()?.map.generation ?? 0)) this.#cluster.replaceSuperNode(this.#addresses());
+    else if (superHost.life === undefined) this.#cluster.startSuperNode();
+  }
+
+  #addresses(): readonly string[] {
+    return this.#cluster.dataHosts.map(({ name }) => `${name}:1`);
   }
 
   /** No faults from now on: what is broken is mended, who is dead comes back. */
   end(): void {
     this.#over = true;
+    this.#departures.end();
     this.#trace.event("the faults end");
     for (const mend of [...this.#mends]) mend();
     this.#mends.clear();
-    const { hostNames, network, superHost, dataHosts } = this.#cluster;
+    const { hostNames, network, superHosts, dataHosts } = this.#cluster;
     for (const from of hostNames) for (const to of hostNames) this.#spoil(network.link(from, to), GOOD_LINKS);
-    for (const { life } of [superHost, ...dataHosts, ...this.#cluster.clientHosts])
+    for (const { life } of [...superHosts, ...dataHosts, ...this.#cluster.clientHosts])
       life?.whenUsed(Number.POSITIVE_INFINITY, () => {});
-    if (superHost.life === undefined) this.#cluster.startSuperNode();
-    for (const host of dataHosts) this.#restart(host);
+    this.#completeRecoveries();
+    for (const host of dataHosts) {
+      // It waits to be admitted by a SuperNode that there is no more.
+      if (host.node === undefined && host.disk.number === 0 && superHosts.length > 1) this.#cluster.kill(host, "kill");
+      this.#restart(host);
+    }
   }
 
   #carryOut(fault: PlannedFault): void {
@@ -174,6 +223,7 @@ export class Faults {
       this.#cluster.superHost.catalogue.clear();
       return mend;
     },
+    "supernode-loss": (fault) => this.#loseSuperNode(fault),
     "slow-link": (fault) =>
       this.#linkFault(fault, (link) => {
         const before = link.delayMs;
@@ -202,6 +252,29 @@ export class Faults {
     },
     "bit-flip": (fault) => this.#flipBit(fault),
     wipe: ({ choices: [whom] }) => this.#wipe(this.#dataHost(whom)),
+    join: () => {
+      if (this.#joins >= JOINS_MAX) return undefined;
+      this.#joins += 1;
+      const host = this.#cluster.addDataHost();
+      this.joined(host);
+      this.#cluster.startDataNode(host);
+      return undefined;
+    },
+    "row-loss": (fault) => this.#loseRows(fault),
+    drain: ({ forMs, choices: [whom, how] }) => {
+      this.#departures.drain(this.#dataHost(whom), forMs, how);
+      return undefined;
+    },
+    dead: ({ forMs, choices: [whom] }) => this.#dieForGood(this.#dataHost(whom), forMs),
+    away: ({ choices: [whom] }) => {
+      this.#departures.leave(this.#dataHost(whom));
+      return undefined; // back when the faults end
+    },
+    quorum: ({ choices }) => {
+      this.#setQuorum(choices);
+      return undefined;
+    },
+    flap: (fault) => (fault.choices[1] < 0.7 ? this.#dieRepeatedly(fault) : this.#vanishRepeatedly(fault)),
     "clock-jump": ({ choices: [whom, how] }) => {
       pick(this.#clocks(), whom).skewMs += (how - 0.5) * 10 * HOUR_MS;
       return undefined;
@@ -226,9 +299,23 @@ export class Faults {
     },
   };
 
+  /** An operator's word, to whichever SuperNode runs: any legal quorum, of as many replicas as there are members, or one more. */
+  #setQuorum(choices: PlannedFault["choices"]): void {
+    const { superNode } = this.#cluster.superHost;
+    const { nodes, policy } = this.#cluster.map;
+    if (superNode === undefined) return;
+    const { n, w, r } = anyQuorum(choices, policy.n, nodes.length);
+    // One that the dead of this run alone could have decided would let no operator give them up.
+    if (Math.min(w, n - r + 1) <= this.#wipes + this.#departures.dead.size) return;
+    superNode.setQuorum({ n, w, r, name: "custom", dryRun: false }).then(
+      ({ partitions }) => this.#trace.event(`the quorum is to be n=${n} w=${w} r=${r}: ${partitions} partitions change`),
+      (error) => this.#trace.event(`n=${n} w=${w} r=${r} is refused: ${messageOf(error)}`),
+    );
+  }
+
   #clocks() {
-    const { superHost, dataHosts, clientHosts } = this.#cluster;
-    return [superHost, ...dataHosts, ...clientHosts].map(({ wall }) => wall);
+    const { superHosts, dataHosts, clientHosts } = this.#cluster;
+    return [...superHosts, ...dataHosts, ...clientHosts].map(({ wall }) => wall);
   }
 
   #cutBoth(a: string, b: string, reason: string): void {
@@ -250,6 +337,27 @@ export class Faults {
     return () => {
       for (const link of links) this.#spoil(link, this.#plan.links);
     };
+  }
+
+  /** The process dies and begins anew, too soon for anybody to miss it, or not. */
+  #dieRepeatedly({ choices: [whom, , awayShare, presentShare], forMs }: PlannedFault): Mend {
+    const host = this.#dataHost(whom);
+    const [awayMs, presentMs] = [10 + 200 * awayShare, 50 + 500 * presentShare];
+    return repeatedly(this.#cluster.runtime, awayMs, presentMs, forMs, {
+      go: () => this.#cluster.kill(host, "kill"),
+      come: () => this.#restart(host),
+    });
+  }
+
+  /** The SuperNode hears nothing of it for long enough to suspect it, and then for a moment does. */
+  #vanishRepeatedly(fault: PlannedFault): Mend {
+    const { name } = this.#dataHost(fault.choices[0]);
+    const { superHost, cuts } = this.#cluster;
+    const reason = `fault ${fault.index}`;
+    return repeatedly(this.#cluster.runtime, 2_200 + 400 * fault.choices[2], 600, 3 * fault.forMs, {
+      go: () => this.#cutBoth(name, superHost.name, reason),
+      come: () => cuts.healAll(reason),
+    });
   }
 
   /** Cuts a host's links one by one and mends them in another order. */
@@ -278,25 +386,61 @@ export class Faults {
     const { superHost } = this.#cluster;
     this.#cluster.kill(superHost, death);
     return () => {
-      if (superHost.life === undefined) this.#cluster.startSuperNode();
+      if (superHost.life === undefined) this.#cluster.startSuperNode(superHost);
+    };
+  }
+
+  /**
+   * The SuperNode's state is lost, or its operator thinks so, and another SuperNode is made: from one DataNode or all, with a backup or
+   * without. The old one may live on meanwhile, or come back later with its old disk; the new one may die at any await, or reach no
+   * other DataNode for a while.
+   */
+  #loseSuperNode({ index, forMs, choices: [whom, how, when, old] }: PlannedFault): Mend {
+    const cluster = this.#cluster;
+    const before = cluster.superHost;
+    if (old < 0.6) cluster.kill(before, old < 0.3 ? "kill" : "power");
+    const known = this.#dataHost(whom).name;
+    const addresses = how < 0.5 ? [`${known}:1`] : this.#addresses();
+    const host = cluster.replaceSuperNode(addresses, how % 0.5 < 0.15 ? cluster.firstState : undefined);
+    if (when < 0.4) {
+      host.life?.whenUsed(1 + Math.floor(when * USES_MAX), () => {
+        cluster.kill(host, "kill");
+        cluster.runtime.timers.after(forMs, () => {
+          if (host.life === undefined) cluster.startSuperNode(host);
+        });
+      });
+    }
+    const reason = `fault ${index}`;
+    if (when > 0.6) for (const other of this.#others(host.name)) if (other !== known) this.#cutBoth(host.name, other, reason);
+    return () => {
+      cluster.cuts.healAll(reason);
+      if (before.life === undefined && old % 0.3 < 0.2) cluster.startSuperNode(before);
     };
   }
 
   /**
    * One disk of the cluster goes bad, never a second, and only copies that are not the last: of a value that one replica alone
-   * has accepted, which may have been read, nobody could tell what it was.
+   * has accepted, which may have been read, nobody could tell what it was. A copy at a replica that is leaving, or has left, counts for
+   * nothing: it goes.
    */
   #flipBit({ choices: [whom, which, where] }: PlannedFault): undefined {
     const [bad] = this.damaged;
     const disk = bad ?? this.#dataHost(whom).disk;
-    const others = this.#cluster.dataHosts
-      .filter((host) => host.disk !== disk && !host.disk.store.isFlushing)
-      .map((host) => host.disk);
-    const chunks = disk.files.names().filter((chunk) => others.some(({ files }) => files.names().includes(chunk)));
+    const { map } = this.#cluster;
+    const others = (partition: number): readonly Disk[] =>
+      (configurationOf(map, partition).sets.at(-1)?.nodes ?? [])
+        .map((node) => this.#cluster.diskOfNode(node))
+        .filter((other) => other !== undefined)
+        .filter((other) => other !== disk && !other.store.isFlushing);
+    const chunks = disk.files
+      .names()
+      .filter((chunk) => others(chunkPartitionOf(map, chunk)).some(({ files }) => files.names().includes(chunk)));
     const inline = disk.store
       .paths()
       .flatMap((path) => disk.store.contents(path).map((random) => ({ path, random })))
-      .filter(({ path, random }) => others.some(({ store }) => store.content(path, random) !== undefined));
+      .filter(({ path, random }) =>
+        others(partitionOf(map, path)).some(({ store }) => store.content(path, random) !== undefined),
+      );
     if (chunks.length + inline.length === 0) return undefined;
     this.damaged.add(disk);
     const at = Math.floor(which * (chunks.length + inline.length));
@@ -309,11 +453,38 @@ export class Faults {
     return undefined;
   }
 
+  /** Of the one disk that goes bad: one to three rows, while its process is dead. */
+  #loseRows({ choices: [whom, how, which] }: PlannedFault): Mend | undefined {
+    const [bad] = this.damaged;
+    const host = this.#cluster.dataHosts.find(({ disk }) => disk === bad) ?? this.#dataHost(whom);
+    this.#cluster.kill(host, how < 0.5 ? "kill" : "power");
+    for (let count = 0; count < 1 + (Math.floor(how * 6) % 3); count += 1) {
+      const losses = possibleLosses(host.disk, this.#cluster);
+      if (losses.length === 0) break;
+      const { what, of, lose } = pick(losses, (which * (1 + count * Math.PI)) % 1);
+      this.#trace.event(`${host.name} loses ${what}`);
+      this.damaged.add(host.disk);
+      host.disk.lost.add(of);
+      lose();
+    }
+    return () => this.#restart(host);
+  }
+
+  /** As many as leave, of every quorum of a write and of all that decided a read (N-R+1), somebody who lives: whatever quorums are in force or wanted. */
+  #dieForGood(host: DataHost, sayAfterMs: number): undefined {
+    const { policy, partitions } = this.#cluster.map;
+    const sizes = partitions.flatMap(({ sets }) => sets.map(({ nodes, w, r }) => ({ n: nodes.length, w, r })));
+    const mayLose = Math.min(...[policy, ...sizes].map(({ n, w, r }) => Math.min(w, n - r + 1))) - 1;
+    if (this.#wipes + this.#departures.dead.size >= mayLose || this.damaged.size > 0) return undefined;
+    this.#departures.die(host, sayAfterMs);
+    return undefined;
+  }
+
   /** As many as still leave a copy of everything acknowledged, and quorums: W-1, and no more than N - max(R, W). */
   #wipe(host: DataHost): Mend | undefined {
     const { n, w, r } = this.#plan.shape;
     const mayLose = Math.min(w - 1, n - Math.max(r, w));
-    if (this.#wipes >= mayLose || this.damaged.size > 0) return undefined;
+    if (this.#wipes + this.#departures.dead.size >= mayLose || this.damaged.size > 0) return undefined;
     this.#wipes += 1;
     this.#cluster.kill(host, "power");
     assert(host.life === undefined, "a disk is changed while its process is dead");

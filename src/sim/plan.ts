@@ -6,7 +6,7 @@ import { QdfsError } from "../base/errors.ts";
 import { REPLICAS_MAX } from "../limits.ts";
 import type { Random } from "../ports.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
-import type { ClusterShape } from "./cluster.ts";
+import type { ClusterShape } from "./first-map.ts";
 import { type FaultKind, findRecipe, type LinkQuality, RECIPES, type Recipe } from "./recipes.ts";
 
 export const OPERATION_KINDS = [
@@ -40,6 +40,21 @@ const OPERATION_WEIGHTS: Readonly<Record<OperationKind, number>> = {
   stat: 2,
   versions: 2,
   ls: 4,
+};
+
+/**
+ * Where files are erased their versions begin anew, so what is asked of single versions cannot be judged. Removals are many, and what follows them
+ * should depend on them.
+ */
+const GARBAGE_WEIGHTS: Readonly<Record<OperationKind, number>> = {
+  ...OPERATION_WEIGHTS,
+  put: 20,
+  "put-absent": 15,
+  "put-version": 0,
+  "get-version": 0,
+  rm: 25,
+  "rm-version": 0,
+  restore: 0,
 };
 
 export interface PlannedOperation {
@@ -127,7 +142,7 @@ export function planOf(options: PlanOptions): Plan {
   const clients = between(random, 2, recipe.clientsMax);
   const files = between(random, 1, recipe.filesMax);
   const links = linksOf(random, recipe);
-  const paceMs = pick([3, 15, 40], random.unit());
+  const paceMs = pick(recipe.pacesMs, random.unit());
   const count = options.operations ?? OPERATIONS_DEFAULT;
   const operations = Array.from({ length: count }, (_, index) => operationOf(seed, recipe, index, { clients, files, paceMs }));
   const lastsMs = Math.min(4_000, 300 + (OPERATIONS_DEFAULT / clients) * (paceMs + 8));
@@ -149,7 +164,8 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
   const majority = Math.floor(n / 2) + 1;
   const w = random.unit() < 0.5 ? majority : between(random, 1, n);
   const r = random.unit() < 0.5 && majority + w > n ? majority : between(random, n - w + 1, n);
-  const spare = random.unit() < 0.3 ? between(random, 1, 2) : 0;
+  const few = random.unit() < 0.3 ? between(random, 1, 2) : 0;
+  const spare = recipe.spare === undefined ? few : between(stream(seed, "spare"), ...recipe.spare);
   const nodes = wanted ?? n + spare;
   if (nodes < n) throw new QdfsError("BAD_USAGE", `seed ${seed} has n=${n} replicas: --nodes must be at least that`);
   const keepVersions = between(random, 1, 6);
@@ -162,7 +178,15 @@ function shapeOf({ seed, nodes: wanted }: PlanOptions, recipe: Recipe): ClusterS
     inlineLimitBytes: INLINE_LIMIT_BYTES,
     chunkSizeBytes: CHUNK_SIZE_BYTES,
     keepVersions: recipe.name === "calm" ? 3 : keepVersions,
+    changingMax: between(stream(seed, "changing"), 1, PARTITIONS),
+    heals: recipe.heals,
+    ...(recipe.garbage && { garbage: garbageOf(stream(seed, "garbage")) }),
+    replaceAfterMs: recipe.weights.away === undefined ? null : between(stream(seed, "replace"), 100, 3_000),
   };
+}
+
+function garbageOf(random: Random): { readonly tombstoneGraceMs: number; readonly orphanAgeMs: number } {
+  return { tombstoneGraceMs: between(random, 20, 400), orphanAgeMs: between(random, 20, 400) };
 }
 
 function linksOf(random: Random, { links }: Recipe): LinkQuality {
@@ -182,7 +206,8 @@ function operationOf(
   { clients, files, paceMs }: { readonly clients: number; readonly files: number; readonly paceMs: number },
 ): PlannedOperation {
   const random = stream(seed, "operation", index);
-  const kind = weighted(OPERATION_KINDS, (name) => OPERATION_WEIGHTS[name], random);
+  const weights = recipe.garbage ? GARBAGE_WEIGHTS : OPERATION_WEIGHTS;
+  const kind = weighted(OPERATION_KINDS, (name) => weights[name], random);
   const chunked = random.unit() < recipe.chunkedShare;
   const pauseMs = random.unit() < 0.2 ? 0 : -Math.log(1 - random.unit()) * paceMs;
   return {

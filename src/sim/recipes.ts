@@ -13,6 +13,7 @@ export const FAULT_KINDS = [
   "supernode-cut",
   "supernode-crash",
   "catalogue-loss",
+  "supernode-loss",
   "slow-link",
   "lossy-link",
   "slow-disk",
@@ -23,6 +24,13 @@ export const FAULT_KINDS = [
   "clock-drift",
   "client-death",
   "freeze",
+  "join",
+  "row-loss",
+  "drain",
+  "dead",
+  "away",
+  "quorum",
+  "flap",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -54,6 +62,14 @@ export interface Recipe {
   readonly clientsMax: number;
   /** Operations in chunks, of those that write. */
   readonly chunkedShare: number;
+  /** Between a client's operations, on average; each seed has one of them. */
+  readonly pacesMs: readonly number[];
+  /** What mends copies that went bad. One alone shows what it can do: the other would mask its mistakes. */
+  readonly heals: "scrub" | "comparing" | "both";
+  /** What is deleted is erased, and what nobody names is collected, within the run. */
+  readonly garbage?: boolean;
+  /** DataNodes beyond n, least and most; as the seed has it, if left out. */
+  readonly spare?: readonly [number, number];
 }
 
 export const GOOD_LINKS: LinkQuality = { dropShare: 0, duplicateShare: 0, slowShare: 0, slowMs: 0 };
@@ -67,6 +83,8 @@ const BASE = {
   filesMax: 4,
   clientsMax: 5,
   chunkedShare: 0.15,
+  pacesMs: [3, 15, 40],
+  heals: "both",
 } as const;
 
 const NETWORK = { isolate: 2, "one-way": 2, "two-way": 1, split: 2, swizzle: 1, "slow-link": 1, "lossy-link": 1 } as const;
@@ -132,6 +150,7 @@ export const RECIPES: readonly Recipe[] = [
     weights: { ...DISKS, crash: 1 },
     faults: [2, 8],
     chunkedShare: 0.4,
+    heals: "scrub",
   },
   {
     ...BASE,
@@ -161,6 +180,155 @@ export const RECIPES: readonly Recipe[] = [
     summary: "the SuperNode crashes, is cut off, loses its catalogue",
     weights: { ...SUPER, crash: 1 },
     faults: [2, 8],
+  },
+  {
+    ...BASE,
+    name: "grow",
+    summary: "DataNodes join and are given their share, among crashes, cuts and deaths of the SuperNode",
+    weights: { join: 8, ...DEATHS, isolate: 2, "two-way": 1, split: 1, freeze: 1, "supernode-cut": 2, "supernode-crash": 3 },
+    faults: [3, 10],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+  },
+  {
+    ...BASE,
+    name: "recovery",
+    summary: "the SuperNode's state is lost and taken from the DataNodes or a backup; the old SuperNode comes back",
+    weights: { "supernode-loss": 6, "supernode-crash": 1, "supernode-cut": 1, ...NETWORK, ...DEATHS, wipe: 1, freeze: 1 },
+    faults: [2, 9],
+  },
+  {
+    ...BASE,
+    name: "grow-recovery",
+    summary: "DataNodes join, and the SuperNode's state is lost while partitions change hands; the old SuperNode comes back",
+    weights: {
+      join: 5,
+      "supernode-loss": 5,
+      "supernode-cut": 1,
+      "supernode-crash": 1,
+      ...DEATHS,
+      isolate: 2,
+      split: 1,
+      freeze: 1,
+    },
+    faults: [4, 11],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+  },
+  {
+    ...BASE,
+    name: "rot",
+    summary: "a disk rots, and disks fill, while DataNodes join and are given their share, among crashes and cuts",
+    weights: { join: 6, "bit-flip": 8, "full-disk": 2, "slow-disk": 1, ...DEATHS, isolate: 1, split: 1, "supernode-crash": 1 },
+    faults: [5, 14],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.4,
+    heals: "scrub",
+  },
+  {
+    ...BASE,
+    name: "divergence",
+    summary: "a disk loses rows that all the others have: values, kept versions' bytes, chunks",
+    weights: { "row-loss": 8, crash: 1, "power-loss": 1, isolate: 1, "one-way": 1, "lossy-link": 1, "slow-disk": 1 },
+    faults: [2, 8],
+    pacesMs: [15, 40],
+    filesMax: 6,
+    chunkedShare: 0.4,
+    heals: "comparing",
+  },
+  {
+    ...BASE,
+    name: "garbage",
+    summary: "deleted files are erased and orphaned chunks collected, among crashes, cuts, dead clients and DataNodes that join",
+    weights: { ...DEATHS, ...NETWORK, "client-death": 6, freeze: 2, join: 2, wipe: 1, "supernode-crash": 1, "catalogue-loss": 1 },
+    faults: [1, 8],
+    // Some accepts come when what they bring was erased long ago.
+    links: { dropShare: 0.03, duplicateShare: 0.05, slowShare: 0.1, slowMs: 900 },
+    pacesMs: [20, 50, 100],
+    chunkedShare: 0.4,
+    garbage: true,
+  },
+  {
+    ...BASE,
+    name: "shrink",
+    summary:
+      "DataNodes are drained, removed, given up for dead, away for long, among crashes, cuts, full disks, deaths of the SuperNode",
+    weights: {
+      drain: 7,
+      dead: 3,
+      away: 2,
+      join: 2,
+      ...DEATHS,
+      isolate: 2,
+      "two-way": 1,
+      split: 1,
+      freeze: 1,
+      "full-disk": 1,
+      "supernode-cut": 2,
+      "supernode-crash": 3,
+    },
+    faults: [3, 10],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+    spare: [1, 3],
+  },
+  {
+    ...BASE,
+    name: "quorum",
+    summary: "N, R and W change while the cluster works, among crashes, cuts, newcomers and deaths of the SuperNode",
+    weights: {
+      quorum: 12,
+      join: 1,
+      ...DEATHS,
+      isolate: 2,
+      "one-way": 1,
+      "two-way": 1,
+      split: 1,
+      freeze: 1,
+      "supernode-cut": 2,
+      "supernode-crash": 3,
+    },
+    faults: [3, 12],
+    pacesMs: [10, 40, 100],
+    chunkedShare: 0.25,
+  },
+  {
+    ...BASE,
+    name: "flap",
+    summary: "DataNodes that come and go, again and again, some of them just when they are given their share",
+    weights: { flap: 6, join: 3, crash: 1, isolate: 1, "supernode-cut": 1, "supernode-crash": 1 },
+    faults: [2, 7],
+    lastsMs: [500, 1_000, 2_500, 6_000],
+    pacesMs: [30, 80, 150],
+    filesMax: 6,
+    chunkedShare: 0.3,
+  },
+  {
+    ...BASE,
+    name: "members",
+    summary:
+      "DataNodes join, leave, die for good and flap while the quorum changes: all that shrink, quorum, grow and flap do, at once",
+    weights: {
+      quorum: 6,
+      drain: 4,
+      dead: 4,
+      away: 1,
+      join: 3,
+      flap: 2,
+      ...DEATHS,
+      isolate: 1,
+      split: 1,
+      "supernode-crash": 2,
+    },
+    faults: [4, 12],
+    pacesMs: [20, 50, 100],
+    filesMax: 6,
+    chunkedShare: 0.3,
+    spare: [1, 3],
   },
 ];
 

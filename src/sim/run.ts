@@ -4,13 +4,17 @@
  */
 
 import { messageOf } from "../base/errors.ts";
+import type { RecordedOperation } from "../check/history.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
+import { FLAP_HOLD_MS_MAX, LEFT_PARTITION_MS } from "../limits.ts";
 import { FakeRuntime } from "../runtime/fake-runtime.ts";
-import { firstDiskId, SimCluster } from "./cluster.ts";
-import type { Disk } from "./disk.ts";
+import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
-import { disagreement, listingDifference } from "./invariants/convergence.ts";
+import { disagreement, leftovers, listingDifference, notWhole, unfinished } from "./invariants/convergence.ts";
+import { DetectionInvariants, unsteady } from "./invariants/detection.ts";
+import { uncollected } from "./invariants/garbage.ts";
+import { MapInvariants } from "./invariants/maps.ts";
 import { type DiskView, RegisterInvariants } from "./invariants/registers.ts";
 import { listAll, type OperationContext, start } from "./operations.ts";
 import { type Plan, type PlannedOperation, stream } from "./plan.ts";
@@ -40,13 +44,28 @@ const START_MS = 50;
 const WORK_MS_MAX = 8_000;
 /** When the faults are over, every operation ends within its budget and this. */
 const ENDING_MS = 15_000;
-/** … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). */
+/**
+ * … and all replicas hold the same: an idle node looks for what it missed every 60 s (CATCH_UP_EVERY_MS). The scrub has been through
+ * everything by then (SCRUB_PERIOD_MS), and what it found is mended.
+ */
 const CONVERGENCE_MS = 75_000;
+const CONVERGED = [
+  ["a rebalance is not done", unfinished],
+  ["the replicas differ", disagreement],
+  ["not everything that heads name is there", notWhole],
+] as const;
+const COLLECTED = ["there is garbage left", uncollected] as const;
 /** Above what any attempt has: its budget, and the patience of a call. */
 const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
+/** Who left a partition drops it LEFT_PARTITION_MS later, within this. */
+const DROPPING_MS = 2_000;
+/** Who is steady is seen to be so within a heartbeat or two. */
+const STEADY_SLACK_MS = 2_000;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
 const COMPLETE_LISTING_MS = 10_000;
+/** Calls that were lost are given up (CONTROL_CALL_MS) and asked again, twice; then everyone has heard. */
+const SUCCESSION_MS = 20_000;
 const LAST_READS_MS = 40_000;
 
 export function simulate(plan: Plan, keepTrace = false): RunResult {
@@ -61,6 +80,7 @@ class Run {
   readonly #cluster: SimCluster;
   readonly #recorder = new Recorder();
   readonly #registers: RegisterInvariants;
+  readonly #maps: MapInvariants;
   readonly #faults: Faults;
   readonly #view: DiskView;
 
@@ -71,19 +91,25 @@ class Run {
     this.#trace = new Trace(keepTrace, () => this.#runtime.clock.monotonicMs());
     this.#runtime.onStep = (atMs) => this.#trace.step(atMs);
     this.#violations = new Violations(({ of, what }) => this.#trace.event(`VIOLATION of ${of}: ${what}`));
+    this.#maps = new MapInvariants(this.#violations);
     this.#cluster = new SimCluster(this.#runtime, plan.shape, seed, this.#trace, {
       durable: (disk, writes) => {
         if (keepTrace) this.#say(disk.diskId, commitWords(writes));
         this.#registers.durable(disk, writes);
+        this.#maps.durable(disk, writes);
       },
       served: (host, request, answer) => {
         if (keepTrace) this.#say(host.name, answerWords(request, answer));
         this.#registers.served(host.disk, request, answer);
       },
-      serves: (disk) => this.#registers.serves(disk),
+      serves: (disk) => this.#maps.serves(disk),
+      issued: (map) => this.#maps.issued(map),
+      joined: (host) => this.#faults.joined(host),
+      superNodeEnded: () => this.#faults.superNodeEnded(),
+      detection: new DetectionInvariants(this.#violations, this.#runtime.clock),
       fatal: (host, error) => this.#violations.found("bug", `${host} ended: ${messageOf(error)}`),
     });
-    this.#view = new MemberDisks(this.#cluster);
+    this.#view = this.#cluster;
     this.#registers = new RegisterInvariants(this.#violations, this.#view, plan.shape.keepVersions);
     this.#faults = new Faults(this.#cluster, plan, this.#trace);
   }
@@ -145,17 +171,57 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    let apart = disagreement(this.#view, paths);
-    while (apart !== undefined && runtime.clock.monotonicMs() < endMs) {
-      runtime.advance(CONVERGENCE_LOOK_MS);
-      apart = disagreement(this.#view, paths);
-    }
-    if (apart !== undefined) {
-      this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault the replicas differ: ${apart}`);
+    const told = ["an operator was told what is not so", () => this.#faults.forgotten()] as const;
+    const converged = [...(this.#plan.shape.garbage === undefined ? [] : [COLLECTED]), ...CONVERGED, told];
+    for (const [what, look] of converged) {
+      let wrong = look(this.#view, paths);
+      while (wrong !== undefined && runtime.clock.monotonicMs() < endMs) {
+        runtime.advance(CONVERGENCE_LOOK_MS);
+        wrong = look(this.#view, paths);
+      }
+      if (wrong === undefined) continue;
+      this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault ${what}: ${wrong}`);
       return;
     }
-    this.#trace.event("the replicas agree");
+    if (this.#faults.moves > 0) {
+      runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
+      for (const [what, look] of [...converged, ["something was left behind", leftovers] as const]) {
+        const wrong = look(this.#view, paths);
+        if (wrong === undefined) continue;
+        this.#violations.found("convergence", `when the partitions that were left had been dropped, ${what}: ${wrong}`);
+        return;
+      }
+    }
+    if (!this.#steady()) this.#violations.found("detection", `a minute after the last fault ${unsteady(this.#view) ?? ""}`);
+    this.#trace.event("the replicas agree, and every copy is whole");
+    this.#checkAlarms();
+    this.#checkSuperNodes();
     this.#lastReads(paths);
+  }
+
+  /** A recovery under way ends, and whoever was replaced hears of it, and ends. */
+  #checkSuperNodes(): void {
+    const living = (): readonly string[] =>
+      this.#cluster.superHosts
+        .filter(({ life }) => life !== undefined)
+        .map(({ name, superNode }) => (superNode ? name : `${name}, recovering`));
+    const alone = (): boolean => living().length === 1 && this.#cluster.superHost.superNode !== undefined;
+    if (!this.#runtime.advanceUntil(alone, SUCCESSION_MS))
+      this.#violations.found("liveness", `SuperNodes at the end: ${living().join("; ") || "none"}`);
+  }
+
+  /** Nobody raised an alarm about a disk that lost nothing. */
+  #checkAlarms(): void {
+    for (const { name, disk, node } of this.#cluster.dataHosts) {
+      const [alarm] = node?.entropy.findings.alarms() ?? [];
+      if (alarm !== undefined && disk.lost.size === 0)
+        this.#violations.found("divergence", `${name}, whose disk lost nothing, says: ${alarm}`);
+    }
+  }
+
+  /** Everyone is up and counted on again, as soon as who came and went has stayed for as long as it has to. */
+  #steady(): boolean {
+    return this.#runtime.advanceUntil(() => unsteady(this.#view) === undefined, FLAP_HOLD_MS_MAX + STEADY_SLACK_MS);
   }
 
   #lastReads(paths: readonly string[]): void {
@@ -218,7 +284,9 @@ class Run {
   }
 
   #judge(): number {
-    const { operations, listings } = this.#recorder;
+    const erases = this.#plan.shape.garbage !== undefined;
+    const operations = erases ? this.#recorder.operations.flatMap(withoutVersion) : this.#recorder.operations;
+    const listings = erases ? [] : this.#recorder.listings;
     const verdict = judge(operations, listings, { keptVersions: this.#plan.shape.keepVersions });
     if (verdict.verdict === "unknown") this.#trace.event("the checker gave up");
     for (const { path, contradiction, operations: core } of verdict.violations) {
@@ -232,24 +300,13 @@ class Run {
   }
 }
 
-function lastRead(path: string): PlannedOperation {
-  return { index: -1, client: 0, kind: "get", path, sizeBytes: 0, pauseMs: 0, budgetMs: LAST_READS_MS, choice: 0 };
+/** Where files are erased versions begin anew: what is judged is contents, and what was there at all. */
+function withoutVersion(operation: RecordedOperation): readonly RecordedOperation[] {
+  const { kind, version, valueId } = operation;
+  if (kind === "get" && version !== null && valueId === null) return []; // it told nothing else
+  return [{ ...operation, version: null }];
 }
 
-/** The disks that the members of the first map have now. */
-class MemberDisks implements DiskView {
-  readonly #cluster: SimCluster;
-
-  constructor(cluster: SimCluster) {
-    this.#cluster = cluster;
-  }
-
-  get map() {
-    return this.#cluster.map;
-  }
-
-  diskOfNode(node: number): Disk | undefined {
-    const disk = this.#cluster.dataHosts[node - 1]?.disk;
-    return disk?.diskId === firstDiskId(node) ? disk : undefined;
-  }
+function lastRead(path: string): PlannedOperation {
+  return { index: -1, client: 0, kind: "get", path, sizeBytes: 0, pauseMs: 0, budgetMs: LAST_READS_MS, choice: 0 };
 }

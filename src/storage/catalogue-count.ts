@@ -1,6 +1,6 @@
 /** How a transaction of the catalogue changes the counters: summed up first, so each counter is written once. */
 import type { Path } from "../base/ids.ts";
-import type { CatalogueFile, CatalogueTotals } from "../ports.ts";
+import type { CatalogueFile, CatalogueTotals } from "../supernode-ports.ts";
 
 /** A directory's own name for itself: its path, and for the root nothing, so that children always begin with it and `/`. */
 export type DirectoryPath = string;

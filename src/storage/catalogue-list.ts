@@ -3,7 +3,7 @@
  * merged in byte order of path, so a page costs what it holds: a subtree is one row of `directories`, however large.
  */
 import { comparePaths } from "../base/path.ts";
-import type { CataloguePage, CatalogueQuery } from "../ports.ts";
+import type { CataloguePage, CatalogueQuery } from "../supernode-ports.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 import type { DirectoryPath } from "./catalogue-count.ts";
 import { type catalogueStatements, checkedFileRow, type FileRow } from "./catalogue-schema.ts";

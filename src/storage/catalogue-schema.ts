@@ -120,6 +120,9 @@ export function catalogueStatements(database: Database) {
     ),
     flagDirectory: database.prepare<[]>("UPDATE directories SET listed = ?, trashed = ? WHERE id = ?"),
     dropDirectory: database.prepare<[]>("DELETE FROM directories WHERE id = ?"),
+    trashBelow: database.prepare<[files: number, size: number, stored: number]>(
+      "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(stored), 0) FROM files WHERE deleted = 1 AND path > ? AND path < ?",
+    ),
     totals: database.prepare<[partition: number, files: number, size: number, stored: number]>("SELECT * FROM totals"),
     putTotals: database.prepare<[]>("INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?)"),
     cursors: database.prepare<[string, number]>("SELECT disk, sequence FROM cursors"),

@@ -3,8 +3,15 @@ import { rmSync } from "node:fs";
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { DIRECTORIES_CACHED } from "../limits.ts";
-import type { CatalogueFile, CataloguePage, CatalogueQuery, CatalogueStore, CatalogueTotals, CatalogueWrites } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
+import type {
+  CatalogueFile,
+  CataloguePage,
+  CatalogueQuery,
+  CatalogueStore,
+  CatalogueTotals,
+  CatalogueWrites,
+} from "../supernode-ports.ts";
 import type { Ballot } from "../wire/messages.ts";
 import { type Count, Counts, type DirectoryPath, directoryOf, sumOf } from "./catalogue-count.ts";
 import { listPage } from "./catalogue-list.ts";
@@ -85,6 +92,17 @@ export class SqliteCatalogueStore implements CatalogueStore {
       const self = this.#entry(prefix);
       if (self === undefined || self.tombstone) return below;
       return sumOf(below, { files: 1, deleted: 0, sizeBytes: self.sizeBytes, storedBytes: self.storedBytes });
+    });
+  }
+
+  trashUsage(prefix: Path): CatalogueTotals {
+    return this.#database.reading(() => {
+      // "0" comes right after "/".
+      const base = prefix === "/" ? "" : prefix;
+      const [files, sizeBytes, storedBytes] = this.#sql.trashBelow.row(`${base}/`, `${base}0`) ?? [0, 0, 0];
+      const self = this.#entry(prefix);
+      if (!self?.tombstone) return { files, sizeBytes, storedBytes };
+      return { files: files + 1, sizeBytes: sizeBytes + self.sizeBytes, storedBytes: storedBytes + self.storedBytes };
     });
   }
 

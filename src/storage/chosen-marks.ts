@@ -37,6 +37,12 @@ export class ChosenMarks {
     this.#unsaved += 1;
   }
 
+  /** The accepted value at `sequence` is no more. */
+  dropped(sequence: number): void {
+    this.#open.delete(sequence);
+    this.#unsaved += 1;
+  }
+
   choose(sequence: number): void {
     if (this.#open.delete(sequence)) this.#unsaved += 1;
   }

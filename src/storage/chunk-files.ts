@@ -3,10 +3,12 @@
  *
  * A chunk streams into `chunks/incoming/` while it is hashed, is made durable there, and gets its name by a rename, whose
  * directory is then made durable: under a chunk's name there is never anything but a whole chunk. What a crash leaves in
- * `incoming` is removed at the next start. A bad copy goes to `quarantine/`, where only people look.
+ * `incoming` is removed at the next start. A bad copy goes to `quarantine/<id>` (`<id>.1`, `.2` … if there is one already), where
+ * only people look; for a copy that is gone an empty file stands there. So after a restart, too, the names there tell what is to be
+ * replaced: what has no file under its name.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
-import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checksumOf, type StreamingChecksum, streamingChecksum } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
@@ -93,7 +95,18 @@ export class DiskChunkFiles implements ChunkFiles {
   async quarantine(chunk: ChunkId): Promise<void> {
     let name = chunk;
     for (let copy = 1; existsSync(join(this.#quarantine, name)); copy += 1) name = `${chunk}.${copy}`;
-    await this.#unlessMissing(chunk, (path) => rename(path, join(this.#quarantine, name)));
+    const path = this.#pathOf(chunk);
+    try {
+      await rename(path, join(this.#quarantine, name));
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw fileFailure(error, path);
+      if (name === chunk) await writeFile(join(this.#quarantine, name), "");
+    }
+  }
+
+  quarantined(): readonly ChunkId[] {
+    const chunks = readdirSync(this.#quarantine).map((name) => name.replace(/\.\d+$/, ""));
+    return [...new Set(chunks)].filter((chunk) => CHUNK_ID.test(chunk));
   }
 
   async remove(chunk: ChunkId): Promise<void> {

@@ -41,7 +41,8 @@ const DATABASE: Readonly<Record<Role, string>> = { datanode: "node.db", supernod
 const FORMAT: Readonly<Record<Role, number>> = { datanode: NODE_MIGRATIONS.length, supernode: MAP_MIGRATIONS.length };
 const LOST: Readonly<Record<Role, string>> = {
   datanode: "this node lost its votes; use an empty directory to join as a new node",
-  supernode: "this SuperNode lost its map; restore the directory from a copy, for its DataNodes follow no other SuperNode",
+  supernode:
+    "this SuperNode lost its map; use an empty directory and `qdfs supernode --recover-from HOST:PORT,… --data DIR` with the addresses of its DataNodes",
 };
 const LOCK = "lock.db";
 /** What a first start that was interrupted leaves, and what file systems put into their root. */

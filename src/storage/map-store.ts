@@ -2,9 +2,14 @@
  * A SuperNode's map.db (`PRAGMA user_version` 1), the one thing it must not forget:
  *
  *   state     one row: id INTEGER (1), map BLOB (a qdfs.v1.ClusterMap message), next_node INTEGER
+ *
+ * A backup is the same file with `PRAGMA application_id` BACKUP_KIND. It is born with that, so that however it comes to be a
+ * map.db, no SuperNode issues maps from it before it has opened a new generation (P17): the state that is then saved takes the mark away.
  */
-import type { MapStore, SuperNodeState } from "../ports.ts";
+import { readFileSync, rmSync } from "node:fs";
+import type { MapStore, SuperNodeState } from "../supernode-ports.ts";
 import { mapCodec } from "../wire/codec.ts";
+import { fileFailure } from "./file-failure.ts";
 import { Database, damaged, SMALL_PAGE_BYTES, type Statement } from "./sqlite.ts";
 import { storedCount, storedMap } from "./stored-values.ts";
 
@@ -12,8 +17,22 @@ export const MAP_MIGRATIONS = [
   "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), map BLOB NOT NULL, next_node INTEGER NOT NULL) STRICT;",
 ];
 
+/** "qdsb": a qdfs SuperNode's backup. */
+const BACKUP_KIND = 0x71_64_73_62;
+/** Where a SQLite file has its application id, 32 bits, big-endian (www.sqlite.org/fileformat2.html). */
+const KIND_OFFSET = 68;
+const MAGIC = "SQLite format 3\0";
+const HEADER_BYTES = 100;
+
+/** Whether these are the bytes of a file that `backup` made. */
+export function isBackup(bytes: Buffer): boolean {
+  if (bytes.length < HEADER_BYTES || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) return false;
+  return bytes.readUInt32BE(KIND_OFFSET) === BACKUP_KIND;
+}
+
 export class SqliteMapStore implements MapStore {
   readonly #database: Database;
+  #isBackup: boolean;
   readonly #select: Statement<[Buffer, number]>;
   readonly #replace: Statement<[]>;
 
@@ -23,6 +42,7 @@ export class SqliteMapStore implements MapStore {
     try {
       this.#select = this.#database.prepare("SELECT map, next_node FROM state");
       this.#replace = this.#database.prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?)");
+      this.#isBackup = this.#database.kind === BACKUP_KIND;
     } catch (error) {
       this.#database.close();
       throw error;
@@ -41,8 +61,35 @@ export class SqliteMapStore implements MapStore {
 
   save({ map, nextNodeNumber }: SuperNodeState): void {
     const bytes = mapCodec.encode(map);
-    this.#database.transaction(() => this.#replace.run(bytes, nextNodeNumber), 2 * this.#database.pageBytes + bytes.length);
+    this.#database.transaction(
+      () => {
+        this.#replace.run(bytes, nextNodeNumber);
+        if (this.#isBackup) this.#database.setKind(0);
+      },
+      2 * this.#database.pageBytes + bytes.length,
+    );
+    this.#isBackup = false;
     this.#database.maintain();
+  }
+
+  get isBackup(): boolean {
+    return this.#isBackup;
+  }
+
+  /** The bytes of a backup of the last saved state. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
+  backup(): Uint8Array {
+    const copy = `${this.#database.path}-backup`;
+    rmSync(copy, { force: true });
+    try {
+      this.#database.copyInto(copy);
+      const bytes = readFileSync(copy);
+      bytes.writeUInt32BE(BACKUP_KIND, KIND_OFFSET);
+      return bytes;
+    } catch (error) {
+      throw fileFailure(error, copy);
+    } finally {
+      rmSync(copy, { force: true });
+    }
   }
 
   close(): void {

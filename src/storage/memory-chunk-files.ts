@@ -52,8 +52,12 @@ export class MemoryChunkFiles implements ChunkFiles {
 
   async quarantine(chunk: ChunkId): Promise<void> {
     const held = this.#chunks.get(checkChunkId(chunk));
-    if (held !== undefined) this.#quarantined.set(chunk, held);
+    if (held !== undefined || !this.#quarantined.has(chunk)) this.#quarantined.set(chunk, held ?? new Uint8Array(0));
     this.#chunks.delete(chunk);
+  }
+
+  quarantined(): readonly ChunkId[] {
+    return [...this.#quarantined.keys()];
   }
 
   async remove(chunk: ChunkId): Promise<void> {
@@ -64,6 +68,11 @@ export class MemoryChunkFiles implements ChunkFiles {
     let used = 0;
     for (const held of this.#chunks.values()) used += held.length;
     return this.bytesMax - used;
+  }
+
+  /** The bytes under a name, for those who watch. */
+  peek(chunk: ChunkId): Uint8Array | undefined {
+    return this.#chunks.get(chunk);
   }
 
   /** What is held, in the order of arrival. */

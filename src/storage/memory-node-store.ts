@@ -6,8 +6,23 @@
  */
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Timers, Trim } from "../ports.ts";
-import { compareBallots, sameBallot } from "../register/ballot.ts";
+import type {
+  AcceptWrite,
+  ChunkId,
+  ChunkRow,
+  ContentWrite,
+  Erasure,
+  Followed,
+  HeldFile,
+  NodeStore,
+  NodeWrites,
+  StoredChange,
+  StoredRegister,
+  StoredRow,
+  Timers,
+  Trim,
+} from "../ports.ts";
+import { ABSENT, compareBallots, sameBallot } from "../register/ballot.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 
 interface Row {
@@ -46,9 +61,15 @@ export class MemoryNodeStore implements NodeStore {
   readonly #rows = new Map<Path, readonly Row[]>();
   readonly #chunks = new Map<ChunkId, ChunkRow>();
   readonly #cursors = new Map<string, number>();
+  readonly #erased = new Map<Path, { readonly sequence: number; readonly ballot: Ballot }>();
+  readonly #erasures = new Map<number, Erasure>();
+  readonly #doomed = new Map<ChunkId, true>();
   #sequence = 0;
+  #oldest = 0;
+  #scrub: string | undefined;
   #ceiling = 0;
   #map: ClusterMap | undefined;
+  #followed: Followed | undefined;
   #flushing: Flushing | undefined;
   /** Rows known chosen of which a crash forgets it. */
   #unsavedMarks: Row[] = [];
@@ -79,6 +100,25 @@ export class MemoryNodeStore implements NodeStore {
     if (row?.content?.[index] === undefined) return false;
     row.content = row.content.map((byte, at) => (at === index ? byte ^ 1 : byte));
     return true;
+  }
+
+  /** The accepted value's row is gone, as if it had never been written: what was accepted before shows, if its row is still there. */
+  loseAccepted(path: Path): void {
+    const rows = this.#rows.get(path)?.slice(0, -1) ?? [];
+    if (rows.length > 0) this.#rows.set(path, rows);
+    else this.#rows.delete(path);
+  }
+
+  loseFile(path: Path): void {
+    this.#rows.delete(path);
+  }
+
+  loseContent(path: Path, random: string): void {
+    for (const row of this.#rows.get(path) ?? []) if (row.random === random) row.content = null;
+  }
+
+  loseChunk(chunk: ChunkId): void {
+    this.#chunks.delete(chunk);
   }
 
   /** A commit is under way: what `content` shows of it may still be lost. */
@@ -142,6 +182,8 @@ export class MemoryNodeStore implements NodeStore {
   #durable(writes: NodeWrites): void {
     this.#ceiling = writes.ceiling ?? this.#ceiling;
     this.#map = writes.map ?? this.#map;
+    this.#followed = writes.followed ?? this.#followed;
+    this.#scrub = writes.scrub ?? this.#scrub;
     this.#options.onDurable?.(writes);
   }
 
@@ -163,10 +205,14 @@ export class MemoryNodeStore implements NodeStore {
     return this.#flushing?.sequence ?? this.#sequence;
   }
 
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+  changesAfter(sequence: number, limit: number): readonly StoredChange[] {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
     if (sequence >= this.#sequence) return [];
-    const changes: Row[] = [];
+    const changes: StoredChange[] = [];
+    for (const [path, { sequence: at, ballot }] of this.#erased) {
+      if (at > sequence && !this.#rows.has(path))
+        changes.push({ sequence: at, path, ballot, head: NO_BYTES, chosen: true, erased: true });
+    }
     for (const rows of this.#rows.values()) {
       const newest = rows.at(-1);
       if (newest !== undefined && newest.sequence > sequence) changes.push(newest);
@@ -174,12 +220,44 @@ export class MemoryNodeStore implements NodeStore {
     return changes.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
   }
 
+  pathsAfter(after: string, limit: number): readonly Path[] {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    const later = [...this.#rows.keys()].filter((path) => byUtf8(path, after) > 0);
+    return later.sort(byUtf8).slice(0, limit);
+  }
+
+  held(path: Path): HeldFile | undefined {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    const newest = this.#rows.get(path)?.at(-1);
+    if (newest === undefined) return undefined;
+    const { sequence, ballot, head, chosen } = newest;
+    return { path, sequence, ballot, head, chosen, contents: this.contents(path) };
+  }
+
+  chunksAfter(after: string, limit: number): readonly ChunkRow[] {
+    assert(this.#flushing === undefined, "chunks are looked through between commits");
+    const later = [...this.#chunks.values()].filter(({ chunk }) => byUtf8(chunk, after) > 0);
+    return later.sort((a, b) => byUtf8(a.chunk, b.chunk)).slice(0, limit);
+  }
+
   ceiling(): number {
     return this.#ceiling;
   }
 
+  erasures(): ReadonlyMap<number, Erasure> {
+    return this.#erasures;
+  }
+
+  doomed(): readonly ChunkId[] {
+    return [...this.#doomed.keys()];
+  }
+
   map(): ClusterMap | undefined {
     return this.#map;
+  }
+
+  followed(): Followed | undefined {
+    return this.#followed;
   }
 
   cursor(diskId: string): number {
@@ -188,6 +266,29 @@ export class MemoryNodeStore implements NodeStore {
 
   chunk(chunk: ChunkId): ChunkRow | undefined {
     return this.#flushing?.chunks.has(chunk) ? undefined : this.#chunks.get(chunk);
+  }
+
+  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
+    const rows = [...this.#rows.values()].flat().filter(({ sequence }) => sequence > after && sequence <= through);
+    return rows
+      .sort((a, b) => a.sequence - b.sequence)
+      .slice(0, limit)
+      .map((row) => this.#stored(row));
+  }
+
+  rowsOf(path: Path): readonly StoredRow[] {
+    assert(!this.#flushing?.before.has(path), "rows of a file are not asked for while an accept of it is being flushed (P1)");
+    return (this.#rows.get(path) ?? []).map((row) => this.#stored(row));
+  }
+
+  #stored({ sequence, path, random, head, content }: Row): StoredRow {
+    const rows = this.#rows.get(path) ?? [];
+    const held = rows.at(-1)?.sequence === sequence ? rows.map((row) => row.random) : undefined;
+    return { sequence, path, random, head, content, held };
+  }
+
+  scrub(): string | undefined {
+    return this.#scrub;
   }
 
   usage(): { readonly files: number; readonly bytes: number } {
@@ -209,7 +310,8 @@ export class MemoryNodeStore implements NodeStore {
 
   #refuseWhenFull(writes: NodeWrites): void {
     if (this.bytesMax === Number.POSITIVE_INFINITY) return;
-    const coming = writes.accepts.reduce((sum, accept) => sum + bytesOf(accept), 0);
+    const contents = (writes.contents ?? []).reduce((sum, { content }) => sum + content.length, 0);
+    const coming = writes.accepts.reduce((sum, accept) => sum + bytesOf(accept), contents);
     if (coming > 0 && this.usage().bytes + coming > this.bytesMax)
       throw new QdfsError("STORAGE_FULL", "the memory store has no room");
   }
@@ -218,8 +320,27 @@ export class MemoryNodeStore implements NodeStore {
     const undo: (() => void)[] = [];
     const sequence = this.#sequence;
     const before = new Map<Path, Row | undefined>();
-    for (const { path } of writes.accepts) before.set(path, this.#rows.get(path)?.at(-1));
+    const { dropped = [], erased = [], contents = [] } = writes;
+    for (const path of [
+      ...dropped,
+      ...erased.map((file) => file.path),
+      ...[...writes.accepts, ...contents].map((write) => write.path),
+    ])
+      before.set(path, this.#rows.get(path)?.at(-1));
+    for (const path of dropped) this.#put(this.#rows, path, undefined, undo);
+    for (const { path, ballot } of erased) {
+      this.#put(this.#rows, path, undefined, undo);
+      this.#put(this.#erased, path, { sequence: ++this.#sequence, ballot }, undo);
+    }
+    for (const { partition, floor, forgotten } of writes.erasures ?? [])
+      this.#put(this.#erasures, partition, { floor, forgotten }, undo);
+    for (const chunk of [...(writes.spared ?? []), ...writes.droppedChunks]) this.#put(this.#doomed, chunk, undefined, undo);
+    for (const chunk of writes.doomed ?? []) this.#put(this.#doomed, chunk, true, undo);
     for (const accept of writes.accepts) this.#put(this.#rows, accept.path, this.#accepted(accept), undo);
+    for (const content of contents) {
+      const rows = this.#rows.get(content.path);
+      if (rows !== undefined) this.#put(this.#rows, content.path, this.#mended(rows, content), undo);
+    }
     for (const trim of writes.trims) {
       const rows = this.#rows.get(trim.path);
       if (rows !== undefined) this.#put(this.#rows, trim.path, trimmed(rows, trim), undo);
@@ -227,7 +348,7 @@ export class MemoryNodeStore implements NodeStore {
     for (const row of writes.chunks) this.#put(this.#chunks, row.chunk, { ...row }, undo);
     for (const chunk of writes.droppedChunks) this.#put(this.#chunks, chunk, undefined, undo);
     for (const { diskId, sequence: at } of writes.cursors ?? []) this.#put(this.#cursors, diskId, at, undo);
-    if (writes.accepts.length > 0) undo.push(() => this.#rewind(sequence));
+    if (writes.accepts.length + erased.length > 0) undo.push(() => this.#rewind(sequence));
     return { writes, before, chunks: new Set(writes.chunks.map(({ chunk }) => chunk)), sequence, undo };
   }
 
@@ -242,6 +363,20 @@ export class MemoryNodeStore implements NodeStore {
     else map.set(key, value);
   }
 
+  /** The accepted value stays the last row. */
+  #mended(rows: readonly Row[], { path, random, head, content }: ContentWrite): readonly Row[] {
+    const old = rows.find((row) => row.random === random);
+    this.#oldest -= 1;
+    const added = { path, sequence: this.#oldest, ballot: ABSENT, head, random, content, chosen: false };
+    if (old === undefined) return [added, ...rows];
+    return rows.map((row, at) => {
+      if (row !== old) return row;
+      const mended: Row = { ...row, head: at === rows.length - 1 ? row.head : head, content, chosen: false };
+      if (row.chosen) this.#mark(mended);
+      return mended;
+    });
+  }
+
   #accepted({ path, ballot, head, random, content, chosen }: AcceptWrite): readonly Row[] {
     const rows = this.#rows.get(path) ?? [];
     const before = rows.at(-1);
@@ -252,6 +387,12 @@ export class MemoryNodeStore implements NodeStore {
     if (known) this.#mark(row);
     return [...rows.filter((other) => other.random !== random), row];
   }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function byUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function trimmed(rows: readonly Row[], { ballot, keep }: Trim): readonly Row[] {

@@ -1,6 +1,7 @@
 /** The SuperNode's stores without a disk, for tests and the simulator. */
 import type { Path } from "../base/ids.ts";
 import { comparePaths } from "../base/path.ts";
+import { compareBallots } from "../register/ballot.ts";
 import type {
   CatalogueFile,
   CataloguePage,
@@ -10,12 +11,18 @@ import type {
   CatalogueWrites,
   MapStore,
   SuperNodeState,
-} from "../ports.ts";
-import { compareBallots } from "../register/ballot.ts";
+} from "../supernode-ports.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 
 export class MemoryMapStore implements MapStore {
   #state: SuperNodeState | undefined;
+  isBackup = false;
+
+  /** As a disk on which a backup was put back. */
+  restore(state: SuperNodeState): void {
+    this.#state = structuredClone(state);
+    this.isBackup = true;
+  }
 
   load(): SuperNodeState | undefined {
     return this.#state;
@@ -23,6 +30,7 @@ export class MemoryMapStore implements MapStore {
 
   save(state: SuperNodeState): void {
     this.#state = structuredClone(state);
+    this.isBackup = false;
   }
 
   close(): void {}
@@ -59,6 +67,12 @@ export class MemoryCatalogueStore implements CatalogueStore {
   usage(prefix: Path): CatalogueTotals {
     const below = prefix === "/" ? "/" : `${prefix}/`;
     return sum(this.#live().filter(({ path }) => path === prefix || path.startsWith(below)));
+  }
+
+  trashUsage(prefix: Path): CatalogueTotals {
+    const below = prefix === "/" ? "/" : `${prefix}/`;
+    const trash = [...this.#files.values()].filter(({ tombstone }) => tombstone);
+    return sum(trash.filter(({ path }) => path === prefix || path.startsWith(below)));
   }
 
   totals(): ReadonlyMap<number, CatalogueTotals> {

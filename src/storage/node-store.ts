@@ -1,18 +1,35 @@
 /** The registers, change log, inline bytes and chunk index of a DataNode in SQLite. The format is in node-schema.ts. */
-import { assert, codeOf, QdfsError } from "../base/errors.ts";
+import { assert, codeOf, type QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { NODE_CHECKPOINT_BYTES, YOUNG_ROWS_MAX } from "../limits.ts";
-import type { AcceptWrite, ChunkId, ChunkRow, NodeStore, NodeWrites, StoredRegister, Trim } from "../ports.ts";
+import type {
+  AcceptWrite,
+  ChunkId,
+  ChunkRow,
+  ContentWrite,
+  Erasure,
+  Followed,
+  HeldFile,
+  NodeStore,
+  NodeWrites,
+  StoredChange,
+  StoredRegister,
+  StoredRow,
+  Trim,
+} from "../ports.ts";
 import { sameBallot } from "../register/ballot.ts";
-import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { ChosenMarks } from "./chosen-marks.ts";
+import { ChunkIndex } from "./chunk-index.ts";
+import { logBytesOf } from "./commit-size.ts";
+import { GarbageTables } from "./garbage-tables.ts";
+import { LoggedChanges } from "./logged-changes.ts";
+import { NodeFacts } from "./node-facts.ts";
 import { NODE_MIGRATIONS, nodeStatements, type RegisterRow } from "./node-schema.ts";
 import { PathIndex } from "./path-index.ts";
-import { RecentPaths } from "./recent-paths.ts";
 import { type CachedRegister, RegisterCache } from "./register-cache.ts";
 import { Database, damaged, LARGE_PAGE_BYTES } from "./sqlite.ts";
-import { isCount, storedBallot, storedCount, storedMap } from "./stored-values.ts";
+import { storedBallot, storedCount } from "./stored-values.ts";
 
 interface Flushing {
   /** The committed values of the files that it accepts; undefined: absent. */
@@ -25,10 +42,17 @@ const FLUSH_HERE_ACCEPTS = 2;
 
 /** What a commit in progress has changed, taken over once it is durable. */
 interface Staged {
-  readonly registers: Map<Path, CachedRegister>;
+  /** Null: everything of the file is dropped. */
+  readonly registers: Map<Path, CachedRegister | null>;
   /** `before`: the sequence of the value that it takes the place of. */
-  readonly accepted: { path: Path; sequence: number; chosen: boolean; before: number | undefined }[];
+  readonly accepted: { sequence: number; chosen: boolean; before: number | undefined }[];
+  /** The files of the new entries of the change log, in its order. */
+  readonly logged: Path[];
+  /** The sequences of accepted values that are no more. */
+  readonly dropped: number[];
   sequence: number;
+  /** The lowest of a row, at most 0. */
+  oldest: number;
   files: number;
   chunkBytes: number;
 }
@@ -36,15 +60,17 @@ interface Staged {
 export class SqliteNodeStore implements NodeStore {
   readonly #database: Database;
   readonly #sql: ReturnType<typeof nodeStatements>;
+  readonly #chunks: ChunkIndex;
   readonly #index: PathIndex;
+  readonly #garbage: GarbageTables;
   readonly #cache = new RegisterCache();
   #sequence: number;
+  #oldest: number;
   #files: number;
   #chunkBytes: number;
-  #ceiling: number;
-  #map: ClusterMap | undefined;
+  readonly #facts: NodeFacts;
   readonly #marks: ChosenMarks;
-  readonly #recent: RecentPaths;
+  readonly #changes: LoggedChanges;
   /** A checkpoint that is not on stable storage yet. */
   #checkpointing: Promise<void> | undefined;
   /** What a commit whose flush is under way would show too early: everything here looks past it. */
@@ -69,19 +95,23 @@ export class SqliteNodeStore implements NodeStore {
   private constructor(database: Database, diskId: string, youngMax: number) {
     this.#database = database;
     this.#sql = nodeStatements(database);
-    this.#claim(diskId);
-    this.#sequence = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
+    this.#chunks = new ChunkIndex(this.#sql);
+    this.#facts = new NodeFacts(database, this.#sql, diskId);
+    const highest = storedCount(this.#sql.lastSequence.row()?.[0] ?? 0, "last sequence", database.path);
+    this.#sequence = Math.max(highest, storedCount(this.#sql.meta.row("last")?.[0] ?? 0, "last sequence", database.path));
+    this.#oldest = Math.min(0, this.#sql.firstSequence.row()?.[0] ?? 0);
     this.#index = new PathIndex(database, this.#sequence, youngMax);
+    this.#garbage = new GarbageTables(database, this.#sql);
     this.#files = this.#index.files();
-    this.#chunkBytes = this.#sql.chunkBytes.row()?.[0] ?? 0;
-    this.#ceiling = storedCount(this.#sql.meta.row("ceiling")?.[0] ?? 0, "ceiling", database.path);
-    const map = this.#sql.meta.row("map")?.[0];
-    this.#map = map === undefined ? undefined : storedMap(map, database.path);
+    this.#chunkBytes = this.#chunks.bytes();
     const marks = this.#sql.meta.row("chosen")?.[0];
     this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
       this.#sql.pathsAfter.rows(after).flatMap(([sequence, path]) => (this.#index.newest(path) === sequence ? [sequence] : [])),
     );
-    this.#recent = new RecentPaths(this.#sequence);
+    this.#changes = new LoggedChanges(database, this.#sql, this.#index, this.#garbage, this.#sequence, {
+      newest: (path) => this.#newest(path),
+      decoded: (row) => this.#decoded(row),
+    });
   }
 
   register(path: Path): StoredRegister | undefined {
@@ -144,7 +174,10 @@ export class SqliteNodeStore implements NodeStore {
     const staged: Staged = {
       registers: new Map(),
       accepted: [],
+      logged: [],
+      dropped: [],
       sequence: this.#sequence,
+      oldest: this.#oldest,
       files: this.#files,
       chunkBytes: this.#chunkBytes,
     };
@@ -167,16 +200,16 @@ export class SqliteNodeStore implements NodeStore {
     else await this.#database.sync();
     this.#checkpointIfDue();
     flushing.before.clear();
-    for (const { path, sequence, chosen, before } of staged.accepted) {
-      this.#marks.accepted(sequence, chosen, before);
-      this.#recent.push(path);
-    }
+    for (const sequence of staged.dropped) this.#marks.dropped(sequence);
+    for (const { sequence, chosen, before } of staged.accepted) this.#marks.accepted(sequence, chosen, before);
+    for (const path of staged.logged) this.#changes.push(path);
+    for (const { path } of writes.contents ?? []) this.#forgetContent(path);
     for (const [path, register] of staged.registers) this.#cache.keep(path, register);
     this.#sequence = staged.sequence;
+    this.#oldest = staged.oldest;
     this.#files = staged.files;
     this.#chunkBytes = staged.chunkBytes;
-    if (writes.ceiling !== undefined) this.#ceiling = writes.ceiling;
-    if (writes.map !== undefined) this.#map = writes.map;
+    this.#facts.keep(writes);
     if (this.#checkpointing === undefined) this.#foldLate();
   }
 
@@ -191,6 +224,12 @@ export class SqliteNodeStore implements NodeStore {
     } catch (error) {
       if (codeOf(error) !== "STORAGE_FULL") throw error; // what is durable is so in the log
     }
+  }
+
+  /** What memory holds of a file's bytes may be what was replaced. */
+  #forgetContent(path: Path): void {
+    const known = this.#cache.get(path);
+    if (known) this.#cache.keep(path, { ...known, content: undefined });
   }
 
   /** The commit is done: that there is no room for the index now is no failure of it. */
@@ -215,54 +254,88 @@ export class SqliteNodeStore implements NodeStore {
     return this.#sequence;
   }
 
-  changesAfter(sequence: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
+  changesAfter(sequence: number, limit: number): readonly StoredChange[] {
     assert(this.#flushing === undefined, "the log is read between commits: rows that a flush replaces would be missing");
-    if (sequence >= this.#sequence) return [];
-    if (this.#recent.covers(sequence)) return this.#recentChanges(sequence, limit);
-    return this.#database.reading(() => this.#storedChanges(sequence, limit));
+    return this.#changes.after(sequence, this.#sequence, limit);
   }
 
-  #storedChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
-    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
-    for (let from = after; changes.length < limit; ) {
-      const rows = this.#sql.changes.rows(from, this.#sequence, limit);
-      for (const [path, ...row] of rows) {
-        from = row[0];
-        if (changes.length < limit && this.#index.newest(path) === from) changes.push({ path, ...this.#decoded(row) });
-      }
-      if (rows.length < limit) break;
-    }
-    return changes;
+  pathsAfter(after: string, limit: number): readonly Path[] {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    return this.#database.reading(() => this.#index.pathsAfter(after, limit));
   }
 
-  /** Whoever follows the log closely is answered from memory. */
-  #recentChanges(after: number, limit: number): readonly ({ readonly path: Path } & StoredRegister)[] {
-    const changes: ({ readonly path: Path } & StoredRegister)[] = [];
-    for (let at = after + 1; at <= this.#sequence && changes.length < limit; at += 1) {
-      const path = this.#recent.at(at);
-      const register = this.register(path);
-      if (register?.sequence === at) changes.push({ path, ...register });
-    }
-    return changes;
+  held(path: Path): HeldFile | undefined {
+    assert(this.#flushing === undefined, "files are looked through between commits");
+    return this.#database.reading(() => {
+      const rows = this.#index.rows(path);
+      const newest = rows.reduce((highest, { sequence }) => Math.max(highest, sequence), 0);
+      const row = newest === 0 ? undefined : this.#sql.register.row(newest);
+      if (row === undefined) return undefined;
+      const { sequence, ballot, head, chosen } = this.#decoded(row);
+      const here = rows.filter((each) => typeof this.#sql.contentBytes.row(each.sequence)?.[0] === "number");
+      return { path, sequence, ballot, head, chosen, contents: here.map(({ random }) => random) };
+    });
+  }
+
+  chunksAfter(after: string, limit: number): readonly ChunkRow[] {
+    assert(this.#flushing === undefined, "chunks are looked through between commits");
+    return this.#database.reading(() => this.#chunks.after(after, limit));
   }
 
   ceiling(): number {
-    return this.#ceiling;
+    return this.#facts.ceiling;
+  }
+
+  erasures(): ReadonlyMap<number, Erasure> {
+    return this.#database.reading(() => this.#garbage.erasures());
+  }
+
+  doomed(): readonly ChunkId[] {
+    return this.#database.reading(() => this.#garbage.doomed());
   }
 
   map(): ClusterMap | undefined {
-    return this.#map;
+    return this.#facts.map;
+  }
+
+  followed(): Followed | undefined {
+    return this.#facts.followed;
   }
 
   cursor(diskId: string): number {
-    const sequence = this.#database.reading(() => this.#sql.cursor.row(diskId)?.[0] ?? 0);
-    return isCount(sequence) ? sequence : 0; // damaged: the log is looked through again
+    return this.#facts.cursor(diskId);
   }
 
   chunk(chunk: ChunkId): ChunkRow | undefined {
     if (this.#flushing?.chunks.has(chunk)) return undefined;
-    const row = this.#database.reading(() => this.#sql.chunk.row(chunk));
-    return row && { chunk, owner: row[0], sizeBytes: row[1], checksum: row[2] };
+    return this.#database.reading(() => this.#chunks.row(chunk));
+  }
+
+  rowsAfter(after: number, through: number, limit: number): readonly StoredRow[] {
+    const rows = this.#database.reading(() => this.#sql.rowsAfter.rows(after, Math.min(through, this.#sequence), limit));
+    return rows.map(([sequence, path, random, head, content]) => {
+      const newest = this.#index.newest(path) === sequence;
+      const held = newest ? this.#index.rows(path).map((row) => row.random) : undefined;
+      return { sequence, path, random, head, content, held };
+    });
+  }
+
+  rowsOf(path: Path): readonly StoredRow[] {
+    assert(!this.#flushing?.before.has(path), "rows of a file are not asked for while an accept of it is being flushed (P1)");
+    return this.#database.reading(() => {
+      const rows = this.#index.rows(path);
+      const newest = this.#index.newest(path);
+      const held = rows.map(({ random }) => random);
+      return rows.flatMap(({ sequence }): StoredRow[] => {
+        const row = this.#sql.row.row(sequence);
+        if (row === undefined) throw this.#noRow(path, sequence);
+        return [{ sequence, path, random: row[0], head: row[1], content: row[2], held: sequence === newest ? held : undefined }];
+      });
+    });
+  }
+
+  scrub(): string | undefined {
+    return this.#facts.scrub();
   }
 
   usage(): { readonly files: number; readonly bytes: number } {
@@ -293,34 +366,21 @@ export class SqliteNodeStore implements NodeStore {
     this.#marks.saved();
   }
 
-  /** A database under another disk's identity would vote with promises that were never made. */
-  #claim(diskId: string): void {
-    const owner = this.#sql.meta.row("disk")?.[0];
-    if (owner === undefined) {
-      this.#database.transaction(() => this.#sql.putMeta.run("disk", diskId), this.#database.pageBytes);
-    } else if (owner !== diskId) {
-      throw new QdfsError(
-        "DATA_DIR_UNUSABLE",
-        `${this.#database.path} belongs to disk ${owner}, not to this directory's disk ${diskId}`,
-      );
-    }
-  }
-
   #write(writes: NodeWrites, staged: Staged): void {
+    for (const path of writes.dropped ?? []) this.#dropFile(path, staged);
+    for (const { path, ballot } of writes.erased ?? []) this.#eraseFile(path, ballot, staged);
+    this.#garbage.write(writes);
     for (const accept of writes.accepts) this.#accept(accept, staged);
+    for (const content of writes.contents ?? []) this.#putContent(content, staged);
     for (const trim of writes.trims) this.#trim(trim);
-    for (const chunk of writes.chunks) this.#putChunk(chunk, staged);
-    for (const chunk of writes.droppedChunks) this.#dropChunk(chunk, staged);
-    if (writes.ceiling !== undefined) this.#sql.putMeta.run("ceiling", writes.ceiling);
-    if (writes.map !== undefined) this.#sql.putMeta.run("map", mapCodec.encode(writes.map));
-    for (const { diskId, sequence } of writes.cursors ?? []) this.#sql.putCursor.run(diskId, sequence);
+    for (const chunk of writes.chunks) staged.chunkBytes += this.#chunks.put(chunk);
+    for (const chunk of writes.droppedChunks) staged.chunkBytes -= this.#chunks.drop(chunk);
+    this.#facts.write(writes);
   }
 
   #accept(accept: AcceptWrite, staged: Staged): void {
     const { path, ballot, random } = accept;
-    const staged_ = staged.registers.get(path);
-    const before = staged_ ?? this.#newest(path);
-    if (staged_ === undefined) this.#flushing?.before.set(path, before);
+    const before = this.#before(path, staged);
     const chosen = accept.chosen || (before?.chosen === true && sameBallot(before.ballot, ballot));
     // A settle that brings no bytes must not lose those that are here.
     const content = accept.content ?? (before === undefined ? null : this.#storedContent(path, random));
@@ -330,8 +390,50 @@ export class SqliteNodeStore implements NodeStore {
     this.#sql.insert.run(sequence, path, configuration, counter, node, random, accept.head, content);
     this.#index.add(path, { sequence, random });
     if (before === undefined) staged.files += 1;
-    staged.accepted.push({ path, sequence, chosen, before: before?.sequence });
+    staged.accepted.push({ sequence, chosen, before: before?.sequence });
+    staged.logged.push(path);
     staged.registers.set(path, { sequence, ballot, head: accept.head, chosen, random, content: undefined });
+  }
+
+  /** The accepted value before this write, which nobody must miss while it is flushed. */
+  #before(path: Path, staged: Staged): CachedRegister | undefined {
+    const known = staged.registers.get(path);
+    if (known !== undefined) return known ?? undefined;
+    const before = this.#newest(path);
+    this.#flushing?.before.set(path, before);
+    return before;
+  }
+
+  /** The head of the accepted value is not touched: it is the register. */
+  #putContent({ path, random, head, content }: ContentWrite, staged: Staged): void {
+    if (this.#before(path, staged) === undefined) return; // dropped meanwhile
+    const row = this.#index.rows(path).find((each) => each.random === random);
+    if (row === undefined) {
+      staged.oldest -= 1;
+      this.#sql.insert.run(staged.oldest, path, 0, 0, 0, random, head, content);
+      this.#index.addOld(path, { sequence: staged.oldest, random });
+    } else if (row.sequence === this.#index.newest(path)) this.#sql.putContent.run(content, row.sequence);
+    else this.#sql.putOldRow.run(random, head, content, row.sequence);
+  }
+
+  #dropFile(path: Path, staged: Staged): void {
+    const before = this.#before(path, staged);
+    if (before === undefined) return;
+    for (const row of this.#index.rows(path)) {
+      this.#sql.drop.run(row.sequence);
+      this.#index.remove(path, row);
+    }
+    this.#sql.putMeta.run("last", staged.sequence);
+    staged.files -= 1;
+    staged.dropped.push(before.sequence);
+    staged.registers.set(path, null);
+  }
+
+  #eraseFile(path: Path, ballot: Ballot, staged: Staged): void {
+    this.#dropFile(path, staged);
+    this.#garbage.erase(++staged.sequence, path, ballot);
+    staged.logged.push(path);
+    this.#sql.putMeta.run("last", staged.sequence);
   }
 
   #trim({ path, ballot, keep }: Trim): void {
@@ -357,16 +459,6 @@ export class SqliteNodeStore implements NodeStore {
     return row === undefined ? null : (this.#sql.content.row(row.sequence)?.[0] ?? null);
   }
 
-  #putChunk({ chunk, owner, sizeBytes, checksum }: ChunkRow, staged: Staged): void {
-    staged.chunkBytes += sizeBytes - (this.#sql.chunk.row(chunk)?.[1] ?? 0);
-    this.#sql.putChunk.run(chunk, owner, sizeBytes, checksum);
-  }
-
-  #dropChunk(chunk: ChunkId, staged: Staged): void {
-    staged.chunkBytes -= this.#sql.chunk.row(chunk)?.[1] ?? 0;
-    this.#sql.dropChunk.run(chunk);
-  }
-
   #newestRow(path: Path): RegisterRow | undefined {
     const sequence = this.#index.newest(path);
     if (sequence === undefined) return undefined;
@@ -387,11 +479,4 @@ export class SqliteNodeStore implements NodeStore {
 
 function hasContent(register: CachedRegister): register is CachedRegister & { readonly content: Uint8Array | null } {
   return register.content !== undefined;
-}
-
-/** Roughly what a commit adds to the write-ahead log: what is accepted, in order, and a page per trim and chunk. */
-function logBytesOf({ accepts, trims, chunks }: NodeWrites, pageBytes: number): number {
-  let bytes = (2 + trims.length + chunks.length) * pageBytes;
-  for (const { head, content } of accepts) bytes += head.length + (content?.length ?? 0);
-  return bytes;
 }

@@ -25,6 +25,7 @@ function statements(database: Database) {
     rows: database.prepare<[number, string]>("SELECT sequence, random FROM paths WHERE path = ?"),
     insert: database.prepare<[]>("INSERT OR REPLACE INTO paths VALUES (?, ?, ?)"),
     remove: database.prepare<[]>("DELETE FROM paths WHERE path = ? AND sequence = ?"),
+    pathsAfter: database.prepare<[Path]>("SELECT DISTINCT path FROM paths WHERE path > ? ORDER BY path LIMIT ?"),
     files: database.prepare<[number]>("SELECT count(DISTINCT path) FROM paths"),
     acceptedAfter: database.prepare<[number, Path, string]>("SELECT sequence, path, random FROM accepted WHERE sequence > ?"),
     indexed: database.prepare<[number]>("SELECT value FROM meta WHERE name = ?"),
@@ -66,6 +67,18 @@ export class PathIndex {
     return highest(this.#tableRows(path));
   }
 
+  /** The next files after `after`, in the order of their UTF-8 bytes: `limit` of the table's, and the young ones in between. */
+  pathsAfter(after: string, limit: number): readonly Path[] {
+    const old = this.#sql.pathsAfter.rows(after, limit).map(([path]) => path);
+    const [from, last] = [Buffer.from(after), old.at(-1)];
+    const to = last === undefined || old.length < limit ? undefined : Buffer.from(last);
+    const young = [...this.#young.keys()].filter((path) => {
+      const bytes = Buffer.from(path);
+      return bytes.compare(from) > 0 && (to === undefined || bytes.compare(to) < 0);
+    });
+    return [...new Set([...old, ...young])].sort(byUtf8);
+  }
+
   /** How many files there are. Reads the table whole. */
   files(): number {
     let files = this.#sql.files.row()?.[0] ?? 0;
@@ -77,6 +90,11 @@ export class PathIndex {
   add(path: Path, row: PathRow): void {
     this.#push(path, row);
     this.#undo.push(() => this.#drop(path, row.sequence));
+  }
+
+  /** As `add`, of a row that is older than all of the log. */
+  addOld(path: Path, { sequence, random }: PathRow): void {
+    this.#sql.insert.run(path, sequence, random);
   }
 
   /** As `add`. */
@@ -138,6 +156,11 @@ export class PathIndex {
     if (left.length === 0) this.#young.delete(path);
     else this.#young.set(path, left);
   }
+}
+
+/** As SQLite compares texts, which is not how JavaScript does. */
+function byUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function highest(rows: readonly PathRow[]): number | undefined {

@@ -256,6 +256,20 @@ export class Database {
     this.#logBytes = 0;
   }
 
+  /** Writes a copy of what is committed to a new file: compact, in itself complete, not flushed. */
+  copyInto(path: string): void {
+    this.reading(() => this.#driver.prepare("VACUUM INTO ?").run(path));
+  }
+
+  /** `PRAGMA application_id`: what kind of file it is. To be set within a transaction. */
+  get kind(): number {
+    return Number(this.reading(() => this.#driver.pragma("application_id", { simple: true })));
+  }
+
+  setKind(kind: number): void {
+    this.#driver.pragma(`application_id = ${kind}`);
+  }
+
   /**
    * As `maintain`, with the database's flush, most of the time that it takes, beside this thread. For a database opened with NORMAL.
    *

@@ -1,6 +1,7 @@
 /** Values out of a database's columns that are not taken as they are: what makes no sense there was damaged. */
 import { codeOf, messageOf } from "../base/errors.ts";
 import { checkedMap } from "../cluster/check-map.ts";
+import type { Followed } from "../ports.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { Ballot, ClusterMap } from "../wire/messages.ts";
 import { damaged } from "./sqlite.ts";
@@ -21,6 +22,21 @@ export function storedMap(bytes: unknown, database: string): ClusterMap {
 export function storedCount(value: unknown, what: string, database: string): number {
   if (typeof value === "number" && isCount(value)) return value;
   throw damaged(database, `its ${what} is ${String(value).slice(0, 80)}`);
+}
+
+const FOLLOWED = /^(\d{1,10}) (\S+) (\S+)$/;
+
+export function followedText({ generation, life, supernode }: Followed): string {
+  return `${generation} ${life} ${supernode}`;
+}
+
+/** Undefined: there is no such value. @throws QdfsError DATA_DIR_UNUSABLE */
+export function followedIn(value: unknown, database: string): Followed | undefined {
+  if (value === undefined) return undefined;
+  const [, generation, life, supernode] = FOLLOWED.exec(String(value)) ?? [];
+  if (generation === undefined || life === undefined || supernode === undefined)
+    throw damaged(database, `it follows ${String(value).slice(0, 80)}`);
+  return { generation: Number(generation), life, supernode };
 }
 
 /** @throws QdfsError DATA_DIR_UNUSABLE */

@@ -8,11 +8,13 @@
 import { codeOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { isZone } from "../base/units.ts";
-import { NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
+import { NO_ADDRESS } from "../cluster/map.ts";
+import { standingOf } from "../cluster/standing.ts";
+import { NODE_NUMBERS_LOST_MAX, NODE_WEIGHT_MAX, PROBE_MS, ZONE_CHARS_MAX } from "../limits.ts";
 import type { SessionDialer } from "../ports.ts";
-import type { JoinReply, JoinRequest, Node } from "../wire/messages.ts";
-import { type Membership, requireCluster } from "./membership.ts";
-import { NO_ADDRESS } from "./nodes.ts";
+import type { JoinReply, JoinRequest } from "../wire/membership-messages.ts";
+import { type Node, Standing } from "../wire/messages.ts";
+import { declaredDead, type Membership, requireCluster } from "./membership.ts";
 
 /** One word of a sensible length: what stands in the map is shown on terminals by everyone. */
 const WORD = /^[^\p{Cc}\s]{1,300}$/u;
@@ -49,25 +51,51 @@ export class Admission {
   async #join(request: JoinRequest): Promise<JoinReply> {
     checkJoin(request);
     requireCluster(this.#membership.map, request.clusterId);
+    this.#refuseGone(request);
     const member = this.#member(request);
+    if (member !== undefined && standingOf(member) === Standing.DEAD) throw declaredDead(member.number);
+    const number = member?.number ?? this.#numberOfLostLife(request);
     if (member !== undefined && member.grpc !== request.grpc) await this.#refuseTwin(member, request);
-    const place = this.#membership.map.nodes.find((node) => node.grpc === request.grpc && node.number !== member?.number);
+    const place = this.#membership.map.nodes.find((node) => node.grpc === request.grpc && node.number !== number);
     if (place !== undefined) await this.#refuseNeighbour(place);
-    return this.#admit(request, member?.number, place?.number);
+    return this.#admit(request, number, place?.number);
   }
 
-  /** The member that the request claims to be; undefined: a new node. */
+  /**
+   * Who was removed never comes back under its number or with its disk, which may hold what was deleted since. Its address is another matter: a
+   * new disk may serve there, and is a new node; who still looks for the old one there is told so by the number (I2).
+   */
+  #refuseGone({ number, diskId }: JoinRequest): void {
+    const gone = this.#membership.map.gone?.find((one) => one.number === number || one.diskId === diskId);
+    if (gone === undefined) return;
+    throw new QdfsError(
+      "NOT_ALLOWED",
+      `${nodeName(gone.number)} was removed from the cluster for good; start it with an empty data directory, as a new DataNode`,
+    );
+  }
+
+  /** The member that the request claims to be; undefined: there is none. */
   #member({ number, diskId }: JoinRequest): Node | undefined {
-    const { nodes, clusterId } = this.#membership.map;
+    const { nodes } = this.#membership.map;
     // Without a number: perhaps the answer to its first Join was lost.
     if (number === 0) return nodes.find((node) => node.diskId === diskId);
     const member = nodes.find((node) => node.number === number);
-    if (member === undefined) throw new QdfsError("NOT_ALLOWED", `${nodeName(number)} is not a member of cluster ${clusterId}`);
-    if (member.diskId === diskId) return member;
+    if (member === undefined || member.diskId === diskId) return member;
     throw new QdfsError(
       "NOT_ALLOWED",
       `${nodeName(number)} is a DataNode with another disk (${member.diskId}, not ${diskId}): what a disk lost it may not vote on; start it with an empty data directory, as a new DataNode`,
     );
+  }
+
+  /**
+   * The number with which a node comes that is no member. Never handed out, as far as is known here, it may be one that a SuperNode
+   * gave it whose disk was lost before anyone else heard of it (P17): then the node keeps it. Undefined: it comes without one.
+   */
+  #numberOfLostLife({ number }: JoinRequest): NodeNumber | undefined {
+    if (number === 0) return undefined;
+    const { map, nextNodeNumber: next } = this.#membership;
+    if (map.generation > 1 && number >= next && number < next + NODE_NUMBERS_LOST_MAX) return number;
+    throw new QdfsError("NOT_ALLOWED", `${nodeName(number)} is not a member of cluster ${map.clusterId}`);
   }
 
   async #refuseTwin(member: Node, request: JoinRequest): Promise<void> {

@@ -12,8 +12,9 @@ import type { NodeNumber, Path } from "../base/ids.ts";
 import { isFilePath } from "../base/path.ts";
 import { configurationOf, partitionOf } from "../cluster/map.ts";
 import { CATALOGUE_COMMIT_MS, CHANGES_MAX, PENDING_CHANGES_MAX, RECENT_LISTED_MAX } from "../limits.ts";
-import type { CatalogueFile, CatalogueStore, CatalogueWrites, Runtime } from "../ports.ts";
+import type { Runtime } from "../ports.ts";
 import { compareBallots, formatBallot, isAbsent } from "../register/ballot.ts";
+import type { CatalogueFile, CatalogueStore, CatalogueWrites } from "../supernode-ports.ts";
 import { type HeadSummary, summarizeHead } from "../wire/head-summary.ts";
 import type { Ballot, ChangeBatch, ClusterMap } from "../wire/messages.ts";
 import { FollowedLog } from "./followed-log.ts";
@@ -30,6 +31,8 @@ export class Catalogue {
   readonly #pending = new Map<Path, PendingFile>();
   /** Pending files with something to list. */
   readonly #ready = new Set<PendingFile>();
+  /** Tombstones that were erased, whose entries go with the next commit (P14, P19). */
+  readonly #erased = new Map<Path, Ballot>();
   /** What was listed lately: most reports of the slowest replica end here. */
   readonly #recent = new RecentBallots(RECENT_LISTED_MAX);
   /** Logs whose `resolved` is ahead of the stored cursor. */
@@ -72,6 +75,10 @@ export class Catalogue {
         continue;
       }
       const ballot = copyOf(change.ballot);
+      if (change.erased) {
+        this.erase(change.path, ballot);
+        continue;
+      }
       if (!this.#report(change.path, node, ballot, change.chosen, change.head)) continue;
       log.push(change.sequence, change.path, ballot);
     }
@@ -85,6 +92,15 @@ export class Catalogue {
     if (isAbsent(ballot)) return;
     this.#report(path, node, copyOf(ballot), chosen, head);
     this.commit();
+  }
+
+  /**
+   * The tombstone of this ballot was erased, or the file is known to be absent at a time when nothing above it was. What is reported at or below
+   * it waits for nothing any more: it was superseded by the tombstone.
+   */
+  erase(path: Path, ballot: Ballot): void {
+    const before = this.#erased.get(path);
+    if (before === undefined || compareBallots(before, ballot) < 0) this.#erased.set(path, ballot);
   }
 
   /** Adds a report. False when the file is known to be listed at that ballot or above. */
@@ -120,14 +136,18 @@ export class Catalogue {
   /** Lists what can be listed. The cursors that this moves are stored with the next entries, or by `storeCursors`. */
   commit(): void {
     this.#committedMs = this.#runtime.clock.monotonicMs();
-    if (this.#ready.size > 0) {
+    if (this.#ready.size + this.#erased.size > 0) {
       const listed = [...this.#ready].flatMap((pending) => pending.listable ?? []);
       // Version 0 was never written: such a head only carries recorded refusals (P13).
       const files = listed.filter((file) => file.version > 0);
-      const erased = listed.filter((file) => file.version === 0);
+      const erased = [
+        ...listed.filter((file) => file.version === 0),
+        ...[...this.#erased].map(([path, ballot]) => ({ path, ballot })),
+      ];
       this.#apply({ files, erased });
       this.#ready.clear();
-      for (const { path, ballot } of listed) this.#settledThrough(path, ballot);
+      for (const { path, ballot } of [...listed, ...erased]) this.#settledThrough(path, ballot);
+      this.#erased.clear();
     }
     for (const log of this.#logs.values()) {
       if (log.advance((path, ballot) => this.#pending.get(path)?.hasSettled(ballot) ?? true)) this.#moved.add(log);
@@ -147,7 +167,8 @@ export class Catalogue {
   }
 
   #settledThrough(path: Path, ballot: Ballot): void {
-    this.#recent.set(path, ballot);
+    const recent = this.#recent.get(path);
+    if (recent === undefined || compareBallots(ballot, recent) > 0) this.#recent.set(path, ballot);
     const pending = this.#pending.get(path);
     if (pending === undefined) return;
     const done = pending.settledThrough(ballot, this.#runtime.clock.monotonicMs());

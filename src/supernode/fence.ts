@@ -12,17 +12,22 @@
  */
 import { codeOf, messageOf } from "../base/errors.ts";
 import { type NodeNumber, nodeName } from "../base/ids.ts";
+import { followNeed } from "../cluster/generation.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { FENCE_ANSWER_MS, LISTING_WAIT_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
-import type { Need } from "../register/quorum.ts";
+import { type Need, scanNeed } from "../register/quorum.ts";
 import type { ReplicaSet, SequenceAt } from "../wire/messages.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Nodes } from "./nodes.ts";
 import { andList, missingWords } from "./words.ts";
 
-/** This many logs of a set meet every W of it. */
-export const logNeed: Need = (set) => set.nodes.length - set.w + 1;
+/**
+ * This many logs of a set meet every W of it, and every set of followers that another SuperNode needs before it changes anything
+ * (P17): one that was replaced and has not heard of it never calls a listing complete. → N=5, W=5, R=2: the one DataNode that
+ * did not follow the new SuperNode answers the old one, while the others write where the new map says.
+ */
+export const logNeed: Need = (set) => Math.max(scanNeed(set), set.nodes.length - followNeed(set) + 1);
 
 export class Fence {
   readonly #runtime: Runtime;
@@ -117,7 +122,9 @@ class Round {
     this.#open.add(number);
     try {
       const { sequence } = await this.#nodes.call(number, 0, { sequence: {} }, FENCE_ANSWER_MS);
-      if (sequence && sequence.diskId === this.#nodes.node(number)?.diskId) this.#marks.set(number, sequence);
+      const ours =
+        sequence?.diskId === this.#nodes.node(number)?.diskId && (sequence?.generation ?? 0) <= this.#nodes.map().generation;
+      if (sequence && ours) this.#marks.set(number, sequence);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       this.#runtime.log.debug(`${nodeName(number)} does not say how far its change log reaches`, { error: messageOf(error) });

@@ -4,7 +4,8 @@ import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import { parseDirectoryPath } from "../base/path.ts";
 import { replicasOf } from "../cluster/map.ts";
 import { LIST_PAGE_MAX } from "../limits.ts";
-import type { CatalogueFile, CatalogueStore } from "../ports.ts";
+import type { CatalogueFile, CatalogueStore } from "../supernode-ports.ts";
+import type { Garbage } from "../wire/garbage-messages.ts";
 import {
   type ClusterMap,
   type ListEntry,
@@ -15,18 +16,28 @@ import {
   type UsageRequest,
 } from "../wire/messages.ts";
 import type { Fence } from "./fence.ts";
+import { reclaimable } from "./reclaimable.ts";
 
 export class Listing {
   readonly #store: CatalogueStore;
   readonly #fence: Fence;
   readonly #map: () => ClusterMap;
   readonly #ageMs: () => number;
+  readonly #garbage: () => readonly Garbage[];
 
-  constructor(store: CatalogueStore, fence: Fence, map: () => ClusterMap, ageMs: () => number) {
+  /** `garbage`: what the DataNodes told of theirs. */
+  constructor(
+    store: CatalogueStore,
+    fence: Fence,
+    map: () => ClusterMap,
+    ageMs: () => number,
+    garbage: () => readonly Garbage[] = () => [],
+  ) {
     this.#store = store;
     this.#fence = fence;
     this.#map = map;
     this.#ageMs = ageMs;
+    this.#garbage = garbage;
   }
 
   /** @throws QdfsError BAD_PATH; NOT_FOUND: no such node */
@@ -48,7 +59,17 @@ export class Listing {
     const prefix = parseDirectoryPath(request.prefix);
     const incomplete = await this.#fence.pass();
     const { files, sizeBytes, storedBytes } = this.#store.usage(prefix);
-    return { files, sizeBytes, storedBytes: storedBytes * this.#map().policy.n, incomplete };
+    const usage = { files, sizeBytes, storedBytes: storedBytes * this.#map().policy.n, incomplete };
+    if (!request.reclaimable) return usage;
+    return {
+      ...usage,
+      reclaimable: reclaimable({
+        policy: this.#map().policy,
+        live: { files, sizeBytes, storedBytes },
+        trash: this.#store.trashUsage(prefix),
+        garbage: prefix === "/" ? this.#garbage() : undefined,
+      }),
+    };
   }
 
   /** A prefix that names no directory may name a file: then that one is listed. */

@@ -25,6 +25,7 @@ export class LogFollower {
   readonly #catalogue: Catalogue;
   /** True while a listing waits for what the logs hold. */
   readonly #hurried: () => boolean;
+  readonly #heard: (generation: number) => void;
   #stopped = false;
   #failures = 0;
   /** An answer was taken in since this follower began, or since it last failed. */
@@ -33,19 +34,30 @@ export class LogFollower {
   #rollback = "";
   /** The catalogue could not take what was read. */
   #untaken = "";
+  /** The node follows another SuperNode, which has not taken this one's place (succession.ts). */
+  #elsewhere = "";
   #endPause: (() => void) | undefined;
 
-  constructor(number: NodeNumber, runtime: Runtime, nodes: Nodes, catalogue: Catalogue, hurried: () => boolean) {
+  /** `heard`: told which generation the node follows. */
+  constructor(
+    number: NodeNumber,
+    runtime: Runtime,
+    nodes: Nodes,
+    catalogue: Catalogue,
+    hurried: () => boolean,
+    heard: (generation: number) => void,
+  ) {
     this.#number = number;
     this.#runtime = runtime;
     this.#nodes = nodes;
     this.#catalogue = catalogue;
     this.#hurried = hurried;
+    this.#heard = heard;
   }
 
   /** What a person should know about this log; empty: nothing. */
   get alarm(): string {
-    return this.#untaken || this.#rollback;
+    return this.#untaken || this.#rollback || this.#elsewhere;
   }
 
   /** Runs until `stop`. Rejects only on a bug. */
@@ -86,6 +98,8 @@ export class LogFollower {
     if (this.#stopped) return "later";
     if (!changes) throw new QdfsError("BAD_REQUEST", `${nodeName(this.#number)} answered with something else than changes`);
     this.#checkDisk(node, changes.diskId);
+    this.#noteGeneration(changes.generation);
+    if (this.#stopped) return "later";
     if (changes.current < after) {
       this.#rolledBack(node, changes.current, after);
       return "now";
@@ -94,6 +108,14 @@ export class LogFollower {
     this.#inTouch = true;
     this.#untaken = "";
     return changes.through < changes.current ? "now" : "new";
+  }
+
+  #noteGeneration(generation: number): void {
+    this.#heard(generation);
+    const newer = generation > this.#nodes.map().generation;
+    this.#elsewhere = newer
+      ? `it follows generation ${generation} of another SuperNode, and no map of this one any more: complete that one's recovery`
+      : "";
   }
 
   /** I2: a disk that is not the member's is another node, and says nothing about this one. */

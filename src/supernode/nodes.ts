@@ -1,5 +1,6 @@
 /** The DataNodes as the SuperNode's logic sees them: the map, and a session to each. */
 import type { NodeNumber } from "../base/ids.ts";
+import { NO_ADDRESS } from "../cluster/map.ts";
 import type { Session, SessionDialer } from "../ports.ts";
 import { type AnswerBody, type ClusterMap, type Node, NodeState, type RequestBody } from "../wire/messages.ts";
 
@@ -7,12 +8,11 @@ export interface Nodes {
   map(): ClusterMap;
   node(number: NodeNumber): Node | undefined;
   isUp(number: NodeNumber): boolean;
+  /** Up, and not held back: there to be relied on. */
+  isSteady(number: NodeNumber): boolean;
   /** As Session.call. @throws QdfsError NODE_UNREACHABLE, NODE_SILENT, OVERLOADED, or what the node answered */
   call(number: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody>;
 }
-
-/** What a member's addresses become when another DataNode is found to listen there: nobody is reached, and nobody else taken for it. */
-export const NO_ADDRESS = "0.0.0.0:0";
 
 export class DialedNodes implements Nodes {
   readonly map: () => ClusterMap;
@@ -29,6 +29,10 @@ export class DialedNodes implements Nodes {
 
   isUp(number: NodeNumber): boolean {
     return this.node(number)?.state === NodeState.UP;
+  }
+
+  isSteady(number: NodeNumber): boolean {
+    return this.isUp(number) && this.node(number)?.held !== true;
   }
 
   async call(number: NodeNumber, configuration: number, body: RequestBody, timeoutMs: number): Promise<AnswerBody> {

@@ -5,9 +5,9 @@
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { CANDIDATES_MAX } from "../limits.ts";
-import type { CatalogueFile } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
 import { reaches, writeNeed } from "../register/quorum.ts";
+import type { CatalogueFile } from "../supernode-ports.ts";
 import type { Ballot, Configuration } from "../wire/messages.ts";
 
 /** One ballot that somebody accepted and nobody listed. */

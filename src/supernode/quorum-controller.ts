@@ -8,6 +8,8 @@
  */
 import type { NodeNumber } from "../base/ids.ts";
 import { costMs, type Load, type QuorumSize, safeQuorums } from "../cluster/adaptive-quorum.ts";
+import { isInForce } from "../cluster/quorum-in-force.ts";
+import { ADAPTIVE } from "../cluster/quorum-spec.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import {
   ADAPTIVE_CALM_MS,
@@ -19,10 +21,12 @@ import {
   ADAPTIVE_MOVES_RESERVED,
   ADAPTIVE_OPERATIONS_MIN,
   ADAPTIVE_REVIEW_MS,
-  ADAPTIVE_UNAVAILABLE_RETRY_MS,
 } from "../limits.ts";
-import type { Cancel, QuorumChangeEnd, QuorumChanger, Runtime } from "../ports.ts";
-import { type AdaptiveStatus, type ClusterMap, type HeartbeatRequest, NodeState } from "../wire/messages.ts";
+import type { Cancel, Runtime } from "../ports.ts";
+import type { QuorumChangeEnd, QuorumChanger } from "../supernode-ports.ts";
+import type { HeartbeatRequest } from "../wire/membership-messages.ts";
+import { type ClusterMap, NodeState } from "../wire/messages.ts";
+import type { AdaptiveStatus } from "../wire/status-messages.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -31,6 +35,14 @@ export interface Watched {
   map(): ClusterMap;
   /** What a node said last; undefined: nothing yet. */
   heartbeat(number: NodeNumber): HeartbeatRequest | undefined;
+}
+
+/** How hasty it is; ADAPTIVE_CALM_MS and ADAPTIVE_DWELL_MS if left out. */
+export interface AdaptivePace {
+  /** Every replica was up for this long before a setting that needs all of them is entered. */
+  readonly calmMs?: number | undefined;
+  /** After a move, or a try, before the next one for the load's sake. */
+  readonly dwellMs?: number | undefined;
 }
 
 interface Wish {
@@ -44,6 +56,8 @@ export class QuorumController {
   readonly #runtime: Runtime;
   readonly #watched: Watched;
   readonly #changer: QuorumChanger;
+  readonly #calmMs: number;
+  readonly #dwellMs: number;
   /** By node, its counts at the last review. */
   readonly #counted = new Map<NodeNumber, { readonly reads: number; readonly writes: number }>();
   #reads = 0;
@@ -59,11 +73,12 @@ export class QuorumController {
   #restUntilMs = 0;
   #movedAtMs: number[] = [];
   #moves = 0;
-  #unavailable = 0;
   #failed = 0;
   #cancel: Cancel = () => undefined;
 
-  constructor(runtime: Runtime, watched: Watched, changer: QuorumChanger) {
+  constructor(runtime: Runtime, watched: Watched, changer: QuorumChanger, { calmMs, dwellMs }: AdaptivePace = {}) {
+    this.#calmMs = calmMs ?? ADAPTIVE_CALM_MS;
+    this.#dwellMs = dwellMs ?? ADAPTIVE_DWELL_MS;
     this.#runtime = runtime;
     this.#watched = watched;
     this.#changer = changer;
@@ -82,18 +97,33 @@ export class QuorumController {
     this.#cancel();
   }
 
-  status(): AdaptiveStatus {
+  /** Null: the quorum is fixed. */
+  status(): AdaptiveStatus | null {
+    if (!this.#isAdaptive()) return null;
     const { w, r } = this.#wish?.to ?? this.#watched.map().policy;
     const { readsPerSec, writesPerSec } = this.#load();
-    const counts = { moves: this.#moves, unavailable: this.#unavailable, failed: this.#failed };
+    const counts = { moves: this.#moves, failed: this.#failed };
     return { wantedW: w, wantedR: r, reason: this.#reason, readsPerSec, writesPerSec, ...counts };
+  }
+
+  #isAdaptive(): boolean {
+    return this.#watched.map().policy.name === ADAPTIVE;
   }
 
   #review(): void {
     const nowMs = this.#runtime.clock.monotonicMs();
     this.#count(nowMs);
     const map = this.#watched.map();
+    if (!this.#isAdaptive()) {
+      this.#wish = undefined;
+      return;
+    }
     if (this.#changing || map.partitions.length === 0) return;
+    if (!isInForce(map)) {
+      // Begun by a SuperNode before this one, or by an operator who made the quorum adaptive, or something else that was given up: it is seen to its end.
+      void this.#finish(map.policy);
+      return;
+    }
     const before = this.#wish;
     const wish = this.#decide(map, nowMs);
     this.#wish = wish;
@@ -132,7 +162,7 @@ export class QuorumController {
     const up = new Set(map.nodes.filter(({ state }) => state === NodeState.UP).map(({ number }) => number));
     const present = Math.min(...distinctSets(map).map(({ nodes }) => nodes.filter((number) => up.has(number)).length));
     if (present < n) this.#troubledAtMs = nowMs;
-    const safe = safeQuorums(n, present, nowMs - this.#troubledAtMs >= ADAPTIVE_CALM_MS);
+    const safe = safeQuorums(n, present, nowMs - this.#troubledAtMs >= this.#calmMs);
     const stays = safe.some((quorum) => quorum.w === w && quorum.r === r);
     if (safe.length === 0) return this.#stay(`${present} of ${n} replicas are up: no quorum can be served`);
     const load = this.#load();
@@ -188,8 +218,18 @@ export class QuorumController {
     this.#changing = false;
     this.#ended(end, fields);
     // What health demands is tried again soon; anything else has time.
-    const restMs = end.kind === "unavailable" ? ADAPTIVE_UNAVAILABLE_RETRY_MS : forced ? ADAPTIVE_CONFIRM_MS : ADAPTIVE_DWELL_MS;
+    const restMs = forced ? ADAPTIVE_CONFIRM_MS : this.#dwellMs;
     this.#restUntilMs = clock.monotonicMs() + restMs;
+  }
+
+  /** Brings what is under way to its end, or back. */
+  async #finish({ w, r }: QuorumSize): Promise<void> {
+    this.#changing = true;
+    this.#reason = `a change to w=${w},r=${r} is under way`;
+    const end = await this.#changer.change({ w, r });
+    this.#changing = false;
+    if (end.kind === "failed") this.#runtime.log.warn("the quorum could not be changed", { to: `w=${w},r=${r}`, why: end.why });
+    this.#restUntilMs = this.#runtime.clock.monotonicMs() + ADAPTIVE_CONFIRM_MS;
   }
 
   #ended(end: QuorumChangeEnd, fields: Readonly<Record<string, string>>): void {
@@ -200,18 +240,9 @@ export class QuorumController {
         this.#wish = undefined;
         log.info("the quorum has changed", fields);
         return;
-      case "unavailable":
-        this.#unavailable += 1;
-        log.warn("the quorum stays as it is", { ...fields, why: end.why });
-        return;
       case "failed":
         this.#failed += 1;
         log.warn("the quorum could not be changed", { ...fields, why: end.why });
     }
   }
 }
-
-/** A cluster whose configurations do not change while it runs. */
-export const noLiveChanges: QuorumChanger = {
-  change: async () => ({ kind: "unavailable", why: "live changes are not available" }),
-};

@@ -99,9 +99,9 @@ export class Settler {
     return configurationOf(this.#nodes.map(), pending.partition);
   }
 
-  /** Those that are up first; among these the reporters, in the order given (home first). */
+  /** Those that are up, and stay so, first; among these the reporters, in the order given (home first). */
   #order(nodes: readonly NodeNumber[], reporters: ReadonlySet<NodeNumber> = new Set()): readonly NodeNumber[] {
-    const rank = (node: NodeNumber) => (this.#nodes.isUp(node) ? 0 : 2) + (reporters.has(node) ? 0 : 1);
+    const rank = (node: NodeNumber) => (this.#nodes.isSteady(node) ? 0 : 2) + (reporters.has(node) ? 0 : 1);
     return [...nodes].sort((a, b) => rank(a) - rank(b));
   }
 }

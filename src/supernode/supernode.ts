@@ -2,48 +2,43 @@
  * The SuperNode: membership and the map, the catalogue and what is asked of it. It is not on the data path: while it is
  * away, puts and gets go on, and what they did is listed when it is back. Composed over ports only.
  */
-import { codeOf, messageOf } from "../base/errors.ts";
+import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { ADAPTIVE } from "../cluster/quorum-spec.ts";
-import { SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
-import type {
-  Cancel,
-  CatalogueStore,
-  LamportCounter,
-  MapStore,
-  QuorumChanger,
-  Runtime,
-  SessionDialer,
-  SuperNodeApi,
-  SuperNodeState,
-} from "../ports.ts";
+import { VERSION } from "../base/version.ts";
+import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
+import type { Cancel, ControlDialer, LamportCounter, Runtime, SessionDialer, SuperNodeApi } from "../ports.ts";
+import type { CatalogueStore, MapStore, QuorumChanger, SuperNodeState } from "../supernode-ports.ts";
+import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
+import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
+import type { HeartbeatReply, HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
 import {
+  type BackupReply,
   type ClusterMap,
-  type HeartbeatReply,
-  type HeartbeatRequest,
-  type JoinReply,
-  type JoinRequest,
   type ListReply,
   type ListRequest,
   type MapReply,
   NodeState,
-  type StatusReply,
-  type StatusRequest,
   type UsageReply,
   type UsageRequest,
 } from "../wire/messages.ts";
+import type { StatusReply, StatusRequest } from "../wire/status-messages.ts";
 import { Admission } from "./admission.ts";
 import { Catalogue } from "./catalogue.ts";
+import { ChangeAges } from "./change-ages.ts";
 import { Fence } from "./fence.ts";
 import { ageMs } from "./freshness.ts";
+import { Leaving } from "./leaving.ts";
 import { Listing } from "./listing.ts";
+import { LiveQuorum } from "./live-quorum.ts";
 import { LogFollower } from "./log-follower.ts";
-import { Membership } from "./membership.ts";
+import { Membership, requireCluster } from "./membership.ts";
 import { gauges } from "./metrics.ts";
 import { DialedNodes, type Nodes } from "./nodes.ts";
-import { noLiveChanges, QuorumController } from "./quorum-controller.ts";
+import { type AdaptivePace, QuorumController } from "./quorum-controller.ts";
+import { Rebalancer, type RebalancerParts } from "./rebalancer.ts";
 import { Settler } from "./settler.ts";
-import { statusReply } from "./status.ts";
+import { filesByPartition, type StatusFacts, statusReply } from "./status.ts";
+import { Succession } from "./succession.ts";
 
 export interface SuperNodeParts {
   readonly runtime: Runtime;
@@ -51,14 +46,25 @@ export interface SuperNodeParts {
   readonly catalogue: CatalogueStore;
   /** Sessions to the DataNodes. */
   readonly dialer: SessionDialer;
+  /** Asks the DataNodes what they go by. */
+  readonly control: ControlDialer;
   /** Observes what the DataNodes' batches carry; never issues. */
   readonly counter: LamportCounter;
   /** As firstState gave it. */
   readonly state: SuperNodeState;
   /** DataNodes that must have joined before the partitions are assigned; at least, and by default, the policy's n. */
   readonly expect?: number | undefined;
-  /** What an adaptive quorum is changed by; undefined: live changes are not available. */
+  /** As the rebalancer has it by itself, if left out. */
+  readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
+  /** Another SuperNode took this one's place, or its state is an older copy: the process must end. It answers nothing any more. */
+  readonly onReplaced: (error: QdfsError) => void;
+  /** The bytes of a backup of the stored state; undefined: there is no file to make one of. @throws QdfsError STORAGE_FULL */
+  readonly backup?: (() => Uint8Array) | undefined;
+  /** Others take the place of a DataNode that was down for so long; undefined: REPLACE_AFTER_MS, null: never. */
+  readonly replaceAfterMs?: number | null | undefined;
+  /** What an adaptive quorum is changed by; undefined: by the same change as an operator's. */
   readonly quorumChanger?: QuorumChanger | undefined;
+  readonly adaptive?: AdaptivePace | undefined;
 }
 
 export class SuperNode implements SuperNodeApi {
@@ -66,16 +72,21 @@ export class SuperNode implements SuperNodeApi {
   readonly #store: CatalogueStore;
   readonly #counter: LamportCounter;
   readonly #membership: Membership;
+  readonly #succession: Succession;
   readonly #admission: Admission;
   readonly #nodes: Nodes;
   readonly #catalogue: Catalogue;
   readonly #settler: Settler;
   readonly #fence: Fence;
   readonly #listing: Listing;
+  readonly #rebalancer: Rebalancer;
+  readonly #leaving: Leaving;
+  readonly #changes = new ChangeAges();
   readonly #followers = new Map<NodeNumber, LogFollower>();
-  /** Undefined: the quorum is fixed. */
-  readonly #quorums: QuorumController | undefined;
+  readonly #live: LiveQuorum;
+  readonly #quorums: QuorumController;
   readonly #startedMs: number;
+  readonly #backup: (() => Uint8Array) | undefined;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
   #stopped = false;
@@ -85,20 +96,53 @@ export class SuperNode implements SuperNodeApi {
     this.#runtime = runtime;
     this.#store = parts.catalogue;
     this.#counter = parts.counter;
-    this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#followAll());
+    this.#backup = parts.backup;
+    this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#mapChanged());
+    this.#succession = new Succession(
+      runtime,
+      parts.control,
+      () => this.#membership.map,
+      (error) => {
+        this.stop();
+        parts.onReplaced(error);
+      },
+    );
     this.#admission = new Admission(this.#membership, dialer);
     const map = () => this.#membership.map;
     this.#nodes = new DialedNodes(map, dialer);
     this.#catalogue = new Catalogue(runtime, parts.catalogue, map, () => this.#fence.hurried);
     this.#settler = new Settler(runtime, this.#catalogue, this.#nodes);
     this.#fence = new Fence(runtime, this.#catalogue, this.#nodes, () => this.#hurry());
-    if (parts.state.map.policy.name === ADAPTIVE) {
-      const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
-      this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? noLiveChanges);
-    }
+    this.#rebalancer = new Rebalancer({
+      runtime,
+      nodes: this.#nodes,
+      reconfigure: (changes) => this.#membership.reconfigure(changes),
+      ...parts.rebalance,
+      hasRoom: (node) => (this.#membership.vitals(node)?.heartbeat?.freeBytes ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+      isHeard: (node) => this.#membership.vitals(node)?.heartbeat !== undefined,
+    });
+    this.#leaving = new Leaving({
+      runtime,
+      members: this.#membership,
+      totals: () => this.#store.totals(),
+      rates: () => this.#rebalancer.rates(),
+      replaceAfterMs: parts.replaceAfterMs,
+    });
+    this.#live = new LiveQuorum({
+      runtime,
+      membership: this.#membership,
+      totals: () => this.#store.totals(),
+      progress: () => this.#rebalancer.progress(),
+    });
+    const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
+    this.#quorums = new QuorumController(runtime, { map, heartbeat }, parts.quorumChanger ?? this.#live, parts.adaptive);
     this.#startedMs = runtime.clock.monotonicMs();
-    this.#listing = new Listing(parts.catalogue, this.#fence, map, () =>
-      ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
+    this.#listing = new Listing(
+      parts.catalogue,
+      this.#fence,
+      map,
+      () => ageMs(runtime.clock, this.#catalogue, map(), this.#startedMs),
+      () => map().nodes.flatMap(({ number }) => this.#membership.vitals(number)?.heartbeat?.garbage ?? []),
     );
   }
 
@@ -114,9 +158,11 @@ export class SuperNode implements SuperNodeApi {
   start(address: string): void {
     this.#membership.start([address]);
     this.#followAll();
+    this.#rebalancer.start();
+    this.#leaving.start();
     this.#armSweep();
     this.#armMaintenance();
-    this.#quorums?.start();
+    this.#quorums.start();
   }
 
   /** Ends everything that runs by itself. The stores stay open. */
@@ -125,52 +171,94 @@ export class SuperNode implements SuperNodeApi {
     this.#stopped = true;
     this.#cancelSweep();
     this.#cancelMaintenance();
-    this.#quorums?.stop();
+    this.#rebalancer.stop();
+    this.#leaving.stop();
+    this.#live.stop();
+    this.#quorums.stop();
     this.#membership.stop();
     for (const follower of this.#followers.values()) follower.stop();
     this.#storeProgress();
   }
 
   async getMap(): Promise<MapReply> {
-    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current() };
+    this.#succession.check();
+    const wallMs = this.#runtime.clock.wallMs();
+    return { map: this.map, loads: this.#membership.loads(), counter: this.#counter.current(), wallMs, version: VERSION };
   }
 
-  /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
+  /** Of all calls: SUPERSEDED, DATA_DIR_UNUSABLE when this SuperNode was replaced. @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
   async join(request: JoinRequest): Promise<JoinReply> {
+    this.#succession.check();
     return await this.#admission.join(request);
   }
 
   /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, STORAGE_FULL */
   async heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply> {
+    requireCluster(this.map, request.clusterId);
+    this.#succession.claimed(request.mapGeneration, request.mapVersion);
     return this.#membership.heartbeat(request);
   }
 
   /** @throws QdfsError BAD_PATH, NOT_FOUND (no such node) */
   async list(request: ListRequest): Promise<ListReply> {
+    this.#succession.check();
     return await this.#listing.list(request);
   }
 
   /** @throws QdfsError BAD_PATH */
   async usage(request: UsageRequest): Promise<UsageReply> {
+    this.#succession.check();
     return await this.#listing.usage(request);
   }
 
   async status(request: StatusRequest): Promise<StatusReply> {
+    this.#succession.check();
     const incomplete = request.eventual ? "" : await this.#fence.pass();
-    return statusReply({
+    const reply = statusReply(this.#facts(incomplete));
+    return request.partitions ? { ...reply, partitionFiles: filesByPartition(this.map, this.#store.totals()) } : reply;
+  }
+
+  #facts(incomplete: string): StatusFacts {
+    return {
       map: this.map,
       totals: this.#store.totals(),
       vitals: (number) => this.#membership.vitals(number),
       nowMs: this.#runtime.clock.monotonicMs(),
       incomplete,
+      rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
-      adaptive: this.#quorums?.status() ?? null,
-    });
+      adaptive: this.#quorums.status(),
+      ...this.#changes.status(this.#runtime.clock.monotonicMs()),
+    };
+  }
+
+  /** A DataNode leaves, or stays after all. @throws QdfsError as Leaving.leave */
+  async leave(request: LeaveRequest): Promise<LeaveReply> {
+    return this.#leaving.leave(request);
+  }
+
+  /** @throws QdfsError BAD_QUORUM, CLUSTER_WAITING (fewer DataNodes than n), STORAGE_FULL */
+  async setQuorum(request: SetQuorumRequest): Promise<SetQuorumReply> {
+    return this.#live.set(request);
+  }
+
+  /** @throws QdfsError NOT_ALLOWED, STORAGE_FULL */
+  async backup(): Promise<BackupReply> {
+    this.#succession.check();
+    if (this.#backup === undefined) throw new QdfsError("NOT_ALLOWED", "this SuperNode has no disk to make a backup of");
+    const { clusterId, generation, version, nodes } = this.map;
+    return { file: this.#backup(), clusterId, generation, mapVersion: version, nodes: nodes.length };
   }
 
   /** The text of /metrics. */
   metrics(): string {
-    return gauges(this.map, this.#store.totals(), this.#catalogue.pendingFiles, this.#quorums?.status() ?? null);
+    return gauges(statusReply(this.#facts("")), this.map, this.#catalogue.pendingFiles);
+  }
+
+  #mapChanged(): void {
+    this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
+    this.#followAll();
+    this.#rebalancer.poke();
   }
 
   /** One follower per member. A change of the map may mean that one is back, so nobody pauses. */
@@ -184,7 +272,14 @@ export class SuperNode implements SuperNodeApi {
     }
     for (const number of members) {
       if (this.#followers.has(number)) continue;
-      const follower = new LogFollower(number, this.#runtime, this.#nodes, this.#catalogue, () => this.#fence.hurried);
+      const follower = new LogFollower(
+        number,
+        this.#runtime,
+        this.#nodes,
+        this.#catalogue,
+        () => this.#fence.hurried,
+        (generation) => this.#succession.heard(generation),
+      );
       this.#followers.set(number, follower);
       void follower.run();
     }
@@ -210,6 +305,7 @@ export class SuperNode implements SuperNodeApi {
     this.#cancelMaintenance = this.#runtime.timers.after(SUPERNODE_MAINTENANCE_MS, () => {
       this.#armMaintenance();
       this.#storeProgress();
+      this.#changes.look(this.map, this.#rebalancer.progress(), this.#runtime.clock.monotonicMs());
     });
   }
 

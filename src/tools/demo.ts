@@ -1,20 +1,18 @@
 /**
  * `npm run demo`: a cluster of real processes on this machine, shown at work and at its limits. Every step checks what it
- * shows; the first expectation that does not hold ends the demo with exit 1. Whatever happens, every process is ended and every
- * file removed.
+ * shows.
  */
-import { cpSync, existsSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { Exit, messageOf } from "../base/errors.ts";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { Exit } from "../base/errors.ts";
 import { formatCount, formatSize } from "../base/units.ts";
 import type { KindRates } from "./bench-rates.ts";
 import { checksumOfFile, treeOf, writeRandomFile } from "./file-trees.ts";
-import { LocalCluster } from "./local-cluster.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import { Narrator } from "./narrator.ts";
 import type { ServerProcess } from "./server-process.ts";
+import { play, REPOSITORY, seconds, timed } from "./show.ts";
 
-const REPOSITORY = resolve(import.meta.dir, "../..");
-const BINARY = process.env.QDFS_BIN ?? join(REPOSITORY, "dist/qdfs");
 const BIG_FILE_BYTES = 256 * 2 ** 20;
 /** Real directories that every checkout has. */
 const TREES = ["src", "test", "proto", "node_modules/@grpc", "node_modules/clipanion"];
@@ -22,26 +20,6 @@ const TREES = ["src", "test", "proto", "node_modules/@grpc", "node_modules/clipa
 const DEMO_MS = 170_000;
 
 const narrator = new Narrator();
-
-async function main(): Promise<void> {
-  if (!existsSync(BINARY)) throw new Error(`there is no ${BINARY}: run \`npm run build\` first`);
-  narrator.step("A cluster: one SuperNode, three DataNodes, each a process of its own");
-  const cluster = await LocalCluster.start({ binary: BINARY });
-  const late = setTimeout(() => void abandon(cluster, `not done after ${DEMO_MS / 1000} s`), DEMO_MS);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void abandon(cluster, signal));
-  try {
-    introduce(cluster);
-    await storeAndVerify(cluster);
-    await loseOneNode(cluster);
-    await loseTwoNodes(cluster);
-    await bringThemBack(cluster);
-    await measure(cluster);
-    await takeLeave(cluster);
-  } finally {
-    clearTimeout(late);
-    await cluster.stop();
-  }
-}
 
 function introduce(cluster: LocalCluster): void {
   for (const { role, ready } of [cluster.supernode, ...cluster.nodes]) {
@@ -225,30 +203,12 @@ async function kill(node: ServerProcess): Promise<void> {
   await node.stop("SIGKILL");
 }
 
-async function abandon(cluster: LocalCluster, why: string): Promise<never> {
-  process.stderr.write(`\ndemo: ended: ${why}\n`);
-  await cluster.stop();
-  process.exit(1);
-}
-
-async function timed<Result>(work: () => Promise<Result>): Promise<{ readonly result: Result; readonly tookMs: number }> {
-  const beganMs = performance.now();
-  const result = await work();
-  return { result, tookMs: performance.now() - beganMs };
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
 function rate(tookMs: number): string {
   return `${formatSize(Math.round((BIG_FILE_BYTES / tookMs) * 1000))}/s`;
 }
 
-try {
-  await main();
-  process.stdout.write(`\nDone in ${narrator.elapsed()}: every expectation held, every process ended, every file removed.\n`);
-} catch (error) {
-  process.stderr.write(`\ndemo: FAILED: ${messageOf(error)}\n`);
-  process.exit(1);
-}
+await play({
+  narrator,
+  longestMs: DEMO_MS,
+  scenes: [introduce, storeAndVerify, loseOneNode, loseTwoNodes, bringThemBack, measure, takeLeave],
+});

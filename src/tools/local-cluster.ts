@@ -13,15 +13,38 @@ import { ServerProcess } from "./server-process.ts";
 export interface ClusterStatus {
   readonly state: "ok" | "degraded" | "unavailable";
   readonly files: number;
-  readonly nodes: readonly { readonly id: string; readonly state: string; readonly files: number }[];
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly state: string;
+    readonly standing: string;
+    readonly partitions: number;
+    readonly files: number;
+    readonly leads: number;
+  }[];
+  readonly rebalance: { readonly moving: number } | null;
   readonly alarms: readonly string[];
-  readonly quorum: { readonly n: number; readonly w: number; readonly r: number; readonly name: string };
+  readonly garbage: {
+    readonly tombstones: number;
+    readonly orphanChunks: number;
+    readonly collectedChunks: number;
+    readonly waitsFor: string;
+  } | null;
+  readonly quorum: {
+    readonly n: number;
+    readonly w: number;
+    readonly r: number;
+    readonly name: string;
+    readonly inForce: boolean;
+    readonly since: string | null;
+  };
 }
 
 export interface LocalClusterOptions {
   readonly binary: string;
   readonly nodes?: number;
   readonly quorum?: string;
+  /** More flags of the SuperNode. */
+  readonly superFlags?: readonly string[];
   /** Data directories by node index, where not under the cluster's own. */
   readonly dataDirs?: Readonly<Record<number, string>>;
   /** Default true: only a whole cluster is handed over. */
@@ -54,7 +77,7 @@ export class LocalCluster {
     return cluster;
   }
 
-  private constructor({ binary, quorum = "majority", dataDirs = {} }: LocalClusterOptions, port: number) {
+  private constructor({ binary, quorum = "majority", superFlags = [], dataDirs = {} }: LocalClusterOptions, port: number) {
     this.binary = binary;
     this.dir = mkdtempSync(join(tmpdir(), "qdfs-"));
     this.#dataDirs = dataDirs;
@@ -65,7 +88,17 @@ export class LocalCluster {
       QDFS_SUPERNODE: `127.0.0.1:${port}`,
       NO_COLOR: "1",
     };
-    const args = ["--port", String(port), "--http-port", "0", "--data", join(this.dir, "super"), "--quorum", quorum];
+    const args = [
+      "--port",
+      String(port),
+      "--http-port",
+      "0",
+      "--data",
+      join(this.dir, "super"),
+      "--quorum",
+      quorum,
+      ...superFlags,
+    ];
     this.supernode = new ServerProcess(binary, "supernode", () => args, join(this.dir, "super"), this.env);
   }
 

@@ -79,7 +79,7 @@ export class BatchedSession implements Session {
   get state(): SessionState {
     if (this.#failure !== undefined || this.#closed) return "unreachable";
     if (!this.#open) return "connecting";
-    return this.#watch.waitedMs() > SILENT_MS ? "silent" : "ready";
+    return this.#watch.waitsLonger(SILENT_MS) ? "silent" : "ready";
   }
 
   get inFlight(): number {

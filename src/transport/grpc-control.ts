@@ -11,14 +11,14 @@ import {
 } from "@grpc/grpc-js";
 import { QdfsError } from "../base/errors.ts";
 import { CONNECT_MS, CONTROL_CALL_MS, CONTROL_CALLS_MAX, CONTROL_REPLY_BYTES_MAX } from "../limits.ts";
-import type { ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
+import type { ControlConnection, ControlDialer, Runtime } from "../ports.ts";
 import { type ControlApi, calledApi, servedMethods } from "./control-methods.ts";
 import { asItIs, CHANNEL_OPTIONS, methodDefinition } from "./grpc-options.ts";
 import { errorFromStatus, reasonOf, statusOf } from "./grpc-status.ts";
 
 const CONTROL_CHANNEL_OPTIONS = { ...CHANNEL_OPTIONS, "grpc.max_receive_message_length": CONTROL_REPLY_BYTES_MAX };
 
-/** Adds Cluster, and SuperNode when `api` is one's. What is rejected with anything but a QdfsError stops the process. */
+/** Adds Cluster, and Member or SuperNode when `api` is one's. What is rejected with anything but a QdfsError stops the process. */
 export function addControlService(server: Server, api: ControlApi): void {
   for (const { path, run } of servedMethods(api)) {
     server.addService(
@@ -38,7 +38,7 @@ export function addControlService(server: Server, api: ControlApi): void {
   }
 }
 
-class ControlConnection {
+class Connection {
   readonly #runtime: Runtime;
   readonly #address: string;
   #client: Client | undefined;
@@ -95,7 +95,8 @@ class ControlConnection {
     const told = errorFromStatus(error);
     if (told !== undefined) return told;
     const address = this.#address;
-    if (error.code === status.UNIMPLEMENTED) return new QdfsError("NOT_ALLOWED", `${address} is not a SuperNode`, { address });
+    if (error.code === status.UNIMPLEMENTED)
+      return new QdfsError("NOT_ALLOWED", `${address} does not serve this: it is a server of another kind`, { address });
     // The next call begins with a new connection: nothing waits for the backoff of a broken one.
     if (this.#client === client) this.close();
     const reason = error.code === status.CANCELLED ? `no connection within ${CONNECT_MS} ms` : reasonOf(error);
@@ -110,8 +111,8 @@ export class GrpcControlDialer implements ControlDialer {
     this.#runtime = runtime;
   }
 
-  connect(address: string): SuperNodeApi & { close(): void } {
-    const connection = new ControlConnection(this.#runtime, address);
+  connect(address: string): ControlConnection {
+    const connection = new Connection(this.#runtime, address);
     return { ...calledApi((path, request) => connection.call(path, request)), close: () => connection.close() };
   }
 }

@@ -6,10 +6,11 @@ import healthText from "../../proto/grpc/health/v1/health.proto" with { type: "t
 import reflectionText from "../../proto/grpc/reflection/v1/reflection.proto" with { type: "text" };
 import clusterText from "../../proto/qdfs/v1/cluster.proto" with { type: "text" };
 import headText from "../../proto/qdfs/v1/head.proto" with { type: "text" };
+import maintenanceText from "../../proto/qdfs/v1/maintenance.proto" with { type: "text" };
 import sessionText from "../../proto/qdfs/v1/session.proto" with { type: "text" };
 import { assert } from "../base/errors.ts";
 
-const QDFS_TEXTS: readonly string[] = [headText, sessionText, clusterText];
+const QDFS_TEXTS: readonly string[] = [headText, sessionText, clusterText, maintenanceText];
 
 function packageOf(texts: readonly string[], keepCase: boolean): PackageDefinition {
   const root = new protobuf.Root();

@@ -18,7 +18,7 @@ export interface GrpcServerOptions {
   readonly port: number;
   /** What serves `DataNode.Session`; without it the service is not there. */
   readonly sessions?: SessionService;
-  /** A ClusterApi: the service Cluster. A SuperNodeApi: SuperNode as well. */
+  /** A ClusterApi: the service Cluster. A DataNodeApi: Member and Maintenance as well; a SuperNodeApi: SuperNode. */
   readonly control?: ControlApi;
 }
 
@@ -39,6 +39,7 @@ export class GrpcServer {
     const services: string[] = [];
     if (sessions !== undefined) services.push("qdfs.v1.DataNode");
     if (control !== undefined) services.push("qdfs.v1.Cluster");
+    if (control !== undefined && "follow" in control) services.push("qdfs.v1.Member", "qdfs.v1.Maintenance");
     if (control !== undefined && "join" in control) services.push("qdfs.v1.SuperNode");
     this.#health = new Health(services);
     if (sessions !== undefined) this.#addSessions(sessions);

@@ -1,7 +1,7 @@
 /** The control plane over a MemoryNetwork: every call still goes through the codecs. */
 import { QdfsError } from "../base/errors.ts";
 import { CONTROL_CALL_MS } from "../limits.ts";
-import type { ControlDialer, Runtime, SuperNodeApi } from "../ports.ts";
+import type { ControlConnection, ControlDialer, Runtime } from "../ports.ts";
 import { calledApi, servedMethods } from "./control-methods.ts";
 import { exchange } from "./memory-exchange.ts";
 import type { MemoryNetwork } from "./memory-network.ts";
@@ -18,7 +18,7 @@ export class MemoryControlDialer implements ControlDialer {
     this.#runtime = runtime;
   }
 
-  connect(address: string): SuperNodeApi & { close(): void } {
+  connect(address: string): ControlConnection {
     return { ...calledApi((path, request) => this.#call(address, path, request)), close: () => {} };
   }
 
@@ -30,7 +30,8 @@ export class MemoryControlDialer implements ControlDialer {
       service: (services) => services.control,
       run: async (api) => {
         const method = servedMethods(api).find((served) => served.path === path);
-        if (method === undefined) throw new QdfsError("NOT_ALLOWED", `${address} is not a SuperNode`, { address });
+        if (method === undefined)
+          throw new QdfsError("NOT_ALLOWED", `${address} does not serve this: it is a server of another kind`, { address });
         return await method.run(request);
       },
       failure: (why) => new QdfsError("CLUSTER_UNREACHABLE", `no server answers at ${address}: ${why}`, { address }),

@@ -19,7 +19,10 @@ const KIND_MISSING = new QdfsError("BAD_REQUEST", "a request that asks for nothi
 
 function asksForSomething(request: Request): boolean {
   const hot = request.read ?? request.mutate ?? request.accept ?? request.prepare ?? request.changes;
-  return (hot ?? request.fetch ?? request.settle ?? request.confirm ?? request.sequence ?? null) !== null;
+  const rare = request.fetch ?? request.settle ?? request.confirm ?? request.sequence ?? request.scan ?? request.complete;
+  const more =
+    request.take ?? request.map ?? request.rescan ?? request.suspect ?? request.compare ?? request.erase ?? request.remember;
+  return (hot ?? rare ?? more ?? null) !== null;
 }
 
 export class ServedSession {

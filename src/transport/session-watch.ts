@@ -50,6 +50,11 @@ export class SessionWatch {
     return this.#nowMs() - Math.max(owedSinceMs, this.#heardAtMs);
   }
 
+  /** `waitedMs` is more than this: that something was heard since then is often all that it takes to say no. */
+  waitsLonger(spanMs: number): boolean {
+    return this.#nowMs() - this.#heardAtMs > spanMs && this.waitedMs() > spanMs;
+  }
+
   #nowMs(): number {
     return this.#runtime.clock.monotonicMs();
   }

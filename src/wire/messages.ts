@@ -4,6 +4,9 @@
  * encoded may leave out what is optional here. `codec.test.ts` holds the shapes against the .proto files.
  */
 import type { NodeNumber, Path } from "../base/ids.ts";
+import type { Complete, Completed, MapAsk, MapAt, Rescan, Rescanned, Scan, Scanned, Take, Taken } from "./change-messages.ts";
+import type { Compare, Compared } from "./entropy-messages.ts";
+import type { Erase, Erased, Reclaimable, Remember, Remembered } from "./garbage-messages.ts";
 
 // ---------------------------------------------------------------------------------------------------- head.proto
 
@@ -70,6 +73,8 @@ export interface Accept {
   readonly inline: boolean;
   /** Folded phase 1 (P24): taken only by a replica that would promise `ballot` and has accepted nothing above this. */
   readonly base?: Ballot | null;
+  /** With `base`: what that has forgotten (P14). */
+  readonly forgotten?: number;
 }
 export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
 export type Want = (typeof Want)[keyof typeof Want];
@@ -117,11 +122,15 @@ export interface Mutate {
 export interface Settle {
   readonly path: Path;
   readonly budgetMs: number;
+  /** What is found is accepted at a new ballot in any case (P22). */
+  readonly anew?: boolean;
 }
 export interface Confirm {
   readonly path: Path;
   readonly upload: string;
   readonly indexes: readonly number[];
+  /** By index, the number of the configuration of the chunk's partition that the sender goes by. */
+  readonly configurations: readonly number[];
 }
 export interface Changes {
   readonly after: number;
@@ -130,6 +139,10 @@ export interface Changes {
   readonly heads: boolean;
 }
 export type Sequence = Readonly<Record<never, never>>;
+/** Somebody met the file missing, older or damaged at the node that is told. */
+export interface Suspect {
+  readonly path: Path;
+}
 
 /** Exactly one field is set. */
 export interface RequestBody {
@@ -142,6 +155,15 @@ export interface RequestBody {
   readonly confirm?: Confirm | null;
   readonly changes?: Changes | null;
   readonly sequence?: Sequence | null;
+  readonly scan?: Scan | null;
+  readonly complete?: Complete | null;
+  readonly take?: Take | null;
+  readonly map?: MapAsk | null;
+  readonly rescan?: Rescan | null;
+  readonly suspect?: Suspect | null;
+  readonly compare?: Compare | null;
+  readonly erase?: Erase | null;
+  readonly remember?: Remember | null;
 }
 export interface Request extends RequestBody {
   /** Unique among the requests in flight on one session; set by the transport. */
@@ -184,6 +206,8 @@ export interface Mutated {
   readonly version: Version | null;
   /** Replicas known to hold it durably when this was answered. */
   readonly acks: number;
+  /** The outcome stands for good. Not so what was answered before W of every set had it. */
+  readonly chosen: boolean;
 }
 export interface Settled {
   readonly ballot: Ballot;
@@ -198,6 +222,8 @@ export interface Change {
   readonly ballot: Ballot;
   readonly chosen: boolean;
   readonly head: Uint8Array;
+  /** The tombstone of this ballot was erased. */
+  readonly erased?: boolean;
 }
 export interface ChangeBatch {
   readonly changes: readonly Change[];
@@ -206,10 +232,13 @@ export interface ChangeBatch {
   readonly current: number;
   /** Everything up to here has been reported: the next `after`. */
   readonly through: number;
+  /** Of the SuperNode that the node follows (P17). */
+  readonly generation: number;
 }
 export interface SequenceAt {
   readonly diskId: string;
   readonly current: number;
+  readonly generation: number;
 }
 
 /** Exactly one field is set. */
@@ -225,6 +254,15 @@ export interface AnswerBody {
   readonly confirmed?: Confirmed | null;
   readonly changes?: ChangeBatch | null;
   readonly sequence?: SequenceAt | null;
+  readonly scanned?: Scanned | null;
+  readonly completed?: Completed | null;
+  readonly taken?: Taken | null;
+  readonly map?: MapAt | null;
+  readonly rescanned?: Rescanned | null;
+  readonly noted?: Readonly<Record<never, never>> | null;
+  readonly compared?: Compared | null;
+  readonly erased?: Erased | null;
+  readonly remembered?: Remembered | null;
 }
 export interface Answer extends AnswerBody {
   id: number;
@@ -249,8 +287,11 @@ export interface Batch {
 
 // ------------------------------------------------------------------------------------------------- cluster.proto
 
-export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2, DRAINING: 3 } as const;
+export const NodeState = { UP: 0, SUSPECT: 1, DOWN: 2 } as const;
 export type NodeState = (typeof NodeState)[keyof typeof NodeState];
+/** Whether partitions are placed on a node, whatever its state (cluster/standing.ts). */
+export const Standing = { MEMBER: 0, DRAINING: 1, REPLACED: 2, DEAD: 3 } as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
 
 export interface Node {
   readonly number: NodeNumber;
@@ -259,6 +300,15 @@ export interface Node {
   readonly zone: string;
   readonly weight: number;
   readonly state: NodeState;
+  readonly diskId: string;
+  /** Undefined: MEMBER. */
+  readonly standing?: Standing;
+  /** It serves, and others are preferred until it has been steady for a while (cluster/steadiness.ts). */
+  readonly held?: boolean;
+}
+/** A DataNode that was removed: its number and its disk are refused ever after. */
+export interface Gone {
+  readonly number: NodeNumber;
   readonly diskId: string;
 }
 export interface Policy {
@@ -269,16 +319,25 @@ export interface Policy {
   readonly chunkSizeBytes: number;
   readonly inlineLimitBytes: number;
   readonly keepVersions: number;
+  /** 0: the default (cluster/retention.ts), as the next one. */
+  readonly tombstoneGraceMs: number;
+  readonly orphanAgeMs: number;
+  /** Since when all partitions have this quorum, Unix epoch; 0 or none: not all have it yet. */
+  readonly sinceMs?: number;
 }
 /** Replicas of one partition, home first, and the quorum sizes counted over them. */
 export interface ReplicaSet {
   readonly nodes: readonly NodeNumber[];
   readonly w: number;
   readonly r: number;
+  /** By position, the configuration with which the node joined the partition, empty (P15). None: all were there from the first. */
+  readonly since?: readonly number[];
 }
 export interface Configuration {
   readonly number: number;
   readonly sets: readonly ReplicaSet[];
+  /** Joint, and found by a recovery (P17): it ends in the second set, and is never taken back (cluster/moves.ts). */
+  readonly recovered?: boolean;
 }
 export interface ClusterMap {
   readonly clusterId: string;
@@ -289,6 +348,9 @@ export interface ClusterMap {
   readonly partitions: readonly Configuration[];
   readonly supernodes: readonly string[];
   readonly waitingFor: string;
+  /** As SuperNodeState.nextNodeNumber: the map survives the SuperNode's disk. */
+  readonly nextNode: number;
+  readonly gone?: readonly Gone[];
 }
 export interface NodeLoad {
   readonly number: NodeNumber;
@@ -300,53 +362,16 @@ export interface MapReply {
   readonly map: ClusterMap;
   readonly loads: readonly NodeLoad[];
   readonly counter: number;
-}
-export interface JoinRequest {
-  readonly clusterId: string;
-  readonly number: NodeNumber;
-  readonly diskId: string;
-  readonly grpc: string;
-  readonly http: string;
-  readonly zone: string;
-  readonly weight: number;
-  readonly capacityBytes: number;
+  /** The server's clock as it answered, and its program's version. */
+  readonly wallMs: number;
   readonly version: string;
 }
-export interface JoinReply {
-  readonly number: NodeNumber;
-  readonly map: ClusterMap;
-}
-export interface HeartbeatRequest {
+export interface BackupReply {
+  readonly file: Uint8Array;
   readonly clusterId: string;
-  readonly load: NodeLoad;
+  readonly generation: number;
   readonly mapVersion: number;
-  readonly mapGeneration: number;
-  readonly usedBytes: number;
-  readonly capacityBytes: number;
-  readonly freeBytes: number;
-  readonly alarms: readonly string[];
-  readonly leaving: boolean;
-  readonly catchingUp: number;
-  /** Since the process started, as `writes`. */
-  readonly reads: number;
-  readonly writes: number;
-  readonly peers: readonly PeerTimes[];
-}
-/** How long a replica takes to answer one that asks it; 0: not measured. */
-export interface PeerTimes {
-  readonly number: NodeNumber;
-  /** What needs no disk. */
-  readonly lookUpMs: number;
-  /** Stable storage included. */
-  readonly acceptMs: number;
-  /** How far from these a time is, on average. */
-  readonly lookUpDeviationMs: number;
-  readonly acceptDeviationMs: number;
-}
-export interface HeartbeatReply {
-  /** Only when it is newer than the one the node said it has. */
-  readonly map: ClusterMap | null;
-  readonly loads: readonly NodeLoad[];
+  readonly nodes: number;
 }
 export const ListKind = { FILES: 0, TRASH: 1 } as const;
 export type ListKind = (typeof ListKind)[keyof typeof ListKind];
@@ -378,49 +403,13 @@ export interface ListReply {
 }
 export interface UsageRequest {
   readonly prefix: Path;
+  /** Also what of it is kept for a while only, and what is about to be freed. */
+  readonly reclaimable?: boolean;
 }
 export interface UsageReply {
   readonly files: number;
   readonly sizeBytes: number;
   readonly storedBytes: number;
   readonly incomplete: string;
-}
-export interface StatusRequest {
-  readonly eventual: boolean;
-}
-export interface NodeStatus {
-  readonly node: Node;
-  readonly files: number;
-  readonly bytes: number;
-  readonly capacityBytes: number;
-  readonly leads: number;
-  readonly opsPerSec: number;
-  readonly catchingUp: number;
-  readonly usedBytes: number;
-}
-export interface StatusReply {
-  readonly clusterId: string;
-  readonly mapVersion: number;
-  readonly policy: Policy;
-  readonly state: string;
-  readonly files: number;
-  readonly bytes: number;
-  readonly nodes: readonly NodeStatus[];
-  readonly alarms: readonly string[];
-  readonly waitingFor: string;
-  readonly incomplete: string;
-  /** Null: the quorum is fixed. */
-  readonly adaptive: AdaptiveStatus | null;
-}
-/** What the controller of an adaptive quorum is about. */
-export interface AdaptiveStatus {
-  readonly wantedW: number;
-  readonly wantedR: number;
-  readonly reason: string;
-  readonly readsPerSec: number;
-  readonly writesPerSec: number;
-  /** Changes since the process started: carried out; decided on with no live changes to be had; begun in vain. */
-  readonly moves: number;
-  readonly unavailable: number;
-  readonly failed: number;
+  readonly reclaimable?: readonly Reclaimable[];
 }

@@ -4,6 +4,7 @@
 import protobuf from "protobufjs";
 import clusterText from "../../proto/qdfs/v1/cluster.proto" with { type: "text" };
 import headText from "../../proto/qdfs/v1/head.proto" with { type: "text" };
+import maintenanceText from "../../proto/qdfs/v1/maintenance.proto" with { type: "text" };
 import sessionText from "../../proto/qdfs/v1/session.proto" with { type: "text" };
 import { assert } from "../base/errors.ts";
 import { readStrictly } from "./strict-reader.ts";
@@ -33,17 +34,25 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Mutated: ["outcome"],
   Settled: ["ballot"],
   Change: ["ballot"],
+  Complete: ["ballot"],
+  Take: ["of"],
+  Remember: ["of"],
+  Erase: ["ballot"],
+  Carried: ["of"],
   ClusterMap: ["policy"],
   MapReply: ["map"],
   JoinReply: ["map"],
+  FollowReply: ["map"],
   HeartbeatRequest: ["load"],
   StatusReply: ["policy"],
+  SetQuorumReply: ["before", "after"],
   NodeStatus: ["node"],
+  NodeAlarm: ["alarm"],
 };
 
 /** All of qdfs.v1. Field names are camelCase. */
 export const root = new protobuf.Root();
-for (const text of [headText, sessionText, clusterText]) protobuf.parse(text, root);
+for (const text of [headText, sessionText, clusterText, maintenanceText]) protobuf.parse(text, root);
 for (const [name, fields] of Object.entries(REQUIRED)) {
   const type = root.lookupType(`qdfs.v1.${name}`);
   for (const field of fields) {

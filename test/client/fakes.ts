@@ -10,13 +10,13 @@ import type {
   BulkClient,
   ChunkId,
   ChunkRequest,
+  ControlConnection,
   ControlDialer,
   LamportCounter,
   Receipt,
   Session,
   SessionDialer,
   SessionState,
-  SuperNodeApi,
 } from "../../src/ports.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { headCodec } from "../../src/wire/codec.ts";
@@ -36,21 +36,35 @@ import type {
 const NO_BYTES = new Uint8Array(0);
 
 export function testNode(number: NodeNumber, state: Node["state"] = 0): Node {
-  return { number, grpc: `n${number}:1`, http: `n${number}:2`, zone: "", weight: 1, state, diskId: `disk${number}` };
+  const grpc = `n${number}:1`;
+  return { number, grpc, http: `n${number}:2`, zone: "", weight: 1, state, diskId: `disk${number}`, standing: 0, held: false };
 }
 
 export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Configuration): ClusterMap {
-  const sets = [{ nodes: [1, 2, 3], w: 2, r: 2 }];
-  const everywhere = configuration ?? { number: 1, sets };
+  const sets = [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }];
+  const everywhere = configuration ?? { number: 1, sets, recovered: false };
   return {
     clusterId: "c1",
     generation: 1,
     version: 1,
-    policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 1000, inlineLimitBytes: 100, keepVersions: 10 },
+    policy: {
+      n: 3,
+      w: 2,
+      r: 2,
+      name: "majority",
+      chunkSizeBytes: 1000,
+      inlineLimitBytes: 100,
+      keepVersions: 10,
+      sinceMs: 0,
+      tombstoneGraceMs: 0,
+      orphanAgeMs: 0,
+    },
     nodes: [testNode(1), testNode(2), testNode(3)],
     partitions: Array.from({ length: PARTITIONS }, () => everywhere),
     supernodes: ["super:1"],
     waitingFor: "",
+    nextNode: 1,
+    gone: [],
     ...changes,
   };
 }
@@ -104,11 +118,11 @@ export const HELD_ABSENT: AnswerBody = {
 };
 
 export function mutated(mutate: Mutate, version: number, acks = 2): AnswerBody {
-  return { mutated: { outcome: { operation: mutate.operation, refusal: "", version }, version: null, acks } };
+  return { mutated: { outcome: { operation: mutate.operation, refusal: "", version }, version: null, acks, chosen: acks > 1 } };
 }
 
 export function refused(mutate: Mutate, refusal: string, version: number): AnswerBody {
-  return { mutated: { outcome: { operation: mutate.operation, refusal, version }, version: null, acks: 0 } };
+  return { mutated: { outcome: { operation: mutate.operation, refusal, version }, version: null, acks: 0, chosen: true } };
 }
 
 export type Script = (body: RequestBody, call: number) => AnswerBody | QdfsError | Promise<AnswerBody>;
@@ -171,10 +185,10 @@ export class ScriptedControl implements ControlDialer {
   /** Address → what getMap answers; an address that is not here refuses connections. */
   readonly maps = new Map<string, () => ClusterMap | Promise<ClusterMap>>();
   readonly asked: string[] = [];
-  readonly others: Partial<SuperNodeApi> = {};
+  readonly others: Partial<ControlConnection> = {};
   counter = 100;
 
-  connect(address: string): SuperNodeApi & { close(): void } {
+  connect(address: string): ControlConnection {
     const refuse = async (): Promise<never> => {
       throw new QdfsError("CLUSTER_UNREACHABLE", `${address}: connection refused`);
     };
@@ -182,13 +196,21 @@ export class ScriptedControl implements ControlDialer {
       getMap: async (): Promise<MapReply> => {
         this.asked.push(address);
         const answer = this.maps.get(address);
-        return answer === undefined ? await refuse() : { map: await answer(), loads: [], counter: this.counter };
+        return answer === undefined
+          ? await refuse()
+          : { map: await answer(), loads: [], counter: this.counter, wallMs: 0, version: "test" };
       },
+      follow: refuse,
       join: refuse,
       heartbeat: refuse,
       list: refuse,
       usage: refuse,
       status: refuse,
+      backup: refuse,
+      scrub: refuse,
+      repair: refuse,
+      leave: refuse,
+      setQuorum: refuse,
       ...(this.maps.has(address) ? this.others : {}),
       close: () => {},
     };

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { QdfsError } from "../../src/base/errors.ts";
 import { type Client, connect } from "../../src/client/connect.ts";
 import { type ServedDataNode, serveDataNode } from "../../src/datanode/serve.ts";
+import { SCRUB_PERIOD_MS } from "../../src/limits.ts";
 import { realRuntime } from "../../src/runtime/runtime.ts";
 import { type ServedSuperNode, serveSuperNode } from "../../src/supernode/serve.ts";
 import { collect, inPieces, someBytes } from "./fakes.ts";
@@ -34,6 +35,7 @@ beforeAll(async () => {
         zone: "",
         weight: 100,
         capacityBytes: 0,
+        scrubPeriodMs: SCRUB_PERIOD_MS,
         runtime,
       }),
     ),

@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import { checksumOf } from "../../src/base/checksum.ts";
 import { QdfsError } from "../../src/base/errors.ts";
 import { chunkSizeFor } from "../../src/client/upload.ts";
+import { partitionOf } from "../../src/cluster/map.ts";
 import { CHUNK_BYTES_DEFAULT, CHUNKS_IN_FLIGHT, CHUNKS_MAX } from "../../src/limits.ts";
-import type { Version } from "../../src/wire/messages.ts";
+import type { ClusterMap, Version } from "../../src/wire/messages.ts";
 import {
   collect,
   HELD_ABSENT,
@@ -15,6 +16,8 @@ import {
   type TestCluster,
   testCluster,
   testHead,
+  testMap,
+  testNode,
   testVersion,
 } from "./fakes.ts";
 
@@ -34,6 +37,14 @@ function remembering(c: TestCluster): { current?: Version } {
     });
   }
   return kept;
+}
+
+/** Everything but the register of /big is on nodes 4, 5 and 6. */
+function movedMap(): ClusterMap {
+  const map = testMap({ version: 2, nodes: [1, 2, 3, 4, 5, 6].map((number) => testNode(number)) });
+  const there = { number: 3, sets: [{ nodes: [4, 5, 6], w: 2, r: 2, since: [] }] };
+  const here = partitionOf(map, "/big");
+  return { ...map, partitions: map.partitions.map((configuration, at) => (at === here ? configuration : there)) };
 }
 
 const HTTP = ["n1:2", "n2:2", "n3:2"];
@@ -223,6 +234,22 @@ test("no valid copy anywhere is CORRUPT, and no wrong byte is passed on", async 
   expect(error.code).toBe("CORRUPT");
   expect(error.message).toContain("dn-3");
   expect(passed).toBe(0);
+});
+
+test("a chunk that has moved to other nodes, of which the client is yet to hear, is read from them", async () => {
+  const [before, after] = [testMap(), movedMap()];
+  let map = before;
+  const c = testCluster(() => map);
+  remembering(c);
+  const client = await c.client();
+  const bytes = someBytes(5000);
+  await c.run(client.put("/big", bytes));
+  map = after;
+  for (const [at, http] of HTTP.entries()) {
+    c.bulk.chunks.set(`n${at + 4}:2`, c.bulk.chunks.get(http) ?? new Map());
+    c.bulk.chunks.delete(http);
+  }
+  expect(Buffer.compare((await c.run(client.read("/big"))).bytes, bytes)).toBe(0);
 });
 
 test("while a copy may just be out of reach it is not called corrupt", async () => {

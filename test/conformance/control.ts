@@ -2,29 +2,57 @@
 import { describe, expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
 import { CONTROL_CALL_MS, PARTITIONS } from "../../src/limits.ts";
-import type { ClusterApi, ControlDialer, Runtime, SuperNodeApi } from "../../src/ports.ts";
+import type { ClusterApi, ControlDialer, DataNodeApi, Runtime, SuperNodeApi } from "../../src/ports.ts";
+import type { FollowReply, FollowRequest } from "../../src/wire/membership-messages.ts";
 import type { ClusterMap, ListRequest } from "../../src/wire/messages.ts";
 
 export interface ControlWorld {
   readonly runtime: Runtime;
-  serve(api: ClusterApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
+  serve(api: ClusterApi | DataNodeApi | SuperNodeApi, address?: string): Promise<{ address: string; kill(): void }>;
   dialer(): ControlDialer;
   deadAddress(): Promise<string>;
   until<T>(promise: Promise<T>): Promise<T>;
   close(): void;
 }
 
-const POLICY = { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 5, inlineLimitBytes: 4, keepVersions: 6 };
-const NODE = { number: 1, grpc: "h:1", http: "h:2", zone: "z", weight: 7, state: 3 as const, diskId: "d" };
+const POLICY = {
+  n: 3,
+  w: 2,
+  r: 2,
+  name: "majority",
+  chunkSizeBytes: 5,
+  inlineLimitBytes: 4,
+  keepVersions: 6,
+  tombstoneGraceMs: 0,
+  orphanAgeMs: 0,
+  sinceMs: 1_700_000_000_000,
+};
+const NODE = {
+  number: 1,
+  grpc: "h:1",
+  http: "h:2",
+  zone: "z",
+  weight: 7,
+  state: 2 as const,
+  standing: 3 as const,
+  diskId: "d",
+  held: true,
+};
 export const MAP: ClusterMap = {
   clusterId: "c",
   generation: 1,
   version: 2 ** 50,
   policy: POLICY,
   nodes: [1, 2, 3].map((number) => ({ ...NODE, number })),
-  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] })),
+  partitions: Array.from({ length: PARTITIONS }, (_, index) => ({
+    number: index + 1,
+    sets: [{ nodes: [1, 2, 3], w: 2, r: 2, since: [] }],
+    recovered: index % 2 === 1,
+  })),
   supernodes: ["h:0"],
   waitingFor: "",
+  nextNode: 5,
+  gone: [{ number: 4, diskId: "e" }],
 };
 
 const refuse = async (): Promise<never> => {
@@ -33,12 +61,21 @@ const refuse = async (): Promise<never> => {
 
 function superNode(overrides: Partial<SuperNodeApi> = {}): SuperNodeApi {
   return {
-    getMap: async () => ({ map: MAP, loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }], counter: 9 }),
+    getMap: async () => ({
+      map: MAP,
+      loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
+      counter: 9,
+      wallMs: 1_700_000_000_123,
+      version: "v",
+    }),
     join: async (request) => ({ number: request.number + 1, map: MAP }),
     heartbeat: async () => ({ map: null, loads: [] }),
     list: refuse,
     usage: async () => ({ files: 1, sizeBytes: 2 ** 52, storedBytes: 3, incomplete: "" }),
     status: () => new Promise(() => {}),
+    backup: refuse,
+    leave: refuse,
+    setQuorum: refuse,
     ...overrides,
   };
 }
@@ -60,9 +97,12 @@ const BEAT = {
   mapVersion: 1,
   mapGeneration: 1,
   usedBytes: 0,
+  badCopiesFound: 0,
+  badCopiesMended: 0,
   capacityBytes: 0,
   freeBytes: 0,
-  alarms: ["a"],
+  alarms: [{ kind: "corrupt", count: 2, words: ["a"] }],
+  version: "test",
   leaving: true,
   catchingUp: 0,
   reads: 0,
@@ -88,7 +128,7 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
       const world = makeWorld();
       const map = { ...MAP, nodes: [] };
       const api = superNode({
-        getMap: async () => ({ map, loads: [], counter: 1 }),
+        getMap: async () => ({ map, loads: [], counter: 1, wallMs: 0, version: "" }),
         join: async () => ({ number: 1, map }),
         heartbeat: async () => ({ map, loads: [] }),
       });
@@ -108,6 +148,8 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
         map: MAP,
         loads: [{ number: 1, opsPerSec: 0.5, inFlight: 2 }],
         counter: 9,
+        wallMs: 1_700_000_000_123,
+        version: "v",
       });
       expect(await world.until(api.heartbeat(BEAT))).toEqual({ map: null, loads: [] });
       expect((await world.until(api.usage({ prefix: "/" }))).sizeBytes).toBe(2 ** 52);
@@ -129,6 +171,36 @@ export function controlConformance(name: string, makeWorld: () => ControlWorld):
       const api = world.dialer().connect(address);
       expect((await world.until(api.getMap())).counter).toBe(9);
       expect((await outcome(world, api.list(LIST))).code).toBe("NOT_ALLOWED");
+      world.close();
+    });
+
+    test("a DataNode is asked to follow, and hands its map over; who refuses says which generation it follows", async () => {
+      const world = makeWorld();
+      const asked: unknown[] = [];
+      const follow = async (request: FollowRequest): Promise<FollowReply> => {
+        asked.push(request);
+        if (request.generation < 3) throw new QdfsError("SUPERSEDED", "no", { generation: 2 });
+        return { map: MAP, number: 2, diskId: "d" };
+      };
+      const api = world.dialer().connect((await world.serve({ getMap: superNode().getMap, follow })).address);
+      const request = { clusterId: "c", generation: 2, life: "l", supernode: "h:9" };
+      const refusal = await outcome(world, api.follow(request));
+      expect([refusal.code, refusal.details]).toEqual(["SUPERSEDED", { generation: 2 }]);
+      expect(await world.until(api.follow({ ...request, generation: 3 }))).toEqual({ map: MAP, number: 2, diskId: "d" });
+      expect(asked).toEqual([request, { ...request, generation: 3 }]);
+      expect((await outcome(world, api.backup())).code).toBe("NOT_ALLOWED");
+      world.close();
+    });
+
+    test("a SuperNode hands a backup out, and follows nobody", async () => {
+      const world = makeWorld();
+      const file = Uint8Array.from({ length: 100_000 }, (_, i) => i % 251);
+      const reply = { file, clusterId: "c", generation: 2, mapVersion: 9, nodes: 3 };
+      const api = world.dialer().connect((await world.serve(superNode({ backup: async () => reply }))).address);
+      const backup = await world.until(api.backup());
+      expect({ ...backup, file: Uint8Array.from(backup.file) }).toEqual(reply);
+      const refusal = await outcome(world, api.follow({ clusterId: "c", generation: 2, life: "l", supernode: "h:9" }));
+      expect(refusal.code).toBe("NOT_ALLOWED");
       world.close();
     });
 

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { PARTITIONS } from "../../src/limits.ts";
-import type { AcceptWrite, NodeStore, NodeWrites, Trim } from "../../src/ports.ts";
-import { compareBallots, sameBallot } from "../../src/register/ballot.ts";
+import { type AcceptWrite, BEFORE_ALL_ROWS, type NodeStore, type NodeWrites, type Trim } from "../../src/ports.ts";
+import { ABSENT, compareBallots, sameBallot } from "../../src/register/ballot.ts";
 import type { Ballot, Chosen, ClusterMap } from "../../src/wire/messages.ts";
 
 export interface OpenNodeStore {
@@ -38,15 +38,27 @@ export const MAP: ClusterMap = {
   clusterId: "c1",
   generation: 1,
   version: 7,
-  policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4, inlineLimitBytes: 2, keepVersions: 1 },
+  policy: {
+    n: 3,
+    w: 2,
+    r: 2,
+    name: "majority",
+    chunkSizeBytes: 4,
+    inlineLimitBytes: 2,
+    keepVersions: 1,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  },
   nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1" }],
   partitions: Array.from({ length: PARTITIONS }, (_, index) => ({ number: index + 1, sets: [{ nodes: [1], w: 1, r: 1 }] })),
   supernodes: ["s:1"],
   waitingFor: "",
+  nextNode: 4,
 };
 
-export function nodeStoreConformance(name: string, open: () => OpenNodeStore): void {
-  const using = async (run: (opened: OpenNodeStore) => Promise<void>) => {
+/** Runs something with a store of its own. */
+export function usingStore(open: () => OpenNodeStore): (run: (opened: OpenNodeStore) => Promise<void>) => Promise<void> {
+  return async (run) => {
     const opened = open();
     try {
       await run(opened);
@@ -54,6 +66,10 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
       opened.dispose();
     }
   };
+}
+
+export function nodeStoreConformance(name: string, open: () => OpenNodeStore): void {
+  const using = usingStore(open);
 
   describe(`${name} as a node store`, () => {
     test("an empty store holds nothing and begins at sequence 0", () =>
@@ -63,7 +79,22 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(store.content("/a", "op-1")).toBeUndefined();
         expect([store.sequence, store.ceiling(), store.cursor("d")]).toEqual([0, 0, 0]);
         expect(store.map()).toBeUndefined();
+        expect(store.followed()).toBeUndefined();
         expect(store.changesAfter(0, 10)).toEqual([]);
+      }));
+
+    test("what is held of a file is its accepted value and the operations whose bytes are here", () =>
+      using(async ({ store }) => {
+        expect(store.held("/a")).toBeUndefined();
+        await store.commit(writes({ accepts: [acceptOf("/a", 5), acceptOf("/b", 6, { content: null })] }));
+        await store.commit(
+          writes({ accepts: [acceptOf("/a", 7, { content: bytes("") }), acceptOf("/a", 8, { content: null })] }),
+        );
+        const held = store.held("/a");
+        expect(held).toMatchObject({ path: "/a", sequence: 4, ballot: ballotOf(8), chosen: false });
+        expect(held?.head).toEqual(Buffer.from("head of op-8"));
+        expect([...(held?.contents ?? [])].sort()).toEqual(["op-5", "op-7"]);
+        expect(store.held("/b")?.contents).toEqual([]);
       }));
 
     test("an accept is the file's register, its bytes, and a change", () =>
@@ -76,6 +107,82 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(text(store.content("/a", "op-5"))).toBe("bytes of op-5");
         expect(store.changesAfter(0, 10)).toMatchObject([{ path: "/a", ...expected }]);
         expect(store.usage().files).toBe(1);
+      }));
+
+    test("rows are walked in the order of acceptance, and say which is the accepted value", () =>
+      using(async ({ store }) => {
+        await store.commit(writes({ accepts: [acceptOf("/a", 1, { random: "x" }), acceptOf("/b", 2)] }));
+        await store.commit(writes({ accepts: [acceptOf("/a", 3, { random: "y" })] }));
+        const all = store.rowsAfter(BEFORE_ALL_ROWS, store.sequence, 10);
+        expect(all.map(({ sequence, path, random }) => [sequence, path, random])).toEqual([
+          [1, "/a", "x"],
+          [2, "/b", "op-2"],
+          [3, "/a", "y"],
+        ]);
+        expect(all.map(({ held }) => held && [...held].sort())).toEqual([undefined, ["op-2"], ["x", "y"]]);
+        expect(all.map(({ content }) => text(content))).toEqual(["bytes of x", "bytes of op-2", "bytes of y"]);
+        expect(store.rowsAfter(1, 2, 10).map(({ sequence }) => sequence)).toEqual([2]);
+        expect(store.rowsAfter(BEFORE_ALL_ROWS, 3, 2).map(({ sequence }) => sequence)).toEqual([1, 2]);
+        expect(
+          store
+            .rowsOf("/a")
+            .map(({ random }) => random)
+            .sort(),
+        ).toEqual(["x", "y"]);
+        expect(store.rowsOf("/none")).toEqual([]);
+      }));
+
+    test("mended bytes take the place of bad and of missing ones, change no register and no log, and go with their version", () =>
+      using(async ({ store, reopen }) => {
+        const none = { content: null };
+        await store.commit(writes({ accepts: [acceptOf("/a", 1, { random: "x" })] }));
+        await store.commit(writes({ accepts: [acceptOf("/a", 2, { random: "y", ...none })] }));
+        const before = { register: store.register("/a"), sequence: store.sequence, changes: store.changesAfter(0, 10) };
+        const mended = (random: string) => ({
+          path: "/a",
+          random,
+          head: bytes(`alone ${random}`),
+          content: bytes(`good ${random}`),
+        });
+        await store.commit(writes({ contents: [mended("x"), mended("y"), mended("old")] }));
+        const check = (open: NodeStore) => {
+          expect(["x", "y", "old"].map((random) => text(open.content("/a", random)))).toEqual(["good x", "good y", "good old"]);
+          expect(text(open.current("/a")?.content)).toBe("good y");
+          expect(open.register("/a")).toMatchObject({ sequence: 2, ballot: ballotOf(2) });
+          expect(open.register("/a")?.head).toEqual(Buffer.from("head of y"));
+          expect(open.sequence).toBe(before.sequence);
+          expect(open.changesAfter(0, 10).map(({ sequence }) => sequence)).toEqual([2]);
+          const rows = open.rowsAfter(BEFORE_ALL_ROWS, open.sequence, 10);
+          expect(rows.map(({ random, head }) => [random, text(head)])).toEqual([
+            ["old", "alone old"],
+            ["x", "alone x"],
+            ["y", "head of y"],
+          ]);
+          expect(open.usage().files).toBe(1);
+        };
+        check(store);
+        const again = reopen?.() ?? store;
+        check(again);
+        await again.commit(writes({ accepts: [acceptOf("/a", 3, { random: "z" })] }));
+        const trim: Trim = { path: "/a", ballot: ballotOf(3), keep: ["z", "y"] };
+        await again.commit(writes({ trims: [trim] }));
+        expect(["x", "old", "y", "z"].map((random) => again.content("/a", random) !== undefined)).toEqual([
+          false,
+          false,
+          true,
+          true,
+        ]);
+      }));
+
+    test("chunks are walked by id, and the scrub's place is kept", () =>
+      using(async ({ store, reopen }) => {
+        const chunk = (id: string) => ({ chunk: id, owner: "/a", sizeBytes: 1, checksum: "xxh3:0" });
+        expect(store.scrub()).toBeUndefined();
+        await store.commit(writes({ chunks: [chunk("b-0"), chunk("a-1"), chunk("a-0")], scrub: "here" }));
+        const again = reopen?.() ?? store;
+        expect(again.chunksAfter("", 2).map((row) => row.chunk)).toEqual(["a-0", "a-1"]);
+        expect(again.chunksAfter("a-1", 9)).toEqual([chunk("b-0")]);
+        expect(again.scrub()).toBe("here");
       }));
 
     test("empty content is content, no content is none", () =>
@@ -158,6 +265,16 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(brief(4, 10)).toEqual([]);
       }));
 
+    test("whom a node follows is kept, and what comes later takes its place", () =>
+      using(async ({ store, reopen }) => {
+        await store.commit(writes({ followed: { generation: 2, life: "one", supernode: "h:1" } }));
+        const followed = { generation: 3, life: "two", supernode: "[::1]:7000" };
+        await store.commit(writes({ followed }));
+        await store.commit(writes({ ceiling: 5 }));
+        expect(store.followed()).toEqual(followed);
+        if (reopen !== undefined) expect(reopen().followed()).toEqual(followed);
+      }));
+
     test("ceiling, map, cursors and chunks are kept", () =>
       using(async ({ store }) => {
         const chunk = { chunk: "0123456789abcdef-0", owner: "/a", sizeBytes: 4096, checksum: "xxh3:0000000000000000" };
@@ -169,6 +286,31 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         expect(store.usage().bytes).toBeGreaterThanOrEqual(4096);
         await store.commit(writes({ droppedChunks: [chunk.chunk, "0123456789abcdef-1"] }));
         expect(store.chunk(chunk.chunk)).toBeUndefined();
+      }));
+
+    test("files and chunks come page by page, in the order of their UTF-8 bytes", () =>
+      using(async ({ store }) => {
+        const paths = ["/\u{1f600}", "/\uff5e", "/a", "/b", "/c"]; // as UTF-16 units the first would come before the second
+        const chunks = ["b-0", "a-10", "a-2"].map((chunk) => ({ chunk, owner: "/a", sizeBytes: 1, checksum: "" }));
+        const accepts = paths.map((path, i) => acceptOf(path, i + 1));
+        await store.commit(writes({ accepts: [...accepts, acceptOf("/b", 9)], chunks }));
+        const all: string[] = [];
+        for (let page = store.pathsAfter("", 2); page.length > 0; page = store.pathsAfter(all.at(-1) ?? "", 2)) all.push(...page);
+        expect(all).toEqual(["/a", "/b", "/c", "/\uff5e", "/\u{1f600}"]);
+        expect(store.chunksAfter("a-10", 1)).toEqual([{ chunk: "a-2", owner: "/a", sizeBytes: 1, checksum: "" }]);
+        expect(store.chunksAfter("", 10).map(({ chunk }) => chunk)).toEqual(["a-10", "a-2", "b-0"]);
+      }));
+
+    test("sequences go on after everything was dropped, also after a restart", () =>
+      using(async ({ store, reopen }) => {
+        await store.commit(writes({ accepts: [acceptOf("/a", 1), acceptOf("/b", 2)] }));
+        await store.commit(writes({ dropped: ["/a", "/b"] }));
+        expect([store.sequence, store.usage().files]).toEqual([2, 0]);
+        expect([store.register("/a"), store.content("/b", "op-2")]).toEqual([undefined, undefined]);
+        const again = reopen?.() ?? store;
+        expect([again.sequence, again.usage().files, again.changesAfter(0, 10)]).toEqual([2, 0, []]);
+        await again.commit(writes({ accepts: [acceptOf("/a", 3)] }));
+        expect(again.changesAfter(0, 10)).toMatchObject([{ path: "/a", sequence: 3 }]);
       }));
 
     test("any run of commits leaves what a naive model says, before and after a restart", async () => {
@@ -206,6 +348,8 @@ interface AbstractCommit {
   readonly accepts: readonly { path: string; random: string; content: string | null; raise: number; chosen: boolean }[];
   readonly chosen: readonly { path: string; lower: number }[];
   readonly trims: readonly { path: string; lower: number; keep: readonly string[] }[];
+  readonly contents: readonly { path: string; random: string; content: string }[];
+  readonly dropped: readonly string[];
 }
 
 const pathArbitrary = fc.constantFrom(...PATHS);
@@ -222,7 +366,14 @@ const commitArbitrary: fc.Arbitrary<AbstractCommit> = fc.record({
   ),
   chosen: fc.array(fc.record({ path: pathArbitrary, lower: fc.nat(1) }), { maxLength: 2 }),
   trims: fc.array(fc.record({ path: pathArbitrary, lower: fc.nat(2), keep: fc.subarray(RANDOMS) }), { maxLength: 2 }),
+  contents: fc.array(
+    fc.record({ path: pathArbitrary, random: fc.constantFrom(...RANDOMS), content: fc.string({ maxLength: 6000 }) }),
+    { maxLength: 2 },
+  ),
+  dropped: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(PATHS) }),
 });
+
+const lastOf = (model: readonly ModelRow[]) => Math.max(0, ...model.map(({ sequence }) => sequence));
 
 const newestOf = (model: readonly ModelRow[], path: string) => model.findLast((row) => row.path === path && !row.gone);
 
@@ -236,20 +387,39 @@ function concretely(commit: AbstractCommit, model: readonly ModelRow[]): { commi
   });
   const at = (path: string, lower: number): Chosen => ({ path, ballot: ballotOf(Math.max(1, (highest.get(path) ?? 1) - lower)) });
   const trims = commit.trims.map(({ path, lower, keep }) => ({ ...at(path, lower), keep }));
-  return { commit: writes({ accepts, trims }), chosen: commit.chosen.map(({ path, lower }) => at(path, lower)) };
+  const held = ({ path }: { readonly path: string }) =>
+    accepts.some((accept) => accept.path === path) || (newestOf(model, path) !== undefined && !commit.dropped.includes(path));
+  const contents = commit.contents
+    .filter(held)
+    .map((write) => ({ ...write, head: bytes("alone"), content: bytes(write.content) }));
+  return {
+    commit: writes({ dropped: commit.dropped, accepts, contents, trims }),
+    chosen: commit.chosen.map(({ path, lower }) => at(path, lower)),
+  };
 }
 
-function applyToModel(model: ModelRow[], { accepts, trims }: NodeWrites, chosen: readonly Chosen[]): void {
+function applyToModel(
+  model: ModelRow[],
+  { dropped: goes = [], accepts, contents = [], trims }: NodeWrites,
+  chosen: readonly Chosen[],
+): void {
   const change = (row: ModelRow, some: Partial<ModelRow>) => {
     model[model.indexOf(row)] = { ...row, ...some };
   };
+  for (const row of model.filter(({ path, gone }) => goes.includes(path) && !gone)) change(row, { gone: true });
   for (const accept of accepts) {
     const twin = model.find((row) => row.path === accept.path && row.random === accept.random && !row.gone);
     const before = newestOf(model, accept.path);
     const known = before?.chosen === true && sameBallot(before.ballot, accept.ballot);
     if (twin !== undefined) change(twin, { gone: true });
     const content = accept.content ?? twin?.content ?? null;
-    model.push({ ...accept, content, chosen: accept.chosen || known, sequence: model.length + 1, gone: false });
+    model.push({ ...accept, content, chosen: accept.chosen || known, sequence: lastOf(model) + 1, gone: false });
+  }
+  for (const { path, random, head, content } of contents) {
+    if (newestOf(model, path) === undefined) continue;
+    const twin = model.find((row) => row.path === path && row.random === random && !row.gone);
+    if (twin !== undefined) change(twin, { content });
+    else model.unshift({ path, ballot: ABSENT, random, head, content, chosen: false, sequence: -1, gone: false });
   }
   for (const trim of trims) for (const row of dropped(model, trim)) change(row, { gone: true });
   for (const { path, ballot } of chosen) {
@@ -263,6 +433,10 @@ function dropped(model: readonly ModelRow[], { path, ballot, keep }: Trim): Mode
     (row) => row.path === path && row !== newestOf(model, path) && compareBallots(row.ballot, ballot) < 0,
   );
   return older.filter((row) => !keep.includes(row.random));
+}
+
+function byUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 const shown = (row: { sequence: number; ballot: Ballot; head: Uint8Array; chosen: boolean } | undefined) =>
@@ -280,8 +454,9 @@ function compare(store: NodeStore, model: readonly ModelRow[]): void {
     }
   }
   const newest = PATHS.map((path) => newestOf(model, path)).filter((row) => row !== undefined);
-  expect(store.sequence).toBe(model.length);
+  expect(store.sequence).toBe(lastOf(model));
   expect(store.usage().files).toBe(newest.length);
+  expect(store.pathsAfter("", 10)).toEqual(PATHS.filter((path) => newestOf(model, path) !== undefined).sort(byUtf8));
   const changes = store.changesAfter(Math.floor(model.length / 2), 2).map((change) => [change.path, ...(shown(change) ?? [])]);
   const expected = newest.filter((row) => row.sequence > Math.floor(model.length / 2)).sort((a, b) => a.sequence - b.sequence);
   expect(changes).toEqual(expected.slice(0, 2).map((row) => [row.path, ...(shown(row) ?? [])]));

@@ -1,8 +1,8 @@
 /** What every MapStore and every CatalogueStore does; SQLite and memory pass the same suites. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { CatalogueFile, CatalogueQuery, CatalogueStore, CatalogueWrites, MapStore } from "../../src/ports.ts";
 import { MemoryCatalogueStore } from "../../src/storage/memory-super-store.ts";
+import type { CatalogueFile, CatalogueQuery, CatalogueStore, CatalogueWrites, MapStore } from "../../src/supernode-ports.ts";
 import { type ClusterMap, ListKind } from "../../src/wire/messages.ts";
 
 export interface Opened<T> {
@@ -24,11 +24,24 @@ const MAP: ClusterMap = {
   clusterId: "c1",
   generation: 1,
   version: 7,
-  policy: { n: 3, w: 2, r: 2, name: "majority", chunkSizeBytes: 4, inlineLimitBytes: 2, keepVersions: 1 },
-  nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1" }],
+  policy: {
+    n: 3,
+    w: 2,
+    r: 2,
+    name: "majority",
+    chunkSizeBytes: 4,
+    inlineLimitBytes: 2,
+    keepVersions: 1,
+    sinceMs: 0,
+    tombstoneGraceMs: 0,
+    orphanAgeMs: 0,
+  },
+  nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1", standing: 0, held: false }],
   partitions: [],
   supernodes: ["s:1"],
   waitingFor: "3 DataNodes",
+  nextNode: 7,
+  gone: [],
 };
 
 export function mapStoreConformance(name: string, open: () => Opened<MapStore>): void {

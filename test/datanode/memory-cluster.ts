@@ -2,10 +2,12 @@
 import type { Client } from "../../src/client/client.ts";
 import type { DataNode } from "../../src/datanode/datanode.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
-import { type ClusterShape, type DataHost, SimCluster } from "../../src/sim/cluster.ts";
+import { type DataHost, SimCluster } from "../../src/sim/cluster.ts";
 import type { Disk } from "../../src/sim/disk.ts";
+import type { ClusterShape } from "../../src/sim/first-map.ts";
 import type { Life } from "../../src/sim/life.ts";
 import { Trace } from "../../src/sim/trace.ts";
+import type { MemoryChunkFiles } from "../../src/storage/memory-chunk-files.ts";
 import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
 import type { SuperNode } from "../../src/supernode/supernode.ts";
 import type { MemoryNetwork } from "../../src/transport/memory-network.ts";
@@ -14,6 +16,7 @@ import type { ClusterMap } from "../../src/wire/messages.ts";
 export interface Member {
   readonly number: number;
   readonly store: MemoryNodeStore;
+  readonly files: MemoryChunkFiles;
   readonly node: DataNode;
   readonly life: Life;
 }
@@ -28,7 +31,16 @@ export class MemoryCluster {
 
   constructor(quorum: Pick<ClusterShape, "n" | "w" | "r" | "quorumName"> = { n: 3, w: 2, r: 2 }, seed = 1) {
     this.runtime = new FakeRuntime(seed);
-    const shape = { ...quorum, nodes: quorum.n, partitions: 64, inlineLimitBytes: 1024, chunkSizeBytes: 4096, keepVersions: 3 };
+    const shape: ClusterShape = {
+      ...quorum,
+      nodes: quorum.n,
+      partitions: 64,
+      inlineLimitBytes: 1024,
+      chunkSizeBytes: 4096,
+      keepVersions: 3,
+      changingMax: 64,
+      heals: "both",
+    };
     const trace = new Trace(false, this.runtime.clock.monotonicMs);
     this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {
       durable: () => {},
@@ -36,6 +48,9 @@ export class MemoryCluster {
         if (read) this.readsServed.set(index, (this.readsServed.get(index) ?? 0) + 1);
       },
       serves: () => {},
+      issued: () => {},
+      joined: () => {},
+      superNodeEnded: () => {},
       fatal: (_, error) => void this.fatal.push(error),
     });
     this.network = this.#cluster.network;
@@ -60,7 +75,7 @@ export class MemoryCluster {
   member(number: number): Member {
     const { disk, node, life } = this.#host(number);
     if (node === undefined || life === undefined) throw new Error(`dn-${number} is not running`);
-    return { number, store: disk.store, node, life };
+    return { number, store: disk.store, files: disk.files, node, life };
   }
 
   /** Its connections break, and what was not committed is gone or not, as the seed says. */
@@ -71,6 +86,11 @@ export class MemoryCluster {
   restart(number: number): void {
     this.#cluster.startDataNode(this.#host(number));
     this.runtime.advance(10);
+  }
+
+  /** Its clock on the wall is so far ahead of the others'. */
+  skewClock(number: number, ms: number): void {
+    this.#host(number).wall.skewMs = ms;
   }
 
   /** It outlives the processes. */

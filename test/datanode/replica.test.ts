@@ -1,12 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { Replica } from "../../src/datanode/replica.ts";
-import { sameBallot } from "../../src/register/ballot.ts";
+import { ABSENT, sameBallot } from "../../src/register/ballot.ts";
 import { BallotCounter } from "../../src/register/counter.ts";
 import { absentHead, decide } from "../../src/register/head.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryNodeStore, type MemoryNodeStoreOptions } from "../../src/storage/memory-node-store.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import { type AnswerBody, type Ballot, type RequestBody, Want } from "../../src/wire/messages.ts";
+import { MAP } from "../conformance/node-store.ts";
 
 const COMMIT_MS = 5;
 const ballot = (counter: number, node = 1): Ballot => ({ configuration: 1, counter, node });
@@ -17,6 +18,8 @@ class Bench {
   readonly counter: BallotCounter;
   readonly replica: Replica;
   commits = 0;
+  /** In force for every file. */
+  configuration = 1;
 
   constructor(options: Pick<MemoryNodeStoreOptions, "bytesMax"> = {}, from?: MemoryNodeStore) {
     this.store =
@@ -30,9 +33,15 @@ class Bench {
         ...options,
       });
     this.counter = new BallotCounter(this.store.ceiling());
-    this.replica = new Replica(this.runtime, this.store, this.counter, (error) => {
-      throw error;
-    });
+    this.replica = new Replica(
+      this.runtime,
+      this.store,
+      this.counter,
+      (error) => {
+        throw error;
+      },
+      { numberOf: () => this.configuration, numberOfPartition: () => this.configuration, partitionOf: () => 0 },
+    );
     void this.replica.write({ ceiling: this.counter.ceilingFor(this.counter.ceiling) });
     this.runtime.runUntilIdle();
     this.commits = 0;
@@ -70,6 +79,66 @@ function accept(path: string, at: Ballot, text = "x"): RequestBody {
 
 const prepare = (path: string, at: Ballot): RequestBody => ({ prepare: { path, ballot: at } });
 const read = (path: string): RequestBody => ({ read: { path, want: Want.CONTENT, version: 0 } });
+
+/** A removal on top of one put, by operations with these stamps. */
+function removal(path: string, at: Ballot, stamps: readonly [number, number]): RequestBody {
+  const [put, removed] = stamps.map((stamp) => ({ stamp, random: stamp.toString(16).padStart(16, "0") }));
+  if (put === undefined || removed === undefined) throw new Error("two stamps");
+  const { current } = absentHead(0);
+  const some = { path, attempt: 1, budgetMs: 1, ack: 0 };
+  const version = { ...current, tombstone: false };
+  const made = decide(absentHead(0), { ...some, operation: put, put: { version, content: new Uint8Array(0) } }, 10);
+  if (made.kind !== "changed") throw new Error(made.kind);
+  const gone = decide(made.head, { ...some, operation: removed, remove: { writtenAtMs: 1, by: "" } }, 10);
+  if (gone.kind !== "changed") throw new Error(gone.kind);
+  const head = headCodec.encode(gone.head);
+  return { accept: { path, ballot: at, head, content: new Uint8Array(0), random: removed.random, inline: false } };
+}
+
+describe("a replica that is to erase a tombstone (P14)", () => {
+  const erase = (bench: Bench, path: string, at: Ballot, remove: boolean, forgotten = 0): boolean | undefined => {
+    let answer: AnswerBody | undefined;
+    bench.replica.erase({ path, ballot: at, forgotten, remove, configuration: 1 }, (body) => {
+      answer = body;
+    });
+    bench.runtime.runUntilIdle();
+    return answer?.erased?.ready;
+  };
+
+  test("is ready with exactly that tombstone, and erases it, leaving a floor and the newest stamp", () => {
+    const bench = new Bench();
+    bench.now(removal("/a", ballot(5), [40, 41]));
+    expect([erase(bench, "/a", ballot(4), true), erase(bench, "/a", ballot(5), false)]).toEqual([false, true]);
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(5)); // being ready changes nothing
+    expect(erase(bench, "/a", ballot(5), true)).toBe(true);
+    expect(bench.store.erasures()).toEqual(new Map([[0, { floor: ballot(5), forgotten: 41 }]]));
+    expect(bench.now(removal("/a", ballot(5), [40, 41])).refused?.floor).toEqual(ballot(5)); // it was on its way
+    expect(bench.now(prepare("/a", ballot(6))).promised).toMatchObject({ ballot: ABSENT, forgotten: 41 });
+  });
+
+  test("is not ready with what is no tombstone, or newer", () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(5)));
+    expect([erase(bench, "/a", ballot(5), true), erase(bench, "/a", ballot(4), true)]).toEqual([false, false]);
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(5));
+  });
+
+  test("is ready with nothing, which it makes sure of first: it takes nothing older, and remembers what is forgotten", () => {
+    const bench = new Bench();
+    expect(erase(bench, "/a", ballot(5), false, 41)).toBe(true);
+    expect(bench.now(accept("/a", ballot(4))).refused).toBeDefined();
+    expect(bench.now(prepare("/a", ballot(6))).promised?.forgotten).toBe(41);
+    expect(bench.store.erasures().get(0)).toEqual({ floor: ballot(5), forgotten: 41 });
+  });
+
+  test("decides behind an accept of that file that is being committed", () => {
+    const bench = new Bench();
+    bench.now(removal("/a", ballot(5), [40, 41]));
+    bench.ask(accept("/a", ballot(6)));
+    expect(erase(bench, "/a", ballot(5), true)).toBe(false);
+    expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(6));
+  });
+});
 
 describe("replica", () => {
   test("answers an accept only when it is durable, and one fsync serves everyone who came together (I1)", () => {
@@ -164,15 +233,43 @@ describe("replica", () => {
     bench.now(prepare("/a", ballot(50)));
     const { accept: missed } = accept("/a", ballot(5));
     if (!missed) throw new Error("an accept");
-    const learned = bench.replica.learn({ ...missed, content: missed.content });
+    const learned = bench.replica.learn({ ...missed, content: missed.content, configuration: 1 });
     bench.runtime.runUntilIdle();
     await learned;
     const held = bench.now(read("/a")).held;
     expect(held && sameBallot(held.ballot, ballot(5)) && held.chosen).toBe(true);
     expect(bench.now(accept("/a", ballot(50))).accepted).toBeTruthy();
-    const late = bench.replica.learn({ ...missed, content: missed.content });
+    const late = bench.replica.learn({ ...missed, content: missed.content, configuration: 1 });
     bench.runtime.runUntilIdle();
     await late;
     expect(bench.now(read("/a")).held?.ballot).toEqual(ballot(50));
+  });
+
+  test("refuses what it let in before it adopted a newer configuration, and takes what is of that one (P5)", async () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(10)));
+    const map = { ...MAP, version: 9 };
+    const adopted = bench.replica.adopt(map, { paths: [], chunks: [] }, () => {
+      bench.configuration = 2;
+    });
+    bench.runtime.settle(); // the commit that adopts is under way
+    const late = bench.ask(accept("/a", ballot(11)));
+    const newer = bench.ask(accept("/a", { ...ballot(3), configuration: 2 }));
+    bench.runtime.runUntilIdle();
+    await adopted;
+    expect(bench.store.map()?.version).toBe(9);
+    expect(late.answer?.failure?.code).toBe("CONFIGURATION_STALE");
+    expect(newer.answer?.accepted).toBeTruthy();
+    expect(bench.store.register("/a")?.ballot.configuration).toBe(2);
+  });
+
+  test("drops with the adoption what it held of a partition that it joins (P15)", async () => {
+    const bench = new Bench();
+    bench.now(accept("/a", ballot(10)));
+    bench.now(accept("/b", ballot(11)));
+    const adopted = bench.replica.adopt(MAP, { paths: ["/a"], chunks: [] }, () => undefined);
+    bench.runtime.runUntilIdle();
+    await adopted;
+    expect([bench.store.register("/a"), bench.store.register("/b")?.ballot]).toEqual([undefined, ballot(11)]);
   });
 });

@@ -62,7 +62,12 @@ describe("a stranger", () => {
 
   test("cannot have more chunks looked up than a version has", () => {
     const cluster = new MemoryCluster();
-    const confirm = (count: number) => ({ path: "/x", upload: "0".repeat(16), indexes: Array<number>(count).fill(1) });
+    const confirm = (count: number) => ({
+      path: "/x",
+      upload: "0".repeat(16),
+      indexes: Array<number>(count).fill(1),
+      configurations: Array<number>(count).fill(1),
+    });
     expect(deliver(cluster, { confirm: confirm(CHUNKS_MAX) }).confirmed?.missing).toHaveLength(CHUNKS_MAX);
     expect(deliver(cluster, { confirm: confirm(CHUNKS_MAX + 1) }).failure?.code).toBe("BAD_REQUEST");
   });

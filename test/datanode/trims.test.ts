@@ -28,9 +28,15 @@ class Bench {
 
   constructor() {
     const counter = new BallotCounter(0);
-    this.replica = new Replica(this.runtime, this.store, counter, (error) => {
-      throw error;
-    });
+    this.replica = new Replica(
+      this.runtime,
+      this.store,
+      counter,
+      (error) => {
+        throw error;
+      },
+      { numberOf: () => 1, numberOfPartition: () => 1, partitionOf: () => 0 },
+    );
     void this.replica.write({ ceiling: counter.ceilingFor(0) });
     this.runtime.runUntilIdle();
   }

@@ -25,7 +25,7 @@ beforeAll(async () => {
     child = Bun.spawn([process.execPath, join(import.meta.dir, "cli-child.ts")], {
       cwd: directory,
       env: { HOME: directory, PATH: "/nowhere", TMPDIR: directory },
-      stdin: "ignore",
+      stdin: "pipe", // held, for a server that is told to be a child ends with it
       stdout: "ignore",
       stderr: "ignore",
       ipc: (message: CommandEnd | "ready") => (message === "ready" ? resolve() : answered(message)),

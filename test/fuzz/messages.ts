@@ -203,12 +203,23 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
   .map(({ n, generation, version: number, assigned, zone, waitingFor }) => {
     const nodes = Array.from({ length: n }, (_, index) => index + 1);
     const w = Math.floor(n / 2) + 1;
-    const sets = [{ nodes, w, r: w }];
+    const sets = [{ nodes, w, r: w, since: [] }];
     return {
       clusterId: "0123456789abcdef",
       generation,
       version: number,
-      policy: { n, w, r: w, name: "majority", chunkSizeBytes: 4096, inlineLimitBytes: 1024, keepVersions: 3 },
+      policy: {
+        n,
+        w,
+        r: w,
+        name: "majority",
+        chunkSizeBytes: 4096,
+        inlineLimitBytes: 1024,
+        keepVersions: 3,
+        sinceMs: 0,
+        tombstoneGraceMs: 0,
+        orphanAgeMs: 0,
+      },
       nodes: nodes.map((node) => ({
         number: node,
         grpc: `127.0.0.1:${7100 + node}`,
@@ -217,10 +228,14 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
         weight: 1,
         state: 0,
         diskId: `disk${node}`,
+        standing: 0 as const,
+        held: false,
       })),
-      partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets })) : [],
+      partitions: assigned ? Array.from({ length: PARTITIONS }, () => ({ number: 1, sets, recovered: false })) : [],
       supernodes: ["127.0.0.1:7000"],
       waitingFor,
+      nextNode: n + 1,
+      gone: [],
     };
   });
 

@@ -77,6 +77,22 @@ describe("acceptor", () => {
     expect(acceptor.accept("/a", ballot(9, 4), { ballot: ballot(10) }).kind).toBe("refused");
   });
 
+  test("takes nothing at or below what was erased, not even the erased ballot itself, be it learned (P14, I9)", () => {
+    const erasure = { floor: ballot(10, 2), forgotten: 0 };
+    const acceptor = new Acceptor(opened(), undefined, () => erasure);
+    expect(acceptor.accept("/a", ballot(10, 2), NOTHING).kind).toBe("refused");
+    expect(acceptor.prepare("/a", ballot(10, 2), NOTHING)).toEqual({ kind: "refused", floor: ballot(10, 2) });
+    expect([acceptor.learns("/a", ballot(10, 2), NOTHING), acceptor.learns("/a", ballot(10, 3), NOTHING)]).toEqual([false, true]);
+    expect(acceptor.accept("/a", ballot(10, 3), NOTHING).kind).toBe("ok");
+  });
+
+  test("takes no folded accept whose base has forgotten less than was erased here, unless it holds something itself (P14, P24)", () => {
+    const acceptor = new Acceptor(opened(), undefined, () => ({ floor: ballot(3), forgotten: 70 }));
+    const folded = (forgotten: number, held = ABSENT) =>
+      acceptor.acceptFolded("/a", ballot(10), ballot(5), { ballot: held }, forgotten).kind;
+    expect([folded(69), folded(70), folded(0, ballot(4))]).toEqual(["refused", "ok", "ok"]);
+  });
+
   test("after a restart refuses everything below the old ceiling, promised or not (I2)", () => {
     const before = opened();
     const acceptor = new Acceptor(before);
@@ -106,9 +122,9 @@ describe("acceptor", () => {
   test("learns a chosen value over a promise, never over something newer", () => {
     const acceptor = new Acceptor(opened());
     acceptor.prepare("/a", ballot(10), NOTHING);
-    expect(acceptor.learns(ballot(5), NOTHING)).toBe(true);
-    expect(acceptor.learns(ballot(5), { ballot: ballot(5) })).toBe(false);
-    expect(acceptor.learns(ballot(5), { ballot: ballot(6) })).toBe(false);
+    expect(acceptor.learns("/a", ballot(5), NOTHING)).toBe(true);
+    expect(acceptor.learns("/a", ballot(5), { ballot: ballot(5) })).toBe(false);
+    expect(acceptor.learns("/a", ballot(5), { ballot: ballot(6) })).toBe(false);
   });
 });
 

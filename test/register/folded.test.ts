@@ -52,7 +52,7 @@ function folded(n = 3, w = 2) {
     ballot: ballot(5),
     replicas: configuration(n, w, 2).sets[0]?.nodes ?? [],
   };
-  const proposed = propose(round, VALUE, replicas, () => {}, { self: HOME, base: ballot(3) });
+  const proposed = propose(round, VALUE, replicas, () => {}, { self: HOME, base: ballot(3), forgotten: 0 });
   return { replicas, proposed };
 }
 

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
+import { replicasOf } from "../../src/cluster/map.ts";
 import { QUORUM_PATIENCE_MS, READ_HEDGE_MS } from "../../src/limits.ts";
+import { ABSENT } from "../../src/register/ballot.ts";
 import { type ReadPace, type RegisterRead, readRegister } from "../../src/register/reader.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { headCodec } from "../../src/wire/codec.ts";
-import type { AnswerBody } from "../../src/wire/messages.ts";
+import type { AnswerBody, Configuration } from "../../src/wire/messages.ts";
 import { ballot, held, someBytes, testHead, testVersion } from "../client/fakes.ts";
 
 const HEDGE_MS = 3;
+const NO_BYTES = new Uint8Array(0);
 const head = testHead(testVersion(1, someBytes(8)));
 const chosen = held(head, undefined);
 
@@ -17,9 +20,13 @@ interface Scene {
   readonly silent?: readonly number[];
   /** Hedges that may be sent. */
   readonly budget?: number;
+  /** (3, 2, 2), of number 1, if it is not said. */
+  readonly configuration?: Configuration;
 }
 
-function read({ answers, silent = [], budget = 0 }: Scene) {
+const MAJORITY: Configuration = { number: 1, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] };
+
+function read({ answers, silent = [], budget = 0, configuration = MAJORITY }: Scene) {
   const runtime = new FakeRuntime();
   const { timers, clock } = runtime;
   const asked: { readonly node: number; readonly atMs: number }[] = [];
@@ -41,11 +48,12 @@ function read({ answers, silent = [], budget = 0 }: Scene) {
     });
   const done = readRegister({
     path: "/f",
-    configuration: { number: 1, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] },
+    configuration,
     want: "head",
     version: 0,
-    order: [1, 2, 3],
+    order: replicasOf(configuration),
     pace,
+    stale: () => undefined,
     call,
     settle: async () => {
       settles += 1;
@@ -92,5 +100,32 @@ describe("a read with a replica that does not answer", () => {
     expect(hedged.settles()).toBe(1);
     const later = read({ answers: undecided, silent: [3] });
     expect((await later.run()).tookMs).toBeLessThanOrEqual(READ_HEDGE_MS);
+  });
+});
+
+describe("a read after the quorum has changed", () => {
+  // W=4 R=2 until configuration 1; the joint one was 2. Node 5 holds a ballot above 5, whose promises came from 3 and 4.
+  const wide: Configuration = { number: 3, sets: [{ nodes: [1, 2, 3, 4, 5], w: 2, r: 4 }] };
+  const nothing: AnswerBody = { held: { ballot: ABSENT, head: NO_BYTES, chosen: true, content: NO_BYTES, contentHeld: false } };
+
+  test("does not take N-R+1 holders of a ballot from before the change for a decision", async () => {
+    const m = held(head, undefined, 5, false);
+    const { run, settles } = read({
+      answers: { 1: m, 2: m, 3: nothing, 4: nothing },
+      configuration: wide,
+      silent: [5],
+      budget: 1,
+    });
+    expect((await run()).result.settled).toBe(true);
+    expect(settles()).toBe(1);
+  });
+
+  test("takes them where the ballot is of the joint configuration, or known chosen", async () => {
+    const joint = held(head, undefined, 5, false);
+    if (joint.held) Object.assign(joint.held.ballot, { configuration: 2 });
+    for (const m of [joint, chosen]) {
+      const { run } = read({ answers: { 1: m, 2: m, 3: nothing, 4: nothing }, configuration: wide });
+      expect((await run()).result.settled).toBe(false);
+    }
   });
 });

@@ -1,7 +1,8 @@
 /** A simulator that finds no planted bug proves nothing. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { HARMLESS, PLANTED_BUGS, type PlantedBug } from "./planted-bugs.ts";
+import type { PlantedBug } from "./planted-bug.ts";
+import { HARMLESS, PLANTED_BUGS } from "./planted-bugs.ts";
 
 setDefaultTimeout(120_000);
 

@@ -8,6 +8,7 @@ import { NODE_MIGRATIONS } from "../../src/storage/node-schema.ts";
 import { SqliteNodeStore } from "../../src/storage/node-store.ts";
 import { Database } from "../../src/storage/sqlite.ts";
 import { acceptOf, ballotOf, nodeStoreConformance, writes } from "../conformance/node-store.ts";
+import { nodeStoreGarbageConformance } from "../conformance/node-store-garbage.ts";
 
 function inFile(youngMax?: number) {
   const directory = mkdtempSync(join(tmpdir(), "qdfs-node-store-"));
@@ -26,10 +27,14 @@ function inFile(youngMax?: number) {
 }
 
 nodeStoreConformance("SQLite", () => inFile());
+nodeStoreGarbageConformance("SQLite", () => inFile());
 nodeStoreConformance("SQLite with a path index that is folded all the time", () => inFile(1));
+nodeStoreGarbageConformance("SQLite with a path index that is folded all the time", () => inFile(1));
 nodeStoreConformance("SQLite with a path index that is folded now and then", () => inFile(5));
+nodeStoreGarbageConformance("SQLite with a path index that is folded now and then", () => inFile(5));
 
 nodeStoreConformance("memory", () => ({ store: new MemoryNodeStore(), dispose: () => {} }));
+nodeStoreGarbageConformance("memory", () => ({ store: new MemoryNodeStore(), dispose: () => {} }));
 
 /** Timers whose moments come when the test says so. */
 function handTimers() {

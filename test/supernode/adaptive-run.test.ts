@@ -11,7 +11,7 @@ import type { QuorumSize } from "../../src/cluster/adaptive-quorum.ts";
 import { ADAPTIVE, formatQuorum } from "../../src/cluster/quorum-spec.ts";
 import { ADAPTIVE_CALM_MS } from "../../src/limits.ts";
 import { QuorumController } from "../../src/supernode/quorum-controller.ts";
-import type { HeartbeatRequest } from "../../src/wire/messages.ts";
+import type { HeartbeatRequest } from "../../src/wire/membership-messages.ts";
 import { SlowedCluster } from "../routing/slowed-cluster.ts";
 
 setDefaultTimeout(300_000);
@@ -98,7 +98,11 @@ async function compare(setting: Setting): Promise<Outcome> {
   let current: QuorumSize = { w: 2, r: 2 };
   let target = current;
   const moves: string[] = [];
-  const map = () => ({ ...slowed.cluster.map, policy: { ...slowed.cluster.map.policy, ...current } });
+  const map = () => {
+    const { policy, partitions, ...others } = slowed.cluster.map;
+    const moved = partitions.map(({ number, sets }) => ({ number, sets: sets.map((set) => ({ ...set, ...current })) }));
+    return { ...others, policy: { ...policy, ...current }, partitions: moved };
+  };
   const controller = new QuorumController(
     runtime,
     { map, heartbeat: (number) => beats.get(number) },

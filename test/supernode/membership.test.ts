@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { codeOf, messageOf } from "../../src/base/errors.ts";
-import { PARTITIONS } from "../../src/limits.ts";
-import { NO_ADDRESS } from "../../src/supernode/nodes.ts";
+import { NO_ADDRESS } from "../../src/cluster/map.ts";
+import { FLAP_HOLD_MS, FLAP_MEMORY_MS, FLAPS_FREE, PARTITIONS } from "../../src/limits.ts";
 import { type ClusterMap, NodeState } from "../../src/wire/messages.ts";
 import { heartbeat, joinRequest, ScriptedCluster } from "./scripted-cluster.ts";
+
+const DISK_FULL = { kind: "disk-full", count: 1, words: ["disk full"] };
 
 const stateOf = (map: ClusterMap, number: number) => map.nodes.find((node) => node.number === number)?.state;
 
@@ -198,6 +200,82 @@ describe("heartbeats", () => {
   });
 });
 
+describe("a node that comes and goes", () => {
+  /** Silent until it is suspect, and back for a moment. */
+  const flap = (cluster: ScriptedCluster): void => {
+    cluster.node(2).reach = "silent";
+    cluster.runtime.advance(4_000); // it has taught us to wait longer by then
+    expect(stateOf(cluster.superNode.map, 2)).toBe(NodeState.SUSPECT);
+    cluster.node(2).reach = "up";
+    cluster.runtime.advance(600);
+    expect(stateOf(cluster.superNode.map, 2)).toBe(NodeState.UP);
+  };
+  const isHeld = ({ superNode }: ScriptedCluster) => superNode.map.nodes[1]?.held ?? false;
+
+  test("is held back from the third time on, twice as long each time, and counted on again when it has been steady", async () => {
+    const cluster = await ScriptedCluster.of(3);
+    for (let times = 1; times <= FLAPS_FREE; times++) flap(cluster);
+    expect(isHeld(cluster)).toBe(false);
+    flap(cluster);
+    expect(isHeld(cluster)).toBe(true);
+    const leads = async () => {
+      const status = await cluster.until(cluster.superNode.status({ eventual: true }));
+      return status.nodes[1]?.leads ?? -1;
+    };
+    expect(await leads()).toBe(0);
+    cluster.runtime.advance(FLAP_HOLD_MS - 1_500);
+    expect(isHeld(cluster)).toBe(true);
+    cluster.runtime.advance(2_000);
+    expect(isHeld(cluster)).toBe(false);
+    expect(await leads()).toBeGreaterThan(PARTITIONS / 5);
+    flap(cluster);
+    cluster.runtime.advance(2 * FLAP_HOLD_MS - 2_000);
+    expect(isHeld(cluster)).toBe(true);
+    cluster.runtime.advance(2_500);
+    expect(isHeld(cluster)).toBe(false);
+    expect(cluster.runtime.lines.filter((line) => /dn-2 (comes and goes|is steady again)/.test(line))).toHaveLength(4);
+  });
+
+  test("says so in status and metrics, and is not held against those who say goodbye", async () => {
+    const cluster = await ScriptedCluster.of(3);
+    for (let times = 0; times < 5; times++) {
+      await cluster.superNode.heartbeat(heartbeat(2, { leaving: true }));
+      await cluster.join(cluster.node(2), { clusterId: cluster.superNode.map.clusterId });
+    }
+    expect(isHeld(cluster)).toBe(false);
+    for (let times = 0; times < 3; times++) flap(cluster);
+    const status = await cluster.until(cluster.superNode.status({ eventual: true }));
+    expect(status.nodes[1]).toMatchObject({ flaps: 3, node: { state: NodeState.UP, held: true } });
+    expect(status.nodes[1]?.heldForMs).toBeGreaterThan(FLAP_HOLD_MS / 2);
+    expect(status.alarms.join()).toMatch(/^dn-2: comes and goes, 3 times lately/);
+    expect(cluster.superNode.metrics()).toContain('qdfs_node_held{node="dn-2"} 1');
+  });
+
+  test("a process that dies and begins anew before anybody misses it is a flap, a Join sent twice is none", async () => {
+    const cluster = await ScriptedCluster.of(3);
+    const { clusterId } = cluster.superNode.map;
+    for (let times = 0; times < 5; times++) await cluster.join(cluster.node(2), { clusterId });
+    expect(isHeld(cluster)).toBe(false);
+    for (let times = 0; times < 3; times++) {
+      cluster.runtime.advance(600);
+      await cluster.join(cluster.node(2), { clusterId });
+    }
+    expect(isHeld(cluster)).toBe(true);
+  });
+
+  test("is forgotten with the SuperNode's process, and with time", async () => {
+    const cluster = await ScriptedCluster.of(3);
+    for (let times = 0; times < 3; times++) flap(cluster);
+    cluster.restart();
+    cluster.runtime.advance(1_100);
+    expect(isHeld(cluster)).toBe(false);
+    for (let times = 0; times < 2; times++) flap(cluster);
+    cluster.runtime.advance(FLAP_MEMORY_MS);
+    flap(cluster);
+    expect(isHeld(cluster)).toBe(false);
+  });
+});
+
 describe("status", () => {
   test("ok, degraded and unavailable follow what quorums need", async () => {
     const cluster = await ScriptedCluster.of(3);
@@ -219,11 +297,16 @@ describe("status", () => {
   test("nodes are shown with what they hold, lead and say, and alarms name them", async () => {
     const cluster = await ScriptedCluster.of(3);
     cluster.runtime.advance(600);
-    await cluster.superNode.heartbeat(heartbeat(1, { alarms: ["disk full"], freeBytes: 1024, catchingUp: 7 }));
+    await cluster.superNode.heartbeat(heartbeat(1, { alarms: [DISK_FULL], freeBytes: 1024, catchingUp: 7 }));
     const status = await cluster.until(cluster.superNode.status({ eventual: true }));
     expect(status.nodes.reduce((sum, node) => sum + node.leads, 0)).toBe(PARTITIONS);
     expect(status.nodes[0]).toMatchObject({ catchingUp: 7, opsPerSec: 10, usedBytes: 5 });
     expect(status.alarms).toEqual(["dn-1: disk full", "dn-1: low space: 1.0 KiB left"]);
+    expect(status.raised.map(({ node, alarm }) => [node, alarm.kind])).toEqual([
+      [1, "disk-full"],
+      [1, "low-space"],
+    ]);
+    expect(cluster.superNode.metrics()).toContain('qdfs_node_alarms{node="dn-1",kind="disk-full"} 1');
     cluster.node(3).reach = "unreachable";
     cluster.runtime.advance(10_000);
     const later = await cluster.until(cluster.superNode.status({ eventual: true }));

@@ -3,25 +3,19 @@ import { QdfsError } from "../../src/base/errors.ts";
 import type { NodeNumber, Path } from "../../src/base/ids.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
 import { parseQuorumSpec } from "../../src/cluster/quorum-spec.ts";
-import type { CatalogueStore, Session, SessionDialer } from "../../src/ports.ts";
+import type { Session, SessionDialer } from "../../src/ports.ts";
 import { ABSENT, compareBallots, sameBallot } from "../../src/register/ballot.ts";
 import { HeardCounter } from "../../src/register/heard-counter.ts";
 import { FakeRuntime } from "../../src/runtime/fake-runtime.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../../src/storage/memory-super-store.ts";
 import { firstState } from "../../src/supernode/first-state.ts";
 import { SuperNode } from "../../src/supernode/supernode.ts";
+import type { CatalogueStore } from "../../src/supernode-ports.ts";
+import type { Carried, Moving } from "../../src/wire/change-messages.ts";
 import { headCodec } from "../../src/wire/codec.ts";
-import type {
-  AnswerBody,
-  Ballot,
-  Changes,
-  HeartbeatRequest,
-  JoinRequest,
-  ListReply,
-  ListRequest,
-  RequestBody,
-  Version,
-} from "../../src/wire/messages.ts";
+import type { HeartbeatRequest, JoinRequest } from "../../src/wire/membership-messages.ts";
+import type { AnswerBody, Ballot, Changes, ListReply, ListRequest, RequestBody, Version } from "../../src/wire/messages.ts";
+import { ScriptedControl } from "../client/fakes.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const LATENCY_MS = 1;
@@ -74,6 +68,8 @@ export class ScriptedNode {
   /** Requests taken, by kind. */
   readonly taken: Record<string, number> = {};
   sequence = 0;
+  /** Of the SuperNode that it follows. */
+  generation = 1;
   /** What a settle asked of this node does; the default makes the highest value of the reachable nodes chosen. */
   onSettle: ((path: Path) => AnswerBody) | undefined;
   /** Runs before a question about changes is answered. */
@@ -100,7 +96,10 @@ export class ScriptedNode {
     const kind = Object.keys(body)[0] ?? "";
     this.taken[kind] = (this.taken[kind] ?? 0) + 1;
     if (body.changes) return this.#changes(body.changes);
-    if (body.sequence) return Promise.resolve({ sequence: { diskId: this.diskId, current: this.sequence } });
+    if (body.sequence)
+      return Promise.resolve({ sequence: { diskId: this.diskId, current: this.sequence, generation: this.generation } });
+    if (body.map) return Promise.resolve({ map: { ...body.map, map: NO_BYTES } });
+    if (body.rescan) return Promise.resolve({ rescanned: { carried: body.rescan.of.map((of) => carriedAt(of)) } });
     if (body.read) return Promise.resolve({ held: this.#held(body.read.path) });
     throw new Error(`not scripted: ${kind}`);
   }
@@ -128,7 +127,7 @@ export class ScriptedNode {
       head: heads && entry.ballot.node === this.number ? entry.head : NO_BYTES,
     }));
     const through = rows.length > limit ? (changes.at(-1)?.sequence ?? after) : this.sequence;
-    return { changes: { changes, diskId: this.diskId, current: this.sequence, through } };
+    return { changes: { changes, diskId: this.diskId, current: this.sequence, through, generation: this.generation } };
   }
 }
 
@@ -137,6 +136,10 @@ export class ScriptedCluster implements SessionDialer {
   readonly maps = new MemoryMapStore();
   catalogue: CatalogueStore = new MemoryCatalogueStore();
   readonly nodes: ScriptedNode[] = [];
+  /** What the DataNodes say of their maps. */
+  readonly control = new ScriptedControl();
+  /** What SuperNodes ended with. */
+  readonly replaced: QdfsError[] = [];
   readonly #quorum: string;
   superNode: SuperNode;
   #counter = 1000;
@@ -157,7 +160,16 @@ export class ScriptedCluster implements SessionDialer {
   #boot(): SuperNode {
     const { runtime, maps, catalogue } = this;
     const state = firstState(maps, parseQuorumSpec(this.#quorum), runtime.random);
-    const superNode = new SuperNode({ runtime, maps, catalogue, dialer: this, counter: new HeardCounter(), state });
+    const superNode = new SuperNode({
+      runtime,
+      maps,
+      catalogue,
+      dialer: this,
+      control: this.control,
+      counter: new HeardCounter(),
+      state,
+      onReplaced: (error) => void this.replaced.push(error),
+    });
     superNode.start("super:1");
     return superNode;
   }
@@ -276,6 +288,11 @@ export class ScriptedCluster implements SessionDialer {
   }
 }
 
+/** Everything is carried over as soon as it is asked for. */
+function carriedAt(of: Moving): Carried {
+  return { of, done: true, files: 1, chunks: 0, sizeBytes: 10, waitsFor: "" };
+}
+
 /** The same contents behind another face, so that a dead process can write no more. */
 function deaf(store: CatalogueStore): CatalogueStore {
   const apply = store.apply.bind(store);
@@ -303,9 +320,12 @@ export function heartbeat(number: NodeNumber, changes: Partial<HeartbeatRequest>
     mapVersion: 0,
     mapGeneration: 0,
     usedBytes: 5,
+    badCopiesFound: 0,
+    badCopiesMended: 0,
     capacityBytes: 2 ** 40,
     freeBytes: 2 ** 39,
     alarms: [],
+    version: "test",
     leaving: false,
     catchingUp: 0,
     reads: 0,

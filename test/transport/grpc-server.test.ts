@@ -87,7 +87,7 @@ describe("a standard client", () => {
     const file = await client.described("qdfs.v1.DataNode");
     const names = (list: readonly { name?: string }[] | null | undefined) => (list ?? []).map(({ name }) => name);
     const message = (wanted: string) => file.messageType?.find(({ name }) => name === wanted);
-    expect(names(file.service)).toEqual(["DataNode", "Cluster", "SuperNode"]);
+    expect(names(file.service)).toEqual(["DataNode", "Cluster", "Member", "SuperNode", "Maintenance"]);
     expect(file.service?.[0]?.method?.[0]).toMatchObject({ name: "Session", clientStreaming: true, serverStreaming: true });
     expect(names(message("Hello")?.field)).toEqual(["cluster_id", "node", "version"]);
     expect(names(message("Request")?.field)).toContain("settle");

@@ -11,9 +11,13 @@ const MAY_BE_ABSENT = new Set([
   "Accept.base",
   "Batch.hello",
   "HeartbeatReply.map",
+  "HeartbeatRequest.garbage",
+  "HeldRange.ballot",
   "Mutate.precondition",
   "Mutated.version",
   "StatusReply.adaptive",
+  "StatusReply.garbage",
+  "StatusReply.rebalance",
   "Version.chunks",
   "Version.operation",
 ]);

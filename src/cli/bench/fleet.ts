@@ -1,8 +1,8 @@
 /** The client processes of `qdfs bench --procs K`: children of this executable that end with it, however it ends. */
 import { QdfsError } from "../../base/errors.ts";
 import type { Fleet, FleetJob } from "../../bench/fleet.ts";
-import { BENCH_PROCESS_START_MS } from "../../limits.ts";
 import type { Clock } from "../../ports.ts";
+import { BENCH_PROCESS_START_MS } from "../../tool-limits.ts";
 import { BenchChild } from "./child-process.ts";
 import { closeAll, namelessFile, replay } from "./records.ts";
 

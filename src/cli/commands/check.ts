@@ -5,7 +5,7 @@ import type { RecordedListing, RecordedOperation } from "../../check/history.ts"
 import { parseHistoryLine } from "../../check/history-file.ts";
 import { judge } from "../../check/judge.ts";
 import { judgementLines } from "../../check/words.ts";
-import { CHECK_LINES_MAX } from "../../limits.ts";
+import { CHECK_LINES_MAX } from "../../tool-limits.ts";
 import { QdfsCommand } from "../base-command.ts";
 import { readLines } from "../line-file.ts";
 import type { Output } from "../output.ts";

@@ -1,9 +1,10 @@
 import { Command, Option } from "clipanion";
 import { type Exit, QdfsError } from "../../base/errors.ts";
 import { isZone, parseAddresses, parseCount, parseSize } from "../../base/units.ts";
-import { NODE_WEIGHT_MAX, ZONE_CHARS_MAX } from "../../limits.ts";
+import { NODE_WEIGHT_MAX, SCRUB_PERIOD_MS, ZONE_CHARS_MAX } from "../../limits.ts";
 import { DEFAULT_SUPERNODE, logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
+import { parseScrubPeriod, scrubPeriodOption } from "../scrub-period-flag.ts";
 import { parseAdvertised, readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
 import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
@@ -38,6 +39,7 @@ export class DataNodeCommand extends ServerCommand {
   readonly capacity = Option.String("--capacity", {
     description: "SIZE how much it may store, as in 100GiB (default: what the disk has)",
   });
+  readonly scrubPeriod = scrubPeriodOption();
 
   readonly advertiseHttp = Option.String("--advertise-http", { description: "HOST:PORT as --advertise, for the HTTP port" });
 
@@ -49,10 +51,12 @@ export class DataNodeCommand extends ServerCommand {
     // 0: as much as the disk has.
     const capacityBytes = this.capacity === undefined ? 0 : parseSize(this.capacity);
     const listening = { ...this.listening(PORT_DEFAULT), advertiseHttp: parseAdvertised(this.advertiseHttp) };
+    const scrubPeriodMs = this.scrubPeriod === undefined ? SCRUB_PERIOD_MS : parseScrubPeriod(this.scrubPeriod);
     const dataDir = this.dataDir();
     const [{ serveDataNode }, runtime] = await Promise.all([import("../../datanode/serve.ts"), serverRuntime(logLevel(this))]);
     endWithParent(dataDir);
-    const server = await serveDataNode({ ...listening, dataDir, supernodes, zone: this.zone, weight, capacityBytes, runtime });
+    const own = { zone: this.zone, weight, capacityBytes, scrubPeriodMs };
+    const server = await serveDataNode({ ...listening, ...own, dataDir, supernodes, runtime });
     const ready: Ready = {
       event: "ready",
       role: "datanode",

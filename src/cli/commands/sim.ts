@@ -25,7 +25,8 @@ export class SimCommand extends QdfsCommand {
       replays it. Exit code 11 says that something was violated.
 
       Recipes: swarm (the default: some of everything), calm, hot, duels, lossy, partitions, crashes, disks, wipe, clocks, clients,
-      supernode; all takes them in turn.
+      supernode, grow, shrink, quorum (N, R and W change under load), flap, members (the last four at once), recovery, grow-recovery, rot,
+      divergence; all takes them in turn.
     `,
     examples: [
       ["One seed, told step by step", "qdfs sim --seed 7 --trace"],

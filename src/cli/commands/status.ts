@@ -1,21 +1,28 @@
 import { Command } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { formatFiles, formatSize } from "../../base/units.ts";
-import type { AdaptiveStatus, Policy } from "../../wire/messages.ts";
+import type { Garbage } from "../../wire/garbage-messages.ts";
+import type { Policy } from "../../wire/messages.ts";
+import type { AdaptiveStatus } from "../../wire/status-messages.ts";
 import { ClientCommand } from "../base-command.ts";
-import { nodeRow, nodeTable } from "../cluster-rows.ts";
+import { badCopiesWords, nodeRow, nodeTable, quorumRow, quorumWords, rebalanceWords } from "../cluster-rows.ts";
 import { type Output, sayIncomplete } from "../output.ts";
 
 function adaptiveWords({ w, r }: Policy, adaptive: AdaptiveStatus): string {
-  const { wantedW, wantedR, reason, readsPerSec, writesPerSec, moves, unavailable, failed } = adaptive;
+  const { wantedW, wantedR, reason, readsPerSec, writesPerSec, moves, failed } = adaptive;
   const wish = wantedW === w && wantedR === r ? "stays" : `would be w=${wantedW},r=${wantedR}`;
-  const tries = [
-    `${moves} moves`,
-    ...(unavailable > 0 ? [`${unavailable} not available`] : []),
-    ...(failed > 0 ? [`${failed} failed`] : []),
-  ];
+  const tries = [`${moves} moves`, ...(failed > 0 ? [`${failed} failed`] : [])];
   const rates = `${readsPerSec.toFixed(0)} reads and ${writesPerSec.toFixed(0)} writes per second`;
   return `the quorum ${wish} (${reason}); ${rates}; ${tries.join(", ")}`;
+}
+
+function garbageWords(garbage: Garbage | null | undefined): readonly string[] {
+  if (!garbage || garbage.tombstones + garbage.orphanChunks + garbage.doomedChunks === 0) return [];
+  const { tombstones, orphanChunks, orphanBytes, waitsFor } = garbage;
+  const held = waitsFor === "" ? "" : `; erasing waits for ${waitsFor}`;
+  return [
+    `garbage: ${tombstones} tombstones on all nodes, ${orphanChunks} chunks (${formatSize(orphanBytes)}) that no version names${held}`,
+  ];
 }
 
 export class StatusCommand extends ClientCommand {
@@ -32,20 +39,27 @@ export class StatusCommand extends ClientCommand {
   override async run(output: Output): Promise<Exit> {
     return await this.withClient(async (client) => {
       const status = await client.status();
-      const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete } = status;
+      const { clusterId, mapVersion, policy, state, files, bytes, alarms, waitingFor, incomplete, rebalance, garbage } = status;
       const nodes = status.nodes.map(nodeRow);
       const { adaptive } = status;
-      const quorum = { n: policy.n, w: policy.w, r: policy.r, name: policy.name, ...(adaptive === null ? {} : { adaptive }) };
+      const quorum = quorumRow(status);
       sayIncomplete(output, { incomplete });
       const words = [
-        `cluster ${clusterId}: ${state}, map version ${mapVersion}, quorum ${quorum.name} (n=${quorum.n}, w=${quorum.w}, r=${quorum.r})`,
+        `cluster ${clusterId}: ${state}, map version ${mapVersion}`,
+        quorumWords(status),
         ...(adaptive === null ? [] : [adaptiveWords(policy, adaptive)]),
         `${formatFiles(files)}, ${formatSize(bytes)}`,
         ...(waitingFor === "" ? [] : [`waiting: ${waitingFor}`]),
+        ...(rebalance === null ? [] : rebalanceWords(rebalance)),
+        ...garbageWords(garbage),
         ...(nodes.length === 0 ? [] : ["", nodeTable(nodes)]),
+        ...badCopiesWords(nodes),
         ...(alarms.length === 0 ? [] : ["", ...alarms.map((alarm) => `! ${alarm}`)]),
       ];
-      output.row({ clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor }, words.join("\n"));
+      output.row(
+        { clusterId, mapVersion, quorum, state, files, bytes, nodes, alarms, waitingFor, rebalance, garbage },
+        words.join("\n"),
+      );
       return Exit.DONE;
     });
   }

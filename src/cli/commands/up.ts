@@ -9,6 +9,8 @@ import { LocalCluster } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
 import { quorumFor } from "../quorum-flag.ts";
+import { retentionArguments, retentionOf } from "../retention-flags.ts";
+import { parseScrubPeriod, scrubPeriodOption } from "../scrub-period-flag.ts";
 import type { Ready } from "../serving.ts";
 import { takeSignals } from "../signals.ts";
 
@@ -26,6 +28,7 @@ export class UpCommand extends QdfsCommand {
     examples: [
       ["A cluster to try things on, gone afterwards", "$0 up --temp"],
       ["One that stays", "$0 up --data ./my-cluster"],
+      ["One that reads and verifies all that it stores every day", "$0 up --data ./my-cluster --scrub-period 24h"],
       ["Five DataNodes on free ports", "$0 up --temp --nodes 5 --port 0 --quorum majority,n=5"],
     ],
   });
@@ -41,12 +44,27 @@ export class UpCommand extends QdfsCommand {
   readonly quorum = Option.String("--quorum", {
     description: "SPEC replicas and quorums, as in n=3,w=2,r=2 (see `qdfs help supernode`)",
   });
+  readonly scrubPeriod = scrubPeriodOption();
+  readonly adaptiveCalm = Option.String("--adaptive-calm", { description: "DURATION as for `qdfs supernode`" });
+  readonly adaptiveDwell = Option.String("--adaptive-dwell", { description: "DURATION as for `qdfs supernode`" });
   readonly restartNodes = Option.Boolean("--restart-nodes", false, { description: "bring a child back that died" });
+
+  readonly tombstoneGrace = Option.String("--tombstone-grace", {
+    description: "AGE how long what was deleted stays in the trash (default: 7d)",
+  });
+  readonly orphanAge = Option.String("--orphan-age", {
+    description: "AGE how long chunks that no version names are left alone (default: 1h)",
+  });
+  readonly keepVersions = Option.String("--keep-versions", {
+    description: "K earlier versions of a file that are kept (default: 10)",
+  });
 
   override async run(output: Output): Promise<Exit> {
     const nodes = this.nodes === undefined ? NODES_DEFAULT : parseCount(this.nodes, "--nodes", 1, NODES_MAX);
     const port = parseCount(this.port, "--port", 0, PORT_MAX);
     const quorum = quorumFor(this.quorum, nodes);
+    if (this.scrubPeriod !== undefined) parseScrubPeriod(this.scrubPeriod); // now, not in each child
+    retentionOf(this); // refused here, before anything is started
     if (this.temp && this.data !== undefined) throw new QdfsError("BAD_USAGE", "--temp and --data exclude each other");
     const stopped = new Promise<void>((resolveStopped) => {
       let signals = 0;
@@ -67,6 +85,12 @@ export class UpCommand extends QdfsCommand {
       dataDir,
       temporary: this.temp,
       restart: this.restartNodes,
+      nodeFlags: this.scrubPeriod === undefined ? [] : ["--scrub-period", this.scrubPeriod],
+      retention: retentionArguments(this),
+      superFlags: [
+        ...(this.adaptiveCalm === undefined ? [] : ["--adaptive-calm", this.adaptiveCalm]),
+        ...(this.adaptiveDwell === undefined ? [] : ["--adaptive-dwell", this.adaptiveDwell]),
+      ],
       flags: [...(this.verbose ? ["-v"] : []), ...(this.quiet ? ["-q"] : [])],
       say: (text) => output.notice(text),
     });

@@ -6,7 +6,11 @@
  *  I2 No disk takes an accept below what it accepted or promised before, in whatever life.
  *  I3 One ballot, one value; the chosen heads form one chain, whose versions rise by 0 (settled, refusal recorded) or 1.
  *  I5 What a change answered is in the heads of as many disks as it says.
- *  I6 A head names only chunks that W stores hold when it first appears.
+ *  I6 A head names only chunks that W stores hold when it first appears, or held before they were collected: it is late then, and never chosen.
+ *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it; and W stores hold all that is named when a
+ *     head becomes the newest chosen one.
+ *  I8 No disk takes an accept of a configuration older than the one that it has adopted.
+ *  I9 No disk takes a ballot at or below one of the file that it has erased, be it learned.
  */
 import { CHECKSUM_BYTES } from "../../base/checksum.ts";
 import { nodeName, type Path } from "../../base/ids.ts";
@@ -14,16 +18,20 @@ import { chunkPartitionOf, configurationOf, partitionOf, replicasOf } from "../.
 import type { AcceptWrite, NodeWrites } from "../../ports.ts";
 import { compareBallots, formatBallot } from "../../register/ballot.ts";
 import { sameOperation } from "../../register/head.ts";
+import { reaches, writeNeed } from "../../register/quorum.ts";
 import { headCodec } from "../../wire/codec.ts";
-import type { AnswerBody, Ballot, ClusterMap, Head, Mutated, OperationId, Request } from "../../wire/messages.ts";
+import type { AnswerBody, Ballot, ClusterMap, Configuration, Head, Mutated, OperationId, Request } from "../../wire/messages.ts";
 import type { Disk } from "../disk.ts";
 import type { Violations } from "../violation.ts";
+import { GarbageInvariants } from "./garbage.ts";
 
 interface Value {
   readonly ballot: Ballot;
   readonly bytes: Uint8Array;
   readonly head: Head;
-  readonly holders: Set<string>;
+  /** Numbers of nodes. */
+  readonly holders: Set<number>;
+  chosen: boolean;
 }
 
 interface Register {
@@ -37,6 +45,10 @@ export interface DiskView {
   readonly map: ClusterMap;
   /** The disk of a member of the map, if it is still there; undefined: it was wiped. */
   diskOfNode(node: number): Disk | undefined;
+  /** Of any map that ever was. */
+  configuration(partition: number, number: number): Configuration | undefined;
+  /** The last three of each generation. */
+  latestOf(partition: number): readonly Configuration[];
 }
 
 export class RegisterInvariants {
@@ -44,15 +56,17 @@ export class RegisterInvariants {
   readonly #view: DiskView;
   readonly #keepVersions: number;
   readonly #registers = new Map<Path, Register>();
-  /** By node, its one disk. */
-  readonly #disks = new Map<number, string>();
   /** By disk and path, the highest ballot that it promised in an answer to somebody else. */
   readonly #promises = new Map<string, Ballot>();
+  /** By disk, the map that it has adopted. */
+  readonly #adopted = new Map<string, ClusterMap>();
+  readonly #garbage: GarbageInvariants;
 
   constructor(violations: Violations, view: DiskView, keepVersions: number) {
     this.#violations = violations;
     this.#view = view;
     this.#keepVersions = keepVersions;
+    this.#garbage = new GarbageInvariants(violations);
   }
 
   /** Chosen heads of a file, oldest first. */
@@ -60,15 +74,15 @@ export class RegisterInvariants {
     return this.#registers.get(path)?.chain ?? [];
   }
 
-  /** I2: a number goes with a disk for ever; what a disk lost it may not vote on. */
-  serves({ number, diskId }: Disk): void {
-    const before = this.#disks.get(number) ?? diskId;
-    this.#disks.set(number, before);
-    this.#violations.check(before === diskId, "I2", () => `${nodeName(number)} serves with ${diskId}, and had ${before} before`);
-  }
-
-  durable(disk: Disk, { accepts }: NodeWrites): void {
-    for (const accept of accepts) this.#accepted(disk, accept);
+  durable(disk: Disk, writes: NodeWrites): void {
+    const { accepts, map } = writes;
+    this.#garbage.erased(disk, writes);
+    for (const accept of accepts) {
+      this.#garbage.accepted(disk, accept);
+      this.#accepted(disk, accept);
+    }
+    this.#garbage.deleted(disk, writes, this.#adopted.get(disk.diskId) ?? this.#view.map, this.#newest());
+    if (map !== undefined) this.#adopted.set(disk.diskId, map);
   }
 
   #accepted(disk: Disk, { path, ballot, head, chosen }: AcceptWrite): void {
@@ -80,12 +94,26 @@ export class RegisterInvariants {
         `${disk.diskId} accepted ${path} at ${formatBallot(ballot)} after it promised ${formatBallot(promised)}`,
       );
     }
+    const { map } = this.#view;
+    const partition = partitionOf(map, path);
+    const adopted = this.#adopted.get(disk.diskId)?.partitions[partition]?.number ?? 0;
+    if (!chosen && ballot.configuration < adopted)
+      this.#violations.found("I8", `${disk.diskId} accepted ${path} at ${formatBallot(ballot)} after it adopted ${adopted}`);
     const register = this.#register(path);
     const value = this.#value(register, path, ballot, head);
-    const before = value.holders.size;
-    value.holders.add(disk.diskId);
-    if (before === value.holders.size) return;
-    if (before < this.#writeNeed(path) && value.holders.size >= this.#writeNeed(path)) this.#choose(register, path, value);
+    value.holders.add(disk.number);
+    const configuration = this.#view.configuration(partition, ballot.configuration);
+    if (value.chosen || configuration === undefined || !reaches(configuration, writeNeed, value.holders)) return;
+    value.chosen = true;
+    this.#choose(register, path, value);
+  }
+
+  /** The newest chosen head of each file. */
+  *#newest(): Generator<readonly [Path, Head]> {
+    for (const [path, { chain }] of this.#registers) {
+      const head = chain.at(-1)?.head;
+      if (head !== undefined) yield [path, head];
+    }
   }
 
   #register(path: Path): Register {
@@ -105,14 +133,18 @@ export class RegisterInvariants {
       this.#violations.check(same, "I3", () => `two values of ${path} were accepted at ${key}`);
       return known;
     }
-    const value: Value = { ballot, bytes, head: headCodec.decode(bytes), holders: new Set() };
+    const value: Value = { ballot, bytes, head: headCodec.decode(bytes), holders: new Set(), chosen: false };
     register.values.set(key, value);
-    this.#checkChunks(path, value.head);
+    this.#checkChunks(path, value.head, "I6");
     return value;
   }
 
+  /** How many must hold a value for it to be chosen, at least; of a configuration that changes just now that cannot be said. */
   #writeNeed(path: Path): number {
-    return configurationOf(this.#view.map, partitionOf(this.#view.map, path)).sets[0]?.w ?? 0;
+    const { number, sets } = configurationOf(this.#view.map, partitionOf(this.#view.map, path));
+    const before = this.#view.configuration(partitionOf(this.#view.map, path), number - 1);
+    const ws = [...sets, ...(before?.sets ?? [])].map(({ w }) => w);
+    return sets.length > 1 ? Number.POSITIVE_INFINITY : Math.max(...ws);
   }
 
   // ------------------------------------------------------------------------------------------------ I3: one chain
@@ -128,12 +160,14 @@ export class RegisterInvariants {
       this.#violations.found("I3", `the first chosen head of ${path} is version ${value.head.current.version}`);
     }
     if (after !== undefined) this.#checkLink(path, value, after);
+    else this.#checkChunks(path, value.head, "I7");
   }
 
   #checkLink(path: Path, older: Value, newer: Value): void {
     const [from, to] = [older.head.current, newer.head.current];
     const words = (): string =>
       `${path}: version ${to.version} chosen at ${formatBallot(newer.ballot)} does not follow version ${from.version} chosen at ${formatBallot(older.ballot)}`;
+    if (this.#garbage.mayBeginAnew(path, older, newer)) return;
     if (to.version === from.version) {
       this.#violations.check(sameOperation(from.operation, to.operation), "I3", words);
     } else if (to.version === from.version + 1) {
@@ -146,26 +180,32 @@ export class RegisterInvariants {
 
   // ----------------------------------------------------------------------------------------------------- I6: chunks
 
-  #checkChunks(path: Path, { current }: Head): void {
+  #checkChunks(path: Path, { current }: Head, of: "I6" | "I7"): void {
     const { chunks } = current;
     if (chunks === null) return;
     const { map } = this.#view;
     for (let index = 0; index * CHECKSUM_BYTES < chunks.checksums.length; index += 1) {
       const chunk = `${chunks.upload}-${index}`;
-      const configuration = configurationOf(map, chunkPartitionOf(map, chunk));
-      let held = 0;
-      for (const node of replicasOf(configuration)) {
-        const disk = this.#view.diskOfNode(node);
-        // A disk that was wiped since had its share: it is not held against the head.
-        if (disk === undefined || disk.store.chunk(chunk) !== undefined) held += 1;
-      }
-      const need = configuration.sets[0]?.w ?? 0;
+      const partition = chunkPartitionOf(map, chunk);
+      const { number } = configurationOf(map, partition);
+      // Its coordinator, and the stores that confirmed it, may have gone by a map a little older than the newest.
+      const lately = this.#view.latestOf(partition);
+      const collected = of === "I6" && this.#garbage.wasDeleted(chunk);
       this.#violations.check(
-        held >= need,
-        "I6",
-        () => `version ${current.version} of ${path} names chunk ${index}, which ${held} stores hold, not ${need}`,
+        collected || lately.some((configuration) => this.#hold(configuration, chunk)),
+        of,
+        () => `version ${current.version} of ${path} names chunk ${index}, which W stores do not hold in ${number} or before`,
       );
     }
+  }
+
+  #hold(configuration: Configuration, chunk: string): boolean {
+    const holders = replicasOf(configuration).filter((node) => {
+      const disk = this.#view.diskOfNode(node);
+      // A disk that was wiped since had its share: it is not held against the head.
+      return disk === undefined || disk.store.chunk(chunk) !== undefined;
+    });
+    return reaches(configuration, writeNeed, new Set(holders));
   }
 
   // ------------------------------------------------------------------------------------------- I1, I2, I5: answers
@@ -194,31 +234,45 @@ export class RegisterInvariants {
     this.#promises.set(key, ballot);
   }
 
-  /** An answered change, or a recorded refusal (P13), stands on as many disks as the answer says. */
-  #mutated(path: Path, attempt: number, { outcome, acks }: Mutated): void {
-    const claimed = outcome.refusal === "" ? acks : attempt > 1 ? this.#writeNeed(path) : 0;
-    // What fewer than W hold is provisional (P9): another value may take its place at any moment.
-    if (claimed < this.#writeNeed(path)) return;
-    const { map } = this.#view;
-    const configuration = configurationOf(map, partitionOf(map, path));
+  /** An answered change stands on as many disks as the answer says, a recorded refusal (P13) in a head that was chosen. */
+  #mutated(path: Path, attempt: number, { outcome, acks: claimed, chosen }: Mutated): void {
+    if (outcome.refusal !== "") {
+      // By the W of the configuration in which it was recorded, which may be another than the present one.
+      const recorded = attempt <= 1 || this.chain(path).some(({ head }) => remembers(head, outcome.operation));
+      this.#violations.check(
+        recorded,
+        "I5",
+        () => `${path}: operation ${outcome.operation.random} was refused for good, and no chosen head says so`,
+      );
+      return;
+    }
+    const need = this.#writeNeed(path);
+    // What is not chosen is provisional (P9): another value may take its place at any moment.
+    if (!chosen || claimed < need || need === Number.POSITIVE_INFINITY) return;
     let held = 0;
-    for (const node of replicasOf(configuration)) if (this.#holds(node, path, outcome.operation)) held += 1;
+    const { nodes, gone = [] } = this.#view.map;
+    for (const { number } of [...nodes, ...gone]) if (this.#holds(number, path, outcome.operation)) held += 1;
     const words = (): string =>
       `${path}: operation ${outcome.operation.random} was answered as held by ${claimed}, and ${held} disks hold it`;
     this.#violations.check(held >= claimed, "I5", words);
   }
 
-  /** A wiped disk may have held it. So may one whose head has forgotten an operation this old. */
+  /** A wiped disk may have held it, and one that lost rows of the file. So may one whose head has forgotten an operation this old. */
   #holds(node: number, path: Path, operation: OperationId): boolean {
     const disk = this.#view.diskOfNode(node);
-    if (disk === undefined) return true;
+    if (disk === undefined || disk.lost.has(path)) return true;
     const stored = disk.store.register(path);
-    if (stored === undefined) return false;
+    if (stored === undefined) return this.#garbage.forgot(disk, path, partitionOf(this.#view.map, path), operation);
     const head = this.#registers.get(path)?.values.get(formatBallot(stored.ballot))?.head;
     if (head === undefined) {
       this.#violations.found("I3", `${nodeName(node)} holds a value of ${path} that was never accepted`);
       return false;
     }
-    return head.forgotten >= operation.stamp || head.window.some((outcome) => sameOperation(outcome.operation, operation));
+    return remembers(head, operation);
   }
+}
+
+/** So does one that has forgotten an operation this old. */
+function remembers({ forgotten, window }: Head, operation: OperationId): boolean {
+  return forgotten >= operation.stamp || window.some((outcome) => sameOperation(outcome.operation, operation));
 }

@@ -1,0 +1,38 @@
+/** `--tombstone-grace`, `--orphan-age` and `--keep-versions` of whatever starts a SuperNode. */
+import { QdfsError } from "../base/errors.ts";
+import { parseCount, parseDuration } from "../base/units.ts";
+import type { Retention } from "../cluster/retention.ts";
+
+export interface RetentionFlags {
+  readonly tombstoneGrace: string | undefined;
+  readonly orphanAge: string | undefined;
+  readonly keepVersions: string | undefined;
+}
+
+/** Of a head, which is small. */
+const KEEP_VERSIONS_MAX = 1_000;
+
+/** @throws QdfsError BAD_USAGE */
+export function retentionOf({ tombstoneGrace, orphanAge, keepVersions }: RetentionFlags): Retention {
+  return {
+    tombstoneGraceMs: tombstoneGrace === undefined ? undefined : parseAge(tombstoneGrace, "--tombstone-grace"),
+    orphanAgeMs: orphanAge === undefined ? undefined : parseAge(orphanAge, "--orphan-age"),
+    keepVersions: keepVersions === undefined ? undefined : parseCount(keepVersions, "--keep-versions", 0, KEEP_VERSIONS_MAX),
+  };
+}
+
+/** As arguments of `qdfs supernode`. */
+export function retentionArguments(flags: RetentionFlags): readonly string[] {
+  const { tombstoneGrace, orphanAge, keepVersions } = flags;
+  return [
+    ...(tombstoneGrace === undefined ? [] : ["--tombstone-grace", tombstoneGrace]),
+    ...(orphanAge === undefined ? [] : ["--orphan-age", orphanAge]),
+    ...(keepVersions === undefined ? [] : ["--keep-versions", keepVersions]),
+  ];
+}
+
+function parseAge(text: string, flag: string): number {
+  const ageMs = parseDuration(text);
+  if (ageMs < 1) throw new QdfsError("BAD_USAGE", `${flag} takes a duration, as in 7d, of at least 1ms`);
+  return ageMs;
+}

@@ -1,0 +1,37 @@
+/**
+ * What erasing tombstones leaves behind (P14), by partition: the highest ballot that was erased, and the newest stamp that went with it.
+ *
+ * The ballot is a floor under every file of the partition, and not even it is taken: its own accept may still be on its way. The stamp
+ * is what an absent file of the partition has `forgotten`: who repeats an operation from before an erasure is told that nobody knows any more.
+ * Both only rise, and refuse a little too much for files that were never erased, never too little. A bucket is a
+ * partition, because ballots are only compared within one: each has configurations of its own.
+ */
+import type { Erasure } from "../ports.ts";
+import { ABSENT, highestBallot } from "./ballot.ts";
+
+export const NOTHING_ERASED: Erasure = { floor: ABSENT, forgotten: 0 };
+
+export function higher(a: Erasure, b: Erasure): Erasure {
+  return { floor: highestBallot(a.floor, b.floor), forgotten: Math.max(a.forgotten, b.forgotten) };
+}
+
+/** As one node knows them. */
+export class Erasures {
+  readonly #known: Map<number, Erasure>;
+
+  /** What is on the disk. */
+  constructor(known: ReadonlyMap<number, Erasure> = new Map()) {
+    this.#known = new Map(known);
+  }
+
+  of(partition: number): Erasure {
+    return this.#known.get(partition) ?? NOTHING_ERASED;
+  }
+
+  /** Takes effect at once, before it is durable: what is refused too early does no harm. Returns what is to be made durable. */
+  raise(partition: number, by: Erasure): Erasure {
+    const raised = higher(this.of(partition), by);
+    this.#known.set(partition, raised);
+    return raised;
+  }
+}

@@ -1,0 +1,24 @@
+/** A classic mistake, as a small change of the text of a production source. */
+
+export interface Edit {
+  /** From the repository's root. */
+  readonly file: string;
+  /** Occurs exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface PlantedBug {
+  readonly name: string;
+  /** What is wrong, in a sentence. */
+  readonly wrong: string;
+  readonly edits: readonly Edit[];
+  /** The recipe that meets it, and a seed near which it does. */
+  readonly recipe: string;
+  readonly seed: number;
+}
+
+/** Next to no room for promises: evictions happen all the time. Harmless, and so no bug by itself. */
+export const FEW_PROMISES: Edit = { file: "src/limits.ts", find: "PROMISES_MAX = 64 * KIB", replace: "PROMISES_MAX = 1" };
+/** A window of three operations: stamps are forgotten all the time. */
+export const SHORT_WINDOW: Edit = { file: "src/limits.ts", find: "WINDOW_OPERATIONS = 32", replace: "WINDOW_OPERATIONS = 3" };
