@@ -14,14 +14,20 @@ import type { MapKeeper } from "./map-keeper.ts";
 export class SuperNodes {
   readonly #dialer: ControlDialer;
   readonly #given: readonly string[];
-  /** Where the newest map, or the SuperNode itself, says that it is; asked before those that were given. */
-  #known: readonly string[] = [];
+  /** Where the newest map, or the SuperNode itself, says that it is. */
+  #known: readonly string[];
   #connection: ControlConnection | undefined;
-  #next = 0;
+  #next: number;
 
-  constructor(dialer: ControlDialer, given: readonly string[]) {
+  /**
+   * The first call goes where the operator says: a disk that belongs elsewhere is refused there (WRONG_CLUSTER), and does not
+   * go home unasked. Where nobody answers, and after news (`know`), what is known comes first.
+   */
+  constructor(dialer: ControlDialer, given: readonly string[], known: readonly string[]) {
     this.#dialer = dialer;
     this.#given = given;
+    this.#known = known;
+    this.#next = Math.max(0, this.#addresses().indexOf(given[0] ?? ""));
   }
 
   /** A SuperNode that was rebuilt may be elsewhere than the operator once said. */
@@ -37,7 +43,7 @@ export class SuperNodes {
    * is being rebuilt, and will soon answer there); or what the SuperNode answered
    */
   async call<T>(run: (supernode: SuperNodeApi) => Promise<T>): Promise<T> {
-    const addresses = [...new Set([...this.#known, ...this.#given])];
+    const addresses = this.#addresses();
     const address = addresses[this.#next % addresses.length];
     if (address === undefined) throw new QdfsError("CLUSTER_UNREACHABLE", "no SuperNode is known");
     const connection = this.#connection ?? this.#dialer.connect(address);
@@ -54,6 +60,10 @@ export class SuperNodes {
       }
       throw moved ? new QdfsError("CLUSTER_UNREACHABLE", `the SuperNode is not at ${address} any more`) : error;
     }
+  }
+
+  #addresses(): readonly string[] {
+    return [...new Set([...this.#known, ...this.#given])];
   }
 
   /** The map of any server. @throws QdfsError */

@@ -83,8 +83,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     const grpcAddress = await grpc.start();
     undo.push(() => grpc.stop());
 
-    const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes);
-    supernodes.know(knownSuperNodes(store));
+    const supernodes = new SuperNodes(new GrpcControlDialer(runtime), options.supernodes, knownSuperNodes(store));
     const { clusterId, node: number, diskId } = dataDir.identity;
     const { zone, weight, capacityBytes } = options;
     const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };

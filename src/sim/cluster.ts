@@ -222,8 +222,7 @@ export class SimCluster {
     const store = storeOf(disk, life);
     // Of a newcomer the operator says where the SuperNode is now; a member has to find out by itself when that changed.
     const given = disk.number === 0 ? `${this.superHost.name}:1` : SUPERNODE;
-    const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [given]);
-    supernodes.know(knownSuperNodes(store));
+    const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [given], knownSuperNodes(store));
     const { clusterId } = this.map;
     const map = await admit(life, supernodes, {
       request: {

@@ -135,7 +135,7 @@ function nodeOf(number: number): DataNode {
     files: new MemoryChunkFiles(),
     sessions: (counter, hello) => new MemorySessionDialer(network, name, runtime, counter, hello),
     bulk: new MemoryBulkClient(network, name, runtime),
-    supernodes: new SuperNodes(new MemoryControlDialer(network, name, runtime), []),
+    supernodes: new SuperNodes(new MemoryControlDialer(network, name, runtime), [], []),
     self: number,
     diskId: diskOf(number),
     map: MAP,

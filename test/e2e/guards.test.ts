@@ -61,14 +61,15 @@ test("a data directory of another cluster, or of another role, is refused and le
 test("a member that is refused only later ends with that refusal's exit code", async () => {
   const copy = await copyOfData("late");
   await using other = await startCluster({ nodes: 0, wait: false });
-  await other.supernode.stop();
+  await Promise.all([other.supernode.stop(), cluster.supernode.stop()]);
   const args = (port: string) => ["--port", port, "--http-port", "0", "--data", copy, "--supernode", other.address];
   const node = new ServerProcess(BINARY, "datanode", args, join(cluster.dir, "late-node"), {});
-  await node.start(); // with the map it has, for no SuperNode answers
+  await node.start(); // with the map it has, for neither SuperNode answers: where it is sent, or where it belongs
   await other.supernode.start();
   for (let waitedMs = 0; node.running && waitedMs < 20_000; waitedMs += 50) await Bun.sleep(50);
   expect(await node.stop()).toBe(Exit.USAGE);
   expect(node.stderr()).toContain("WRONG_CLUSTER");
+  await cluster.supernode.start();
 });
 
 test("a data directory of a newer format is refused and left untouched", async () => {
