@@ -20,10 +20,20 @@ import {
   SUSPICION_MEAN_MS_MAX,
 } from "../limits.ts";
 
+/** What the intervals between a node's heartbeats are like. */
+interface Usual {
+  readonly meanMs: number;
+  readonly latenessMs: number;
+}
+
+/** Until enough was heard. */
+const AS_AGREED: Usual = { meanMs: HEARTBEAT_MS, latenessMs: SUSPICION_LATENESS_MS_MIN };
+
 export class Suspicion {
   #heardMs: number;
   /** The last intervals, the oldest first. */
   readonly #intervalsMs: number[] = [];
+  #usual: Usual = AS_AGREED;
 
   /** As if heard now. Moments are monotonic, here and below. */
   constructor(nowMs: number) {
@@ -37,8 +47,7 @@ export class Suspicion {
   /** A heartbeat. The silence of a node that was away is no interval between heartbeats. */
   heard(nowMs: number): void {
     const intervalMs = Math.max(0, nowMs - this.#heardMs);
-    if (this.phi(nowMs) < DOWN_PHI) this.#intervalsMs.push(intervalMs);
-    if (this.#intervalsMs.length > SUSPICION_INTERVALS) this.#intervalsMs.shift();
+    if (this.phi(nowMs) < DOWN_PHI) this.#learn(intervalMs);
     this.#heardMs = nowMs;
   }
 
@@ -49,18 +58,19 @@ export class Suspicion {
 
   /** 0: nothing speaks against it; p: of 10^p silences like this one, one still ends by itself. */
   phi(nowMs: number): number {
-    const { meanMs, latenessMs } = this.#usual();
+    const { meanMs, latenessMs } = this.#usual;
     const lateMs = nowMs - this.#heardMs - meanMs;
     return lateMs <= 0 ? 0 : lateMs / (latenessMs * Math.LN10);
   }
 
-  /** Until enough was heard: as agreed. */
-  #usual(): { readonly meanMs: number; readonly latenessMs: number } {
+  #learn(intervalMs: number): void {
+    this.#intervalsMs.push(intervalMs);
+    if (this.#intervalsMs.length > SUSPICION_INTERVALS) this.#intervalsMs.shift();
     const count = this.#intervalsMs.length;
-    if (count < SUSPICION_INTERVALS_MIN) return { meanMs: HEARTBEAT_MS, latenessMs: SUSPICION_LATENESS_MS_MIN };
+    if (count < SUSPICION_INTERVALS_MIN) return;
     const mean = this.#intervalsMs.reduce((sum, ms) => sum + ms, 0) / count;
     const variance = this.#intervalsMs.reduce((sum, ms) => sum + (ms - mean) ** 2, 0) / count;
-    return {
+    this.#usual = {
       meanMs: Math.min(SUSPICION_MEAN_MS_MAX, Math.max(HEARTBEAT_MS, mean)),
       latenessMs: Math.min(SUSPICION_LATENESS_MS_MAX, Math.max(SUSPICION_LATENESS_MS_MIN, Math.sqrt(variance))),
     };

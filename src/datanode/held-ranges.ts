@@ -6,8 +6,10 @@
  * The ranges are of names, not of hashes: that is how the store keeps them, so a range is read in one go, nothing is kept
  * in memory, and a comparison may begin and end anywhere. Read from the disk, a page at a time, between commits.
  */
+
 import { codeOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { compareUtf8 } from "../base/path.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
 import { BATCH_BYTES_MAX, COMPARE_LOOK_MAX, COMPARE_RANGES_MAX, COMPARE_SLICE } from "../limits.ts";
@@ -183,8 +185,7 @@ function upTo<T>(
   const last = page.at(-1);
   if (last === undefined) return { within: page, end: true };
   if (through === "") return { within: page, end: false };
-  const bound = Buffer.from(through);
-  const order = Buffer.compare(Buffer.from(nameOf(last)), bound);
+  const order = compareUtf8(nameOf(last), through);
   if (order < 0) return { within: page, end: false };
-  return { within: order === 0 ? page : page.filter((one) => Buffer.compare(Buffer.from(nameOf(one)), bound) <= 0), end: true };
+  return { within: order === 0 ? page : page.filter((one) => compareUtf8(nameOf(one), through) <= 0), end: true };
 }

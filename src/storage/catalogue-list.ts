@@ -2,7 +2,7 @@
  * One page of a listing. Files and subdirectories are two ordered streams, each read from its own index in batches and
  * merged in byte order of path, so a page costs what it holds: a subtree is one row of `directories`, however large.
  */
-import { comparePaths } from "../base/path.ts";
+import { compareUtf8 } from "../base/path.ts";
 import type { CataloguePage, CatalogueQuery } from "../supernode-ports.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 import type { DirectoryPath } from "./catalogue-count.ts";
@@ -35,7 +35,7 @@ function* merged(streams: readonly Generator<ListEntry>[]): Generator<ListEntry>
     let first: (typeof heads)[number] | undefined;
     for (const head of heads) {
       if (head.next.done) continue;
-      if (first === undefined || first.next.done || comparePaths(head.next.value.path, first.next.value.path) < 0) first = head;
+      if (first === undefined || first.next.done || compareUtf8(head.next.value.path, first.next.value.path) < 0) first = head;
     }
     if (first === undefined || first.next.done) return;
     yield first.next.value;
@@ -98,7 +98,7 @@ function holdsFileOf(sql: Statements, query: CatalogueQuery, directory: Director
 }
 
 function later(a: string, b: string): string {
-  return comparePaths(a, b) > 0 ? a : b;
+  return compareUtf8(a, b) > 0 ? a : b;
 }
 
 function fileEntry(row: FileRow): ListEntry {

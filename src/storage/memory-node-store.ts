@@ -4,8 +4,10 @@
  * chunks of before are shown. A crash takes the transaction back, or keeps it though nobody was told, and forgets the chosen
  * marks that `maintain` had not saved.
  */
+
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
+import { compareUtf8 } from "../base/path.ts";
 import type {
   AcceptWrite,
   ChunkId,
@@ -222,8 +224,8 @@ export class MemoryNodeStore implements NodeStore {
 
   pathsAfter(after: string, limit: number): readonly Path[] {
     assert(this.#flushing === undefined, "files are looked through between commits");
-    const later = [...this.#rows.keys()].filter((path) => byUtf8(path, after) > 0);
-    return later.sort(byUtf8).slice(0, limit);
+    const later = [...this.#rows.keys()].filter((path) => compareUtf8(path, after) > 0);
+    return later.sort(compareUtf8).slice(0, limit);
   }
 
   held(path: Path): HeldFile | undefined {
@@ -236,8 +238,8 @@ export class MemoryNodeStore implements NodeStore {
 
   chunksAfter(after: string, limit: number): readonly ChunkRow[] {
     assert(this.#flushing === undefined, "chunks are looked through between commits");
-    const later = [...this.#chunks.values()].filter(({ chunk }) => byUtf8(chunk, after) > 0);
-    return later.sort((a, b) => byUtf8(a.chunk, b.chunk)).slice(0, limit);
+    const later = [...this.#chunks.values()].filter(({ chunk }) => compareUtf8(chunk, after) > 0);
+    return later.sort((a, b) => compareUtf8(a.chunk, b.chunk)).slice(0, limit);
   }
 
   ceiling(): number {
@@ -390,10 +392,6 @@ export class MemoryNodeStore implements NodeStore {
 }
 
 const NO_BYTES = new Uint8Array(0);
-
-function byUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
 
 function trimmed(rows: readonly Row[], { ballot, keep }: Trim): readonly Row[] {
   const newest = rows.at(-1);

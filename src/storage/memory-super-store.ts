@@ -1,6 +1,6 @@
 /** The SuperNode's stores without a disk, for tests and the simulator. */
 import type { Path } from "../base/ids.ts";
-import { comparePaths } from "../base/path.ts";
+import { compareUtf8 } from "../base/path.ts";
 import { compareBallots } from "../register/ballot.ts";
 import type {
   CatalogueFile,
@@ -57,8 +57,8 @@ export class MemoryCatalogueStore implements CatalogueStore {
   }
 
   list(query: CatalogueQuery): CataloguePage {
-    const all = this.#entries(query).filter(({ path }) => comparePaths(path, query.after) > 0);
-    all.sort((a, b) => comparePaths(a.path, b.path) || Number(a.directory) - Number(b.directory));
+    const all = this.#entries(query).filter(({ path }) => compareUtf8(path, query.after) > 0);
+    all.sort((a, b) => compareUtf8(a.path, b.path) || Number(a.directory) - Number(b.directory));
     const pair = all[query.limit - 1]?.path === all[query.limit]?.path;
     const entries = all.slice(0, pair ? query.limit + 1 : query.limit);
     return { entries, more: entries.length < all.length };

@@ -3,7 +3,9 @@
  * go into the table many at a time, sorted: an accept of a new file would write a page of it by itself, as large as what it
  * brings. After a crash the youngest rows are read again from `accepted`, in the order of which they lie there.
  */
+
 import type { Path } from "../base/ids.ts";
+import { compareUtf8 } from "../base/path.ts";
 import type { Database } from "./sqlite.ts";
 import { storedCount } from "./stored-values.ts";
 
@@ -76,7 +78,7 @@ export class PathIndex {
       const bytes = Buffer.from(path);
       return bytes.compare(from) > 0 && (to === undefined || bytes.compare(to) < 0);
     });
-    return [...new Set([...old, ...young])].sort(byUtf8);
+    return [...new Set([...old, ...young])].sort(compareUtf8);
   }
 
   /** How many files there are. Reads the table whole. */
@@ -156,11 +158,6 @@ export class PathIndex {
     if (left.length === 0) this.#young.delete(path);
     else this.#young.set(path, left);
   }
-}
-
-/** As SQLite compares texts, which is not how JavaScript does. */
-function byUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function highest(rows: readonly PathRow[]): number | undefined {
