@@ -19,8 +19,8 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
         replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0 ||",
       },
     ],
-    recipe: "crashes",
-    seed: 3718,
+    recipe: "duels",
+    seed: 1_818,
   },
   {
     name: "ballot-reused-after-restart",
