@@ -5,10 +5,10 @@
  */
 import { assert } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import type { ClusterMap, Configuration, ReplicaSet } from "../wire/messages.ts";
+import type { ClusterMap, Configuration, Node, ReplicaSet } from "../wire/messages.ts";
 import { isReplica, joinedWith } from "./map.ts";
 import { type PlacementNode, replicasFor } from "./placement.ts";
-import { deadOf, placeable, survivorsOf } from "./standing.ts";
+import { deadOf, isGone, placeable, survivorsOf } from "./standing.ts";
 
 /** A partition and the replica set that it is to have. */
 export interface Move {
@@ -31,7 +31,7 @@ export function movesOf(map: ClusterMap): readonly Move[] {
   if (nodes.length < map.policy.n) return [];
   return map.partitions.flatMap(({ sets: [set, changing] }, partition) => {
     if (set === undefined || changing !== undefined) return [];
-    const to = targetOf(map, nodes, partition, set);
+    const to = targetOf(map, placesFor(map, nodes, set), partition, set);
     return to === undefined ? [] : [{ partition, to }];
   });
 }
@@ -58,8 +58,21 @@ export function turnsOf(map: ClusterMap): readonly Turn[] {
     if (targetOf(map, nodes, partition, from) === undefined) return [{ partition, next: takenBack(configuration) }];
     const bereft = from.nodes.some((node) => dead.has(node));
     if (!bereft && to.nodes.every((node) => numbers.has(node))) return [];
-    return [{ partition, next: begun(configuration, targetOf(map, nodes, partition, to) ?? to, dead) }];
+    const target = targetOf(map, placesFor(map, nodes, from), partition, to);
+    return [{ partition, next: begun(configuration, target ?? to, dead) }];
   });
+}
+
+/**
+ * Where a partition may be placed. One that has lost a replica for good does not wait for a node that comes and goes, to which nothing is moved: that may
+ * go on for ever, and with W = N nothing is written meanwhile. Others take the share, if they are enough, and hand it on when that node is steady. (Who
+ * is merely down is waited for: it is back soon, or replaced.)
+ */
+function placesFor(map: ClusterMap, nodes: readonly Node[], { nodes: replicas }: ReplicaSet): readonly Node[] {
+  const staying = new Set(map.nodes.filter((node) => !isGone(node)).map(({ number }) => number));
+  if (replicas.every((node) => staying.has(node))) return nodes;
+  const steady = nodes.filter(({ number, held = false }) => !held || replicas.includes(number));
+  return steady.length < map.policy.n ? nodes : steady;
 }
 
 /** What a partition with this replica set is to have instead; undefined: it may stay. */

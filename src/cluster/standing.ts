@@ -14,6 +14,12 @@ export function placeable(map: ClusterMap): readonly Node[] {
   return map.nodes.filter((node) => standingOf(node) === Standing.MEMBER);
 }
 
+/** Its copies count for nothing: it is dead for ever, or away for so long that others take its place. */
+export function isGone(node: Node): boolean {
+  const standing = standingOf(node);
+  return standing === Standing.DEAD || standing === Standing.REPLACED;
+}
+
 /** Nodes of which an operator vouches that they will never act again. */
 export function deadOf(map: ClusterMap): ReadonlySet<NodeNumber> {
   return new Set(map.nodes.filter((node) => standingOf(node) === Standing.DEAD).map(({ number }) => number));

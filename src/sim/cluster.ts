@@ -182,6 +182,7 @@ export class SimCluster {
     const index = this.#hosts;
     const host: DataHost = { ...this.#host(`data-${index}`), index, disk: this.#newDisk(0), node: undefined };
     this.dataHosts.push(host);
+    this.#observer.joined(host);
     return host;
   }
 

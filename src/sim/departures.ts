@@ -83,13 +83,18 @@ export class Departures {
     this.#cluster.kill(host, "kill");
   }
 
-  /** Drains that keep it from being replaced are cancelled. */
+  /**
+   * What keeps it from being replaced is done away with. Drains are cancelled. Who asked for more copies, while a node of those that were to hold them was dead
+   * and not yet given up, has too few nodes for ever, and can write nothing where W is N: the refusal says that another DataNode is needed.
+   */
   #declare(number: number): void {
     this.#ask(number, LeaveStep.REMOVE_DEAD, (code) => {
       if (code !== "CLUSTER_WAITING") return;
-      for (const node of this.#cluster.map.nodes) {
+      const { map, dataHosts } = this.#cluster;
+      for (const node of map.nodes) {
         if (standingOf(node) === Standing.DRAINING) this.#ask(node.number, LeaveStep.CANCEL, () => {});
       }
+      if (dataHosts.length < map.policy.n) this.#cluster.startDataNode(this.#cluster.addDataHost());
       this.#later(ASK_AGAIN_MS, () => this.#declare(number));
     });
   }

@@ -255,9 +255,7 @@ export class Faults {
     join: () => {
       if (this.#joins >= JOINS_MAX) return undefined;
       this.#joins += 1;
-      const host = this.#cluster.addDataHost();
-      this.joined(host);
-      this.#cluster.startDataNode(host);
+      this.#cluster.startDataNode(this.#cluster.addDataHost());
       return undefined;
     },
     "row-loss": (fault) => this.#loseRows(fault),

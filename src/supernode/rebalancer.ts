@@ -53,7 +53,7 @@ export class Rebalancer {
   /** What is to be moved, and what that was planned for: nodes and policy, since when, and how far it is. */
   #moves: readonly Move[] = [];
   #turns: readonly Turn[] = [];
-  #plannedFor: { readonly basis: string; readonly sinceMs: number; readonly partitions: ClusterMap["partitions"] } | undefined;
+  #plannedFor: ({ readonly basis: string; readonly sinceMs: number } & Pick<ClusterMap, "partitions" | "nodes">) | undefined;
   /** By partition, who carries it over, and what it said last. */
   readonly #movers = new Map<number, NodeNumber>();
   readonly #carried = new Map<number, Carried>();
@@ -181,15 +181,15 @@ export class Rebalancer {
     this.#turn(changes, partition, finished(configuration));
   }
 
-  /** Plans anew when the nodes, their places, the policy, or what is under way are others. */
+  /** Plans anew when the nodes, their places, the policy, who is steady, or what is under way are others. */
   #plan(map: ClusterMap): void {
     const { n, w, r } = map.policy;
     const places = placeable(map).map(({ number, zone, weight }) => [number, zone, weight]);
     const basis = JSON.stringify([n, w, r, places, [...deadOf(map)]]);
     const known = this.#plannedFor;
-    if (known?.basis === basis && known.partitions === map.partitions) return;
+    if (known?.basis === basis && known.partitions === map.partitions && known.nodes === map.nodes) return;
     const sinceMs = known?.basis === basis ? known.sinceMs : this.#runtime.clock.monotonicMs();
-    this.#plannedFor = { basis, sinceMs, partitions: map.partitions };
+    this.#plannedFor = { basis, sinceMs, partitions: map.partitions, nodes: map.nodes };
     this.#moves = movesOf(map);
     this.#turns = turnsOf(map);
     if (this.#moves.length + changingIn(map).length > 0) return;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { checkedMap } from "../../src/cluster/check-map.ts";
 import { regarded } from "../../src/cluster/leave.ts";
 import { isReplica, joinedWith } from "../../src/cluster/map.ts";
-import { begun, finished, joiningIn, movesOf } from "../../src/cluster/moves.ts";
+import { begun, finished, joiningIn, movesOf, turnsOf } from "../../src/cluster/moves.ts";
 import { firstAssignment } from "../../src/cluster/placement.ts";
 import { type ClusterMap, type Node, NodeState, Standing } from "../../src/wire/messages.ts";
 
@@ -76,6 +76,34 @@ describe("the plan of a rebalance", () => {
     expect(movesOf({ ...map, nodes: down })).toEqual([]);
     const drained = moved(regarded(map, 2, Standing.DRAINING));
     expect(drained.partitions.some((configuration) => isReplica(configuration, 2))).toBe(false);
+  });
+
+  test("gives a dead node's share to those that are steady, if they are enough, and to who was held back when it is steady, too", () => {
+    const held = (map: ClusterMap, number: number, is: boolean): ClusterMap => ({
+      ...map,
+      nodes: map.nodes.map((node) => (node.number === number ? { ...node, held: is } : node)),
+    });
+    const settled = mapOf(4);
+    const bereft = regarded({ ...settled, nodes: [...settled.nodes, nodeOf(5)] }, 1, Standing.DEAD);
+    const lost = settled.partitions.flatMap((configuration, partition) => (isReplica(configuration, 1) ? [partition] : []));
+    const flapping = held(bereft, 5, true);
+    const toFlapping = movesOf(flapping).filter(({ to }) => to.nodes.includes(5));
+    expect(toFlapping.length).toBeGreaterThan(0); // whoever lost nothing waits for it
+    expect(toFlapping.filter(({ partition }) => lost.includes(partition))).toEqual([]);
+    expect(moved(flapping).partitions.some((configuration) => isReplica(configuration, 1))).toBe(false);
+
+    const begins = { ...flapping, partitions: flapping.partitions.map((one) => begun(one, { nodes: [1, 2, 5], w: 2, r: 2 })) };
+    const turned = turnsOf(begins).filter(({ partition }) => lost.includes(partition));
+    expect(turned.map(({ partition }) => partition)).toEqual(lost);
+    expect(turned.filter(({ next }) => joiningIn(next).includes(5))).toEqual([]);
+
+    const afterwards = moved(held(moved(flapping), 5, false));
+    expect(afterwards.partitions.map(({ sets }) => sets[0]?.nodes.toSorted())).toEqual(
+      moved(bereft).partitions.map(({ sets }) => sets[0]?.nodes.toSorted()),
+    );
+
+    const three = regarded(held({ ...settled, nodes: settled.nodes.slice(0, 4) }, 4, true), 1, Standing.DEAD);
+    expect(movesOf(three).some(({ to }) => to.nodes.includes(4))).toBe(true); // the others alone are too few
   });
 
   test("is empty while there are fewer nodes than replicas, and leaves alone what changes already", () => {
