@@ -75,7 +75,7 @@ export const RECENT_ACCEPTS = 32 * KIB;
 export const TOMBSTONES_WATCHED_MAX = 64 * KIB;
 /** Uploads whose chunks nobody names that a store watches at a time; the others are met in a later round. */
 export const ORPHANS_WATCHED_MAX = 16 * KIB;
-/** Erasures kept in a change log; who follows it from further behind finds out by itself (supernode/trash-sweep.ts). */
+/** Erasures kept in a change log; who follows it from further behind does not hear of the older ones. */
 export const ERASED_KEPT_MAX = 64 * KIB;
 /** Entries of one change log answer. */
 export const CHANGES_MAX = 2000;

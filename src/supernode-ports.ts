@@ -25,6 +25,14 @@ export interface MapStore {
   close(): void;
 }
 
+/** Backups of the last saved state, for `qdfs backup`. */
+export interface BackupSource {
+  /** The bytes of one. That it was made then is remembered. @throws QdfsError STORAGE_FULL, DATA_DIR_UNUSABLE */
+  backup(wallMs: number): Uint8Array;
+  /** When the last one was handed out, Unix epoch; 0: none, as far as this disk knows. */
+  readonly backedUpAtMs: number;
+}
+
 // ------------------------------------------------------------------------------------- live changes
 
 export type QuorumChangeEnd =

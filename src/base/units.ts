@@ -110,13 +110,24 @@ export function formatSize(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** `0.8 ms`, `12 ms`, `3.4 s`, `2 min 5 s`. */
+/** `0.8 ms`, `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 30 min`, `7 d`. */
 export function formatDuration(ms: number): string {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1_000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < HOUR_SEC) return twoUnits(seconds, [60, "min"], [1, "s"]);
+  if (seconds < DAY_SEC) return twoUnits(seconds, [HOUR_SEC, "h"], [60, "min"]);
+  return twoUnits(seconds, [DAY_SEC, "d"], [HOUR_SEC, "h"]);
+}
+
+const HOUR_SEC = 3_600;
+const DAY_SEC = 24 * HOUR_SEC;
+
+/** `2 min 5 s`, `7 d`; what is left of the smaller unit is cut off. */
+function twoUnits(seconds: number, [large, largeName]: [number, string], [small, smallName]: [number, string]): string {
+  const rest = Math.floor((seconds % large) / small);
+  return `${Math.floor(seconds / large)} ${largeName}${rest > 0 ? ` ${rest} ${smallName}` : ""}`;
 }
 
 /** A level of suspicion (cluster/suspicion.ts): `0`, `2.3`, `17`; beyond 99 nobody counts. */

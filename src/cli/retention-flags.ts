@@ -1,4 +1,4 @@
-/** `--tombstone-grace`, `--orphan-age` and `--keep-versions` of whatever starts a SuperNode. */
+/** `--tombstone-grace`, `--orphan-age`, `--keep-versions` and `--keep-for` of whatever starts a SuperNode. */
 import { QdfsError } from "../base/errors.ts";
 import { parseCount, parseDuration } from "../base/units.ts";
 import type { Retention } from "../cluster/retention.ts";
@@ -7,27 +7,32 @@ export interface RetentionFlags {
   readonly tombstoneGrace: string | undefined;
   readonly orphanAge: string | undefined;
   readonly keepVersions: string | undefined;
+  readonly keepFor: string | undefined;
 }
 
 /** Of a head, which is small. */
 const KEEP_VERSIONS_MAX = 1_000;
+/** No version goes for its age. */
+const FOR_EVER = "off";
 
 /** @throws QdfsError BAD_USAGE */
-export function retentionOf({ tombstoneGrace, orphanAge, keepVersions }: RetentionFlags): Retention {
+export function retentionOf({ tombstoneGrace, orphanAge, keepVersions, keepFor }: RetentionFlags): Retention {
   return {
     tombstoneGraceMs: tombstoneGrace === undefined ? undefined : parseAge(tombstoneGrace, "--tombstone-grace"),
     orphanAgeMs: orphanAge === undefined ? undefined : parseAge(orphanAge, "--orphan-age"),
     keepVersions: keepVersions === undefined ? undefined : parseCount(keepVersions, "--keep-versions", 0, KEEP_VERSIONS_MAX),
+    keepForMs: keepFor === undefined ? undefined : keepFor === FOR_EVER ? 0 : parseAge(keepFor, "--keep-for"),
   };
 }
 
 /** As arguments of `qdfs supernode`. */
 export function retentionArguments(flags: RetentionFlags): readonly string[] {
-  const { tombstoneGrace, orphanAge, keepVersions } = flags;
+  const { tombstoneGrace, orphanAge, keepVersions, keepFor } = flags;
   return [
     ...(tombstoneGrace === undefined ? [] : ["--tombstone-grace", tombstoneGrace]),
     ...(orphanAge === undefined ? [] : ["--orphan-age", orphanAge]),
     ...(keepVersions === undefined ? [] : ["--keep-versions", keepVersions]),
+    ...(keepFor === undefined ? [] : ["--keep-for", keepFor]),
   ];
 }
 

@@ -47,7 +47,8 @@ export async function examine(ports: ExaminePorts, filesMax: number): Promise<Fa
     map.nodes.map(async ({ number, grpc }) => [number, await server(nodeName(number), grpc)] as const),
   );
   const supers = await Promise.all(map.supernodes.map((address) => server(`SuperNode ${address}`, address)));
-  const facts = { map, superNodes: supers, nodes: new Map<NodeNumber, ServerFacts>(nodes), status, files: undefined };
+  const wallMs = ports.runtime.clock.wallMs();
+  const facts = { wallMs, map, superNodes: supers, nodes: new Map<NodeNumber, ServerFacts>(nodes), status, files: undefined };
   if (status === undefined || map.partitions.length === 0 || filesMax === 0) return facts;
   return { ...facts, files: await files(ports, filesMax, answering(facts)) };
 }

@@ -16,6 +16,11 @@ const PASSED_OVER: ReadonlySet<ErrorCode> = new Set([
   "SUPERSEDED",
 ]);
 
+/** It serves, and refuses with its arithmetic what too few DataNodes are there for; one that does not serve yet has none. */
+function isDecision(error: unknown): boolean {
+  return error instanceof QdfsError && error.code === "CLUSTER_WAITING" && error.details.need !== undefined;
+}
+
 export class SuperNodes {
   readonly #holder: MapHolder;
   readonly #runtime: Runtime;
@@ -42,7 +47,7 @@ export class SuperNodes {
         }
         if ("answer" in told) return told.answer;
         const code = codeOf(told.error);
-        if (code === undefined || !PASSED_OVER.has(code)) throw told.error;
+        if (code === undefined || !PASSED_OVER.has(code) || isDecision(told.error)) throw told.error;
         causes.push(code === "NOT_ALLOWED" ? `${address} is a DataNode` : messageOf(told.error));
       }
       if (clock.monotonicMs() + RETRY_MAX_MS > deadlineMs) {

@@ -6,6 +6,7 @@
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { replicasOf } from "../cluster/map.ts";
+import { keptSinceMs } from "../cluster/retention.ts";
 import { HEAD_BYTES_MAX, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
 import { isAbsent } from "../register/ballot.ts";
@@ -195,7 +196,8 @@ export class Coordinator {
   }
 
   #decide(base: Head, mutate: Mutate): Decision {
-    return decide(base, mutate, this.#maps.map.policy.keepVersions);
+    const { policy } = this.#maps.map;
+    return decide(base, mutate, policy.keepVersions, keptSinceMs(policy, this.#runtime.clock.wallMs));
   }
 
   /** Proposes at once what makes sense on top of our own accepted value, if that is known chosen (P24, folded.ts). */

@@ -15,7 +15,11 @@ import type { Replica } from "./replica.ts";
  * True, too, when the peer has erased it meanwhile; false when it does not answer or holds something else by now.
  */
 export async function isTombstoneErasedHere(
-  here: { readonly maps: MapKeeper; readonly peers: Peers; readonly replica: Replica },
+  here: {
+    readonly maps: Pick<MapKeeper, "partitionOf" | "configurationOf">;
+    readonly peers: Pick<Peers, "call">;
+    readonly replica: Pick<Replica, "accepted" | "erasureOf">;
+  },
   { path, peer, ballot }: { readonly path: Path; readonly peer: NodeNumber; readonly ballot: Ballot },
 ): Promise<boolean> {
   const { maps, peers, replica } = here;

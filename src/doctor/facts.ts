@@ -39,6 +39,8 @@ export interface FileFacts {
 }
 
 export interface Facts {
+  /** When they were collected, by the asker's clock, Unix epoch. */
+  readonly wallMs: number;
   /** The newest map that was found. */
   readonly map: ClusterMap;
   readonly superNodes: readonly ServerFacts[];

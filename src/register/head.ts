@@ -80,8 +80,11 @@ export function keptVersion(head: Head, number: number): Version | undefined {
   return head.history.find((version) => version.version === number);
 }
 
-/** Decides a mutation against the known-chosen head `base`. The id is looked up before any precondition (P12). */
-export function decide(base: Head, mutate: Mutate, keepVersions: number): Decision {
+/**
+ * Decides a mutation against the known-chosen head `base`. The id is looked up before any precondition (P12). `keepSinceMs`: versions that were
+ * superseded before then (Unix epoch, by the clock of whoever wrote the next one) are kept no longer, whatever their number; 0: all are.
+ */
+export function decide(base: Head, mutate: Mutate, keepVersions: number, keepSinceMs = 0): Decision {
   const recorded = base.window.find((outcome) => sameOperation(outcome.operation, mutate.operation));
   if (recorded !== undefined) {
     return { kind: "recorded", outcome: recorded, version: recorded.refusal === "" ? (madeBy(base, recorded) ?? null) : null };
@@ -97,7 +100,7 @@ export function decide(base: Head, mutate: Mutate, keepVersions: number): Decisi
 
   const { version, content } = nextVersion(base, mutate);
   const outcome: Outcome = { operation: version.operation, refusal: "", version: version.version };
-  const head: Head = { current: version, history: historyAfter(base, keepVersions), ...remember(base, outcome) };
+  const head: Head = { current: version, history: historyAfter(base, keepVersions, keepSinceMs), ...remember(base, outcome) };
   return { kind: "changed", outcome, version, head, content };
 }
 
@@ -178,12 +181,15 @@ function plainVersion(facts: Version, version: number, operation: OperationId): 
   };
 }
 
-/** Newest first, bounded by count and by the bytes of their chunk lists. */
-function historyAfter(base: Head, keepVersions: number): readonly Version[] {
+/** Newest first, bounded by count, by age and by the bytes of their chunk lists. What is superseded just now is of no age. */
+function historyAfter(base: Head, keepVersions: number, keepSinceMs: number): readonly Version[] {
   if (base.current.version === 0) return base.history;
   const history: Version[] = [];
   let sizeBytes = 0;
+  let supersededMs = Number.POSITIVE_INFINITY;
   for (const version of [base.current, ...base.history]) {
+    if (supersededMs < keepSinceMs) break;
+    supersededMs = version.writtenAtMs;
     sizeBytes += historyBytes(version);
     if (history.length >= keepVersions || sizeBytes > HISTORY_BYTES_MAX) break;
     history.push(version);

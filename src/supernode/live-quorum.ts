@@ -105,7 +105,7 @@ function requireNodes(map: ClusterMap, n: number): void {
   throw new QdfsError(
     "CLUSTER_WAITING",
     `n = ${n} replicas need ${n} DataNodes, and the cluster has ${nodes}: ${more} more must join first; nothing was changed`,
-    { n, nodes },
+    { need: n, got: nodes },
   );
 }
 

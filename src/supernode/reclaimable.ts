@@ -15,14 +15,15 @@ export interface ReclaimableFacts {
 }
 
 export function reclaimable({ policy, live, trash, garbage }: ReclaimableFacts): readonly Reclaimable[] {
-  const { n, keepVersions } = policy;
+  const { n, keepVersions, keepForMs = 0 } = policy;
+  const aged = keepForMs === 0 ? "" : `with the file's next change ${formatDuration(keepForMs)} after they were superseded, `;
   const grace = formatDuration(tombstoneGraceMs(policy));
   const rows: Reclaimable[] = [
     {
       why: "old-versions",
       count: live.files,
       sizeBytes: (live.storedBytes - live.sizeBytes) * n,
-      when: `when ${keepVersions} newer ones are there, or with the file`,
+      when: `${aged}when ${keepVersions} newer ones are there, or with the file`,
     },
     {
       why: "trash",

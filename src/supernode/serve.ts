@@ -118,7 +118,7 @@ export async function serveSuperNode(options: SuperNodeOptions): Promise<ServedS
       replaceAfterMs: options.replaceAfterMs,
       adaptive: options.adaptive,
       onReplaced: options.onFatal ?? stopProcess,
-      backup: () => maps.backup(),
+      backups: maps,
     });
     undo.push(() => superNode.stop());
     superNode.start(at);

@@ -28,6 +28,7 @@ export interface StatusFacts {
   readonly adaptive: AdaptiveStatus | null;
   readonly joint: StatusReply["joint"];
   readonly standstillMs: number;
+  readonly backedUpAtMs: number;
 }
 
 export function statusReply(facts: StatusFacts): StatusReply {
@@ -61,6 +62,7 @@ export function statusReply(facts: StatusFacts): StatusReply {
     partitionFiles: [],
     joint: facts.joint,
     standstillMs: facts.standstillMs,
+    backedUpAtMs: facts.backedUpAtMs,
   };
 }
 

@@ -7,7 +7,7 @@ import type { NodeNumber } from "../base/ids.ts";
 import { VERSION } from "../base/version.ts";
 import { FREE_BYTES_MIN, SUPERNODE_MAINTENANCE_MS, SWEEP_MS } from "../limits.ts";
 import type { Cancel, ControlDialer, LamportCounter, Runtime, SessionDialer, SuperNodeApi } from "../ports.ts";
-import type { CatalogueStore, MapStore, QuorumChanger, SuperNodeState } from "../supernode-ports.ts";
+import type { BackupSource, CatalogueStore, MapStore, QuorumChanger, SuperNodeState } from "../supernode-ports.ts";
 import type { SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import type { LeaveReply, LeaveRequest } from "../wire/leave-messages.ts";
 import type { HeartbeatReply, HeartbeatRequest, JoinReply, JoinRequest } from "../wire/membership-messages.ts";
@@ -58,8 +58,8 @@ export interface SuperNodeParts {
   readonly rebalance?: Pick<RebalancerParts, "settleMs" | "changingMax">;
   /** Another SuperNode took this one's place, or its state is an older copy: the process must end. It answers nothing any more. */
   readonly onReplaced: (error: QdfsError) => void;
-  /** The bytes of a backup of the stored state; undefined: there is no file to make one of. @throws QdfsError STORAGE_FULL */
-  readonly backup?: (() => Uint8Array) | undefined;
+  /** Undefined: there is no file to make one of. */
+  readonly backups?: BackupSource | undefined;
   /** Others take the place of a DataNode that was down for so long; undefined: REPLACE_AFTER_MS, null: never. */
   readonly replaceAfterMs?: number | null | undefined;
   /** What an adaptive quorum is changed by; undefined: by the same change as an operator's. */
@@ -86,7 +86,7 @@ export class SuperNode implements SuperNodeApi {
   readonly #live: LiveQuorum;
   readonly #quorums: QuorumController;
   readonly #startedMs: number;
-  readonly #backup: (() => Uint8Array) | undefined;
+  readonly #backups: BackupSource | undefined;
   #cancelSweep: Cancel = () => undefined;
   #cancelMaintenance: Cancel = () => undefined;
   #stopped = false;
@@ -96,7 +96,7 @@ export class SuperNode implements SuperNodeApi {
     this.#runtime = runtime;
     this.#store = parts.catalogue;
     this.#counter = parts.counter;
-    this.#backup = parts.backup;
+    this.#backups = parts.backups;
     this.#membership = new Membership(runtime, parts.maps, parts.state, parts.expect ?? 0, () => this.#mapChanged());
     this.#succession = new Succession(
       runtime,
@@ -228,6 +228,7 @@ export class SuperNode implements SuperNodeApi {
       rebalance: this.#rebalancer.progress(),
       alarmOf: (number) => this.#followers.get(number)?.alarm ?? "",
       adaptive: this.#quorums.status(),
+      backedUpAtMs: this.#backups?.backedUpAtMs ?? 0,
       ...this.#changes.status(this.#runtime.clock.monotonicMs()),
     };
   }
@@ -245,9 +246,10 @@ export class SuperNode implements SuperNodeApi {
   /** @throws QdfsError NOT_ALLOWED, STORAGE_FULL */
   async backup(): Promise<BackupReply> {
     this.#succession.check();
-    if (this.#backup === undefined) throw new QdfsError("NOT_ALLOWED", "this SuperNode has no disk to make a backup of");
+    if (this.#backups === undefined) throw new QdfsError("NOT_ALLOWED", "this SuperNode has no disk to make a backup of");
     const { clusterId, generation, version, nodes } = this.map;
-    return { file: this.#backup(), clusterId, generation, mapVersion: version, nodes: nodes.length };
+    const file = this.#backups.backup(this.#runtime.clock.wallMs());
+    return { file, clusterId, generation, mapVersion: version, nodes: nodes.length };
   }
 
   /** The text of /metrics. */

@@ -322,6 +322,8 @@ export interface Policy {
   /** 0: the default (cluster/retention.ts), as the next one. */
   readonly tombstoneGraceMs: number;
   readonly orphanAgeMs: number;
+  /** How long a version is kept that was superseded; 0 or none: for as long as its number is kept. */
+  readonly keepForMs?: number;
   /** Since when all partitions have this quorum, Unix epoch; 0 or none: not all have it yet. */
   readonly sinceMs?: number;
 }

@@ -60,6 +60,8 @@ export interface StatusReply {
   /** Partitions that change, the oldest change first, and for how long nothing was carried over. */
   readonly joint: readonly Joint[];
   readonly standstillMs: number;
+  /** When `qdfs backup` was last handed the SuperNode's state, by its clock, Unix epoch; 0: never, as far as it knows. */
+  readonly backedUpAtMs: number;
 }
 /** A partition in a joint configuration, and for how long it has been, as far as this SuperNode saw. */
 export interface Joint {

@@ -60,6 +60,12 @@ describe("durations", () => {
 
   test("are shown as people say them", () => {
     expect([0.84, 12.3, 3_400, 125_000].map(formatDuration)).toEqual(["0.8 ms", "12 ms", "3.4 s", "2 min 5 s"]);
+    expect([600_000, 5_400_000, 604_800_000, 100_000_000].map(formatDuration)).toEqual([
+      "10 min",
+      "1 h 30 min",
+      "7 d",
+      "1 d 3 h",
+    ]);
   });
 });
 

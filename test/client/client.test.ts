@@ -221,6 +221,18 @@ test("without a SuperNode listings say so while files go on", async () => {
   expect((await c.run(client.read("/f"))).version.version).toBe(2);
 });
 
+test("a SuperNode that refuses with its arithmetic is not said to be away, and is asked once", async () => {
+  const c = testCluster();
+  let asked = 0;
+  c.control.others.setQuorum = async () => {
+    asked += 1;
+    throw new QdfsError("CLUSTER_WAITING", "n = 5 replicas need 5 DataNodes", { need: 5, got: 3 });
+  };
+  const client = await c.client();
+  const error = await c.failure(client.setQuorum({ n: 5, w: 3, r: 3, name: "custom", dryRun: false }));
+  expect([error.code, error.message, asked]).toEqual(["CLUSTER_WAITING", "n = 5 replicas need 5 DataNodes", 1]);
+});
+
 test("a SuperNode that is frozen, not dead, is said within five seconds, finding the cluster included", async () => {
   const c = testCluster();
   const frozen = () => new Promise<never>(() => {});

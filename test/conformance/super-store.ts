@@ -20,7 +20,7 @@ function using<T>(open: () => Opened<T>, run: (opened: Opened<T>) => void): void
   }
 }
 
-const MAP: ClusterMap = {
+export const MAP: ClusterMap = {
   clusterId: "c1",
   generation: 1,
   version: 7,

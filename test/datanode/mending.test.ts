@@ -168,6 +168,45 @@ describe("chunks", () => {
     expect(whole(cluster.member(1), names)).toBe(true);
     expect((await alarms(cluster, client)).join()).not.toContain("chunk");
   });
+
+  /** A bad copy that waits in the queue for a peer to be back. */
+  async function waiting() {
+    const { cluster, client, names } = await chunked();
+    for (const number of [2, 3]) cluster.crash(number);
+    const [first = ""] = names;
+    const member = cluster.member(1);
+    member.files.flipBit(first, 5);
+    cluster.runtime.advance(2 * SCRUB_PERIOD_MS);
+    expect((await alarms(cluster, client)).join()).toContain(`chunk ${first}`);
+    const back = () => {
+      for (const number of [2, 3]) cluster.restart(number);
+      cluster.runtime.advance(10_000);
+    };
+    return { cluster, client, names, first, member, back };
+  }
+
+  test("that are doomed while they wait to be replaced are no alarm any more, and are not fetched when a peer is back", async () => {
+    const { cluster, client, names, first, member, back } = await waiting();
+    await cluster.until(member.node.chunks.doom([first]));
+    expect((await alarms(cluster, client)).join()).not.toContain("chunk");
+    back();
+    cluster.runtime.advance(2 * SCRUB_PERIOD_MS); // nor when the scrub comes past
+    expect([whole(member, names), member.node.chunks.isDoomed(first)]).toEqual([false, true]);
+    expect((await alarms(cluster, client)).join()).not.toContain("chunk");
+    expect(await cluster.until(member.node.chunks.mendNow(first))).toBe(true); // there is nothing to be mended
+    expect(whole(member, names)).toBe(false);
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("that are spared while their copy is bad are an alarm again, and fetched", async () => {
+    const { cluster, client, names, first, member, back } = await waiting();
+    await cluster.until(member.node.chunks.doom([first]));
+    await cluster.until(member.node.chunks.spare([first]));
+    expect((await alarms(cluster, client)).join()).toContain(`chunk ${first}`);
+    back();
+    expect(whole(member, names)).toBe(true);
+    expect((await alarms(cluster, client)).join()).not.toContain("chunk");
+  });
 });
 
 describe("heads", () => {

@@ -1,5 +1,6 @@
 /** The diagnosis of made-up facts: what is found, how bad it is said to be, and what is said to mend it. */
 import { describe, expect, test } from "bun:test";
+import { backupAge } from "../../src/doctor/backup.ts";
 import { diagnose, isHealthy } from "../../src/doctor/diagnose.ts";
 import { exposures, outcomeOf } from "../../src/doctor/exposure.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
@@ -54,6 +55,26 @@ describe("what a further death would cost", () => {
     expect(note.severity).toBe("note");
     expect(note.examples[0]).toMatch(/^dn-1: 3 partitions \(30 files\) could not be written$/);
     expect(isHealthy(findings({ n: 3, w: 3, r: 1 }))).toBe(true);
+  });
+});
+
+describe("the newest backup", () => {
+  const WALL_MS = factsOf().wallMs;
+
+  test("is told with its age, and the command that makes another", () => {
+    const world = { status: { backedUpAtMs: WALL_MS - 3 * 3_600_000 } };
+    expect(backupAge(factsOf(world))).toEqual({
+      ageMs: 10_800_000,
+      words: "the SuperNode's state was last backed up 3 h ago",
+      make: "qdfs backup FILE",
+    });
+    expect(backupAge(factsOf({ status: { backedUpAtMs: WALL_MS + 5_000 } }))?.ageMs).toBe(0); // its clock is ahead
+  });
+
+  test("that was never made is said to be so, and makes nothing wrong", () => {
+    expect(backupAge(factsOf())?.words).toContain("was never backed up");
+    expect(isHealthy(findings({}))).toBe(true);
+    expect(backupAge(factsOf({ headless: true }))).toBeUndefined();
   });
 });
 
@@ -125,10 +146,8 @@ describe("the diagnosis", () => {
   test("clocks apart by more than could be mismeasured", () => {
     expect(kinds({ answers: { 1: { clockAheadMs: 900 }, 2: { clockAheadMs: 5_000, clockErrorMs: 4_500 } } })).toEqual([]);
     const skew = found({ answers: { 1: { clockAheadMs: -3_600_000 } } }, "clock-skew");
-    expect(skew.what).toMatch(
-      /^the clock of .* is 60 min 0 s ahead of that of dn-1: times in listings are off by that, nothing else$/,
-    );
-    expect(skew.examples[0]).toBe("dn-1: -60 min 0 s");
+    expect(skew.what).toMatch(/^the clock of .* is 1 h ahead of that of dn-1: times in listings are off by that, nothing else$/);
+    expect(skew.examples[0]).toBe("dn-1: -1 h");
   });
 
   test("disks that fill, by what is free and by what was allowed, and those that are full", () => {

@@ -72,6 +72,7 @@ export function factsOf(world: World = {}): Facts {
   const map = mapOf(world);
   const { dead = [], answers = {}, headless = false } = world;
   return {
+    wallMs: 1_000_000_000_000,
     map,
     superNodes: [{ name: "SuperNode s:7000", address: "s:7000", answer: headless ? "refused" : ANSWER }],
     nodes: new Map(
@@ -123,6 +124,7 @@ function statusOf(map: ClusterMap, { dead = [], statuses = {}, status = {} }: Wo
     partitionFiles: map.partitions.map(() => 10),
     joint: [],
     standstillMs: 0,
+    backedUpAtMs: 0,
     ...status,
   };
 }

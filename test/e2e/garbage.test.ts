@@ -72,3 +72,16 @@ test("chunks of versions that retention dropped are collected while the file is 
   }
   expect((await cluster.run(["cat", "/large@1"])).exit).toBe(3);
 });
+
+test("versions that were superseded long enough ago go with the next change, others stay", async () => {
+  await using cluster = await startCluster({ superFlags: ["--keep-for", "4s"] });
+  for (const text of ["one", "two"]) await putText(cluster, "/f", text);
+  expect(await textOf(cluster, "/f@1")).toBe("one");
+  await Bun.sleep(4_500);
+  expect(await textOf(cluster, "/f@1")).toBe("one"); // nothing has changed
+  await putText(cluster, "/f", "three");
+  const versions = (await cluster.rows<Row>(["versions", "/f"])).map(({ version }) => version);
+  expect(versions.toSorted()).toEqual([2, 3]);
+  expect((await cluster.run(["get", "/f@1", "-"])).exit).toBe(3);
+  expect(await textOf(cluster, "/f@2")).toBe("two");
+});

@@ -40,7 +40,9 @@ test("a quorum is set, replaced and set back under judged load, over a death of 
   const load = judgedLoad(cluster, 60);
 
   const refused = await fails(cluster, Exit.UNAVAILABLE, ["quorum", "set", "n=5,w=3,r=3"]);
-  expect(refused.stderr).toContain("n = 5 replicas need 5 DataNodes, and the cluster has 3: 2 more must join first");
+  expect(refused.stderr).toContain(
+    "CLUSTER_WAITING: n = 5 replicas need 5 DataNodes, and the cluster has 3: 2 more must join first",
+  );
   const [dry] = await cluster.rows<{ partitions: number; files: number }>(["quorum", "set", "read-optimized", "--dry-run"]);
   expect(dry?.partitions).toBe(1024);
   expect(dry?.files).toBeGreaterThan(0);

@@ -134,6 +134,13 @@ test("a recovery that cannot be is refused, and says what lacks", async () => {
   expect(await listed(cluster)).toContain('"/b"');
 });
 
+/** Whatever else is or is not wrong while nodes come and go. */
+async function doctorOf(
+  cluster: LocalCluster,
+): Promise<{ readonly backup: { readonly ageMs: number | null; readonly words: string } }> {
+  return JSON.parse((await cluster.run(["doctor", "--json", "--limit", "0"])).stdout.toString());
+}
+
 test("a backup is made while puts run, and put back it is completed by the DataNodes", async () => {
   await using cluster = await startCluster();
   using files = scratch();
@@ -143,10 +150,14 @@ test("a backup is made while puts run, and put back it is completed by the DataN
   const load = (async () => {
     for (; going; puts++) await putText(cluster, `/load/${puts}`, `${puts}`);
   })();
+  expect((await doctorOf(cluster)).backup.words).toContain("was never backed up");
   await fails(cluster, Exit.LOCAL, ["backup", join(files.path, "missing/dir")]);
   const [row] = await cluster.rows<{ nodes: number; generation: number; sizeBytes: number }>(["backup", file]);
   expect(row).toMatchObject({ nodes: 3, generation: 1 });
   await cluster.ok(["backup", file]); // takes its place
+  const told = (await doctorOf(cluster)).backup;
+  expect(told).toMatchObject({ make: "qdfs backup FILE", words: expect.stringContaining("was last backed up") });
+  expect(told.ageMs).toBeLessThan(60_000);
   await cluster.addNode().start(); // dn-4, of which the backup knows nothing
   await cluster.waitFor(({ nodes }) => nodes.length === 4);
   await Bun.sleep(1_500); // heartbeats have brought the map to the others

@@ -81,7 +81,7 @@ test("a DataNode is drained under load over a death of the SuperNode, and remove
   await cluster.ok(["drain", "dn-2", "--no-wait"]);
   const second = await fails(cluster, Exit.UNAVAILABLE, ["drain", "dn-3"]);
   expect(second.stderr).toContain(
-    "would leave 2 (dn-1, dn-4) of 4 DataNodes to hold n=3 copies: 1 too few; dn-2 is being drained",
+    "CLUSTER_WAITING: draining dn-3 would leave 2 (dn-1, dn-4) of 4 DataNodes to hold n=3 copies: 1 too few; dn-2 is being drained",
   );
   await cluster.waitFor(({ rebalance }) => rebalance !== null && rebalance.moving > 0);
   await cluster.supernode.stop("SIGKILL");

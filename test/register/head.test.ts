@@ -125,6 +125,31 @@ describe("change functions", () => {
   });
 });
 
+describe("retention by age", () => {
+  const putAt = (writtenAtMs: number): Mutate =>
+    put(id(), { put: { version: { ...facts(), writtenAtMs }, content: new Uint8Array(3) } });
+  const written = [100, 200, 300].reduce((head, ms) => apply(head, putAt(ms)), absentHead(0));
+  const keptAfter = (keepSinceMs: number): readonly number[] => {
+    const decision = decide(written, putAt(400), 10, keepSinceMs);
+    if (decision.kind !== "changed") throw new Error(decision.kind);
+    return decision.head.history.map(({ version }) => version);
+  };
+
+  test("goes by when a version was superseded, not by when it was written; the last one always stays", () => {
+    expect(keptAfter(0)).toEqual([3, 2, 1]);
+    expect(keptAfter(200)).toEqual([3, 2, 1]); // 1 was superseded at 200, 2 at 300
+    expect(keptAfter(201)).toEqual([3, 2]);
+    expect(keptAfter(301)).toEqual([3]);
+    expect(keptAfter(1_000_000)).toEqual([3]);
+  });
+
+  test("leaves no gap where a writer's clock went back", () => {
+    const back = [300, 100, 300].reduce((head, ms) => apply(head, putAt(ms)), absentHead(0));
+    const decision = decide(back, putAt(400), 10, 200);
+    expect(decision.kind === "changed" && decision.head.history.map(({ version }) => version)).toEqual([3, 2]);
+  });
+});
+
 describe("exactly once (P12, P13)", () => {
   test("an operation that stands in the window is answered with its outcome, before any precondition", () => {
     const first = put(id(), { precondition: { absent: true, version: 0, random: "" } });

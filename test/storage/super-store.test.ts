@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqliteCatalogueStore } from "../../src/storage/catalogue-store.ts";
-import { SqliteMapStore } from "../../src/storage/map-store.ts";
+import { MAP_MIGRATIONS, SqliteMapStore } from "../../src/storage/map-store.ts";
 import { MemoryCatalogueStore, MemoryMapStore } from "../../src/storage/memory-super-store.ts";
-import { catalogueStoreConformance, fileOf, mapStoreConformance, type Opened, queryOf } from "../conformance/super-store.ts";
+import { Database } from "../../src/storage/sqlite.ts";
+import { mapCodec } from "../../src/wire/codec.ts";
+import { catalogueStoreConformance, fileOf, MAP, mapStoreConformance, type Opened, queryOf } from "../conformance/super-store.ts";
 
 function onDisk<T extends { close(): void }>(open: (path: string) => T): Required<Opened<T>> & { readonly path: string } {
   const directory = mkdtempSync(join(tmpdir(), "qdfs-super-store-"));
@@ -27,6 +29,43 @@ mapStoreConformance("SQLite", () => onDisk((path) => new SqliteMapStore(path)));
 mapStoreConformance("memory", () => ({ store: new MemoryMapStore(), dispose: () => {} }));
 catalogueStoreConformance("SQLite", () => onDisk(SqliteCatalogueStore.open));
 catalogueStoreConformance("memory", () => ({ store: new MemoryCatalogueStore(), dispose: () => {} }));
+
+test("when a backup was last handed out survives a restart, and stands in a backup as of the one before", () => {
+  const { store, path, dispose, reopen } = onDisk((file) => new SqliteMapStore(file));
+  store.save({ map: MAP, nextNodeNumber: 4 });
+  expect(store.backedUpAtMs).toBe(0);
+  store.backup(1_000);
+  const second = store.backup(2_000);
+  expect(store.backedUpAtMs).toBe(2_000);
+  expect(reopen().backedUpAtMs).toBe(2_000);
+  writeFileSync(`${path}-put-back`, second);
+  const restored = new SqliteMapStore(`${path}-put-back`);
+  expect([restored.isBackup, restored.backedUpAtMs]).toEqual([true, 1_000]);
+  restored.close();
+  dispose();
+});
+
+test("a map.db of the first format is brought to this one, a backup's too", () => {
+  for (const isBackup of [false, true]) {
+    const { store, path, dispose, reopen } = onDisk((file) => {
+      if (!existsSync(file)) writeFirstFormat(file, isBackup);
+      return new SqliteMapStore(file);
+    });
+    expect([store.load()?.nextNodeNumber, store.backedUpAtMs, store.isBackup]).toEqual([4, 0, isBackup]);
+    store.backup(1_000);
+    expect([reopen().backedUpAtMs, existsSync(path)]).toEqual([1_000, true]);
+    dispose();
+  }
+});
+
+function writeFirstFormat(path: string, isBackup: boolean): void {
+  const database = Database.open(path, { synchronous: "FULL", pageBytes: 4096, migrations: MAP_MIGRATIONS.slice(0, 1) });
+  database.transaction(() => {
+    database.prepare("INSERT INTO state VALUES (1, ?, 4)").run(mapCodec.encode(MAP));
+    if (isBackup) database.setKind(0x71_64_73_62);
+  }, 0);
+  database.close();
+}
 
 test("a damaged catalogue is begun anew: it is derived data", () => {
   const { store, path, dispose, reopen } = onDisk(SqliteCatalogueStore.open);

@@ -1,6 +1,7 @@
 import { Command, Option } from "clipanion";
 import { Exit } from "../../base/errors.ts";
 import { formatCount, formatDuration, formatFiles, formatSize, parseCount } from "../../base/units.ts";
+import { type BackupAge, backupAge } from "../../doctor/backup.ts";
 import { diagnose, isHealthy } from "../../doctor/diagnose.ts";
 import type { Facts } from "../../doctor/facts.ts";
 import type { Finding } from "../../doctor/finding.ts";
@@ -13,8 +14,8 @@ export class DoctorCommand extends ClientCommand {
   static override paths = [["doctor"]];
   static override usage = Command.Usage({
     details: `Says what is wrong with the cluster, worst first, with the commands that mend it; which files have fewer copies than they should;
-      what would be lost or unavailable if one more DataNode died; how far the clocks are apart; how full the disks are. It asks every server itself, so it
-      works while the SuperNode is down, and changes nothing. "critical": files cannot be read or written, or the last copy is in danger. "warning":
+      what would be lost or unavailable if one more DataNode died; how far the clocks are apart; how full the disks are; how old the newest
+      backup of the SuperNode's state is. It asks every server itself, so it works while the SuperNode is down, and changes nothing. "critical": files cannot be read or written, or the last copy is in danger. "warning":
       something is not as it should be. "note": worth knowing.
 
       Exit code 0: nothing is wrong, there are notes at most. 11: there are warnings or worse. 5: the cluster could not be reached, so nothing is known.`,
@@ -39,7 +40,11 @@ export class DoctorCommand extends ClientCommand {
       const { checked = 0, isAll = false } = facts.files ?? {};
       const { clusterId, version: mapVersion } = facts.map;
       const files = facts.files === undefined ? null : { checked, all: isAll, belowN: facts.files.thin.length };
-      output.row({ clusterId, mapVersion, healthy, findings, nodes, files }, words(facts, findings, nodes));
+      const backup = backupAge(facts);
+      output.row(
+        { clusterId, mapVersion, healthy, findings, nodes, files, backup: backup ?? null },
+        words(facts, findings, nodes, backup),
+      );
       return healthy ? Exit.DONE : Exit.VIOLATION;
     });
   }
@@ -47,7 +52,12 @@ export class DoctorCommand extends ClientCommand {
 
 const MARKS = { critical: "!!", warning: "! ", note: "- " } as const;
 
-function words({ map, files }: Facts, findings: readonly Finding[], rows: readonly HealthRow[]): string {
+function words(
+  { map, files }: Facts,
+  findings: readonly Finding[],
+  rows: readonly HealthRow[],
+  backup: BackupAge | undefined,
+): string {
   const wrong = findings.filter(({ severity }) => severity !== "note").length;
   const verdict = wrong === 0 ? "healthy" : `${wrong} ${wrong === 1 ? "thing is" : "things are"} wrong`;
   const looked = files === undefined ? "no file was looked at" : `the replicas of ${formatFiles(files.checked)} were compared`;
@@ -64,6 +74,7 @@ function words({ map, files }: Facts, findings: readonly Finding[], rows: readon
       { title: "free", cell: ({ freeBytes }) => (freeBytes === null ? "-" : formatSize(freeBytes)), right: true },
       { title: "if it died now, partitions", cell: ({ ifItDied }) => ifItDied.words },
     ]),
+    ...(backup === undefined ? [] : ["", `${backup.words}   # ${backup.make}`]),
   ].join("\n");
 }
 

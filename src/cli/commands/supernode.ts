@@ -62,6 +62,9 @@ export class SuperNodeCommand extends ServerCommand {
   readonly keepVersions = Option.String("--keep-versions", {
     description: "K earlier versions of a file that are kept (default: 10)",
   });
+  readonly keepFor = Option.String("--keep-for", {
+    description: "AGE … those superseded longer ago go with the file's next change; off: none goes for its age (default: off)",
+  });
   readonly replaceAfter = Option.String("--replace-after", {
     description: "DURATION others take the place of a DataNode that was down for so long; off: never (default: 10m)",
   });

@@ -58,6 +58,9 @@ export class UpCommand extends QdfsCommand {
   readonly keepVersions = Option.String("--keep-versions", {
     description: "K earlier versions of a file that are kept (default: 10)",
   });
+  readonly keepFor = Option.String("--keep-for", {
+    description: "AGE … those superseded longer ago go with the file's next change; off: none goes for its age (default: off)",
+  });
 
   override async run(output: Output): Promise<Exit> {
     const nodes = this.nodes === undefined ? NODES_DEFAULT : parseCount(this.nodes, "--nodes", 1, NODES_MAX);
