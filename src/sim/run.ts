@@ -167,11 +167,14 @@ class Run {
 
   /** Operations end soon, or soon after there are quorums for them again. */
   #ends(workload: Workload): boolean {
-    const runtime = this.#runtime;
-    if (runtime.advanceUntil(() => workload.done, ENDING_MS)) return true;
-    if (!waitsForReplicas(this.#view)) return false;
-    runtime.advanceUntil(() => workload.done || !waitsForReplicas(this.#view), CONVERGENCE_MS);
-    return runtime.advanceUntil(() => workload.done, ENDING_MS);
+    const { clock } = this.#runtime;
+    const endMs = clock.monotonicMs() + CONVERGENCE_MS;
+    let sinceMs = clock.monotonicMs();
+    while (!workload.done && clock.monotonicMs() - sinceMs < ENDING_MS) {
+      this.#runtime.advanceUntil(() => workload.done, CONVERGENCE_LOOK_MS);
+      if (clock.monotonicMs() < endMs && waitsForReplicas(this.#view)) sinceMs = clock.monotonicMs();
+    }
+    return workload.done;
   }
 
   /** Time passes until every replica holds the same; then everything is read once more. */

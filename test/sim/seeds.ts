@@ -117,4 +117,9 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "members",
     why: "the same, with fewer than n nodes that were steady",
   },
+  {
+    seed: 644_407,
+    recipe: "members",
+    why: "the same, of an operation that began when there was a quorum again",
+  },
 ];
