@@ -107,4 +107,19 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "members",
     why: "a dead replica was not replaced while the newcomer that was to take its place came and went, though others were there; with W = N nothing was written",
   },
+  {
+    seed: 545_444,
+    recipe: "members",
+    why: "operations waited for a dead replica's partition, and that for another's carrying over, a request of which was lost: the check's mistake",
+  },
+  {
+    seed: 555_307,
+    recipe: "members",
+    why: "the same, with fewer than n nodes that were steady",
+  },
+  {
+    seed: 644_407,
+    recipe: "members",
+    why: "the same, of an operation that began when there was a quorum again",
+  },
 ];
