@@ -4,6 +4,7 @@
  * brings. After a crash the youngest rows are read again from `accepted`, in the order of which they lie there.
  */
 import type { Path } from "../base/ids.ts";
+import { compareUtf8 } from "../base/utf8-order.ts";
 import type { Database } from "./sqlite.ts";
 import { storedCount } from "./stored-values.ts";
 
@@ -67,16 +68,16 @@ export class PathIndex {
     return highest(this.#tableRows(path));
   }
 
-  /** The next files after `after`, in the order of their UTF-8 bytes: `limit` of the table's, and the young ones in between. */
+  /** The next `limit` files after `after`, in the order of their UTF-8 bytes. */
   pathsAfter(after: string, limit: number): readonly Path[] {
     const old = this.#sql.pathsAfter.rows(after, limit).map(([path]) => path);
-    const [from, last] = [Buffer.from(after), old.at(-1)];
-    const to = last === undefined || old.length < limit ? undefined : Buffer.from(last);
-    const young = [...this.#young.keys()].filter((path) => {
-      const bytes = Buffer.from(path);
-      return bytes.compare(from) > 0 && (to === undefined || bytes.compare(to) < 0);
-    });
-    return [...new Set([...old, ...young])].sort(byUtf8);
+    const to = old.length < limit ? undefined : old.at(-1);
+    const young: Path[] = [];
+    for (const path of this.#young.keys()) {
+      if (compareUtf8(path, after) > 0 && (to === undefined || compareUtf8(path, to) < 0)) young.push(path);
+    }
+    if (young.length === 0) return old;
+    return [...new Set([...old, ...young])].sort(compareUtf8).slice(0, limit);
   }
 
   /** How many files there are. Reads the table whole. */
@@ -156,11 +157,6 @@ export class PathIndex {
     if (left.length === 0) this.#young.delete(path);
     else this.#young.set(path, left);
   }
-}
-
-/** As SQLite compares texts, which is not how JavaScript does. */
-function byUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function highest(rows: readonly PathRow[]): number | undefined {
