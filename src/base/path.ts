@@ -72,19 +72,3 @@ export function joinPath(parent: Path, child: string): Path {
 export function baseName(path: Path): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
-
-const SURROGATES_FROM = 0xd800;
-
-/**
- * Byte order of UTF-8: that of every listing, and of SQLite's texts. JavaScript's own order of code units is another one from the
- * surrogates on; before them both are the same, and nothing is encoded.
- */
-export function compareUtf8(a: string, b: string): number {
-  const shorter = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < shorter && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
-  if (at === shorter) return a.length - b.length;
-  const [one, other] = [a.charCodeAt(at), b.charCodeAt(at)];
-  if (one < SURROGATES_FROM && other < SURROGATES_FROM) return one - other;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}

@@ -242,7 +242,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       coordinator: this.#coordinator,
       changes: new ChangeLog(runtime, store, this.#replica, diskId, this.#maps),
       completer: this.#completer,
-      scanner: new Scanner(store, this.#maps, this.#replica),
+      scanner: new Scanner(store, this.#maps, this.#replica, parts.onFatal),
       ranges: this.#ranges,
       rescan: this.#rescan,
       seeker: this.#seeker,

@@ -9,7 +9,7 @@
 
 import { codeOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { compareUtf8 } from "../base/path.ts";
+import { compareUtf8 } from "../base/utf8-order.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
 import { BATCH_BYTES_MAX, COMPARE_LOOK_MAX, COMPARE_RANGES_MAX, COMPARE_SLICE } from "../limits.ts";

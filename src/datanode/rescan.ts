@@ -18,9 +18,7 @@
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import { type NodeNumber, nodeName, type Path } from "../base/ids.ts";
 import {
-  CARRY_BYTES_PER_SEC,
   CARRY_FILES_IN_FLIGHT,
-  CARRY_FILES_PER_SEC,
   CARRY_RESURVEY_MS,
   CARRY_RETRY_MS,
   COMPLETE_MS,
@@ -34,9 +32,9 @@ import { isAbsent } from "../register/ballot.ts";
 import { reachesIn, writeNeed } from "../register/quorum.ts";
 import type { Carried, ChunkAt, Moving, Rescanned } from "../wire/change-messages.ts";
 import type { AnswerBody } from "../wire/messages.ts";
+import { CarryPace } from "./carry-pace.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { MapKeeper } from "./map-keeper.ts";
-import { Pace } from "./pace.ts";
 import type { Peers } from "./peers.ts";
 import { type Change, changeOf, survey } from "./survey.ts";
 
@@ -68,8 +66,7 @@ export class Rescan {
   readonly #coordinator: Coordinator;
   readonly #onFatal: (error: unknown) => void;
   readonly #jobs = new Map<number, Job>();
-  readonly #files: Pace;
-  readonly #bytes: Pace;
+  readonly #pace: CarryPace;
   #running: Promise<void> | undefined;
   #stopped = false;
 
@@ -79,8 +76,7 @@ export class Rescan {
     this.#peers = peers;
     this.#coordinator = coordinator;
     this.#onFatal = onFatal;
-    this.#files = new Pace(runtime.clock, runtime.timers, CARRY_FILES_PER_SEC);
-    this.#bytes = new Pace(runtime.clock, runtime.timers, CARRY_BYTES_PER_SEC);
+    this.#pace = new CarryPace(runtime);
   }
 
   /**
@@ -187,15 +183,15 @@ export class Rescan {
 
   async #carryFile(job: Job, path: Path): Promise<void> {
     const { change, left } = job;
-    await this.#files.spend(1);
-    const { ballot: found } = await this.#coordinator.settle(path, OPERATION_BUDGET_MS);
+    await this.#pace.file();
+    const { ballot: found } = await this.#pace.settling(() => this.#coordinator.settle(path, OPERATION_BUDGET_MS));
     const ballot = { configuration: found.configuration, counter: found.counter, node: found.node };
     if (!isAbsent(ballot)) {
       await this.#everywhere(change, path, async (node) => {
         const answer = await this.#peers.call(node, change.of.number, { complete: { path, ballot } }, COMPLETE_MS);
         const sizeBytes = answer.completed?.sizeBytes ?? 0;
         job.sizeBytes += sizeBytes;
-        await this.#bytes.spend(sizeBytes);
+        await this.#pace.bytes(sizeBytes);
         if (answer.completed && answer.completed.lost > 0)
           this.#runtime.log.warn("bytes of kept versions are held by nobody any more", { path, versions: answer.completed.lost });
         return answer.completed ? undefined : "answered with something else";
@@ -221,7 +217,7 @@ export class Rescan {
       const answer: AnswerBody = await this.#peers.call(node, 0, { take: { of: change.of, chunks } }, TAKE_MS);
       const { missing = [], lost = [], sizeBytes = 0 } = answer.taken ?? {};
       job.sizeBytes += sizeBytes;
-      await this.#bytes.spend(sizeBytes);
+      await this.#pace.bytes(sizeBytes);
       if (lost.length > 0) this.#runtime.log.warn("no replica holds an intact copy of chunks", { chunks: [...lost] });
       return answer.taken && missing.length === 0 ? undefined : "does not hold it yet";
     });

@@ -19,22 +19,23 @@ export class Scanner {
   readonly #store: NodeStore;
   readonly #maps: MapKeeper;
   readonly #replica: Replica;
+  readonly #onFatal: (error: unknown) => void;
 
-  constructor(store: NodeStore, maps: MapKeeper, replica: Replica) {
+  constructor(store: NodeStore, maps: MapKeeper, replica: Replica, onFatal: (error: unknown) => void) {
     this.#store = store;
     this.#maps = maps;
     this.#replica = replica;
+    this.#onFatal = onFatal;
   }
 
   answer(scan: Scan, reply: Reply): void {
-    this.#replica.betweenCommits(() => {
-      try {
-        reply(this.#page(scan));
-      } catch (error) {
+    this.#replica
+      .lookThrough(() => this.#page(scan))
+      .catch((error) => {
         if (!(error instanceof QdfsError)) throw error;
-        reply(failureAnswer(error));
-      }
-    });
+        return failureAnswer(error);
+      })
+      .then(reply, this.#onFatal);
   }
 
   #page({ of, chunks, after, limit }: Scan): AnswerBody {

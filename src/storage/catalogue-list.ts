@@ -2,7 +2,7 @@
  * One page of a listing. Files and subdirectories are two ordered streams, each read from its own index in batches and
  * merged in byte order of path, so a page costs what it holds: a subtree is one row of `directories`, however large.
  */
-import { compareUtf8 } from "../base/path.ts";
+import { compareUtf8 } from "../base/utf8-order.ts";
 import type { CataloguePage, CatalogueQuery } from "../supernode-ports.ts";
 import { type ListEntry, ListKind } from "../wire/messages.ts";
 import type { DirectoryPath } from "./catalogue-count.ts";

@@ -7,7 +7,7 @@
 
 import { assert, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { compareUtf8 } from "../base/path.ts";
+import { compareUtf8 } from "../base/utf8-order.ts";
 import type {
   AcceptWrite,
   ChunkId,

@@ -1,6 +1,6 @@
 /** The SuperNode's stores without a disk, for tests and the simulator. */
 import type { Path } from "../base/ids.ts";
-import { compareUtf8 } from "../base/path.ts";
+import { compareUtf8 } from "../base/utf8-order.ts";
 import { compareBallots } from "../register/ballot.ts";
 import type {
   CatalogueFile,

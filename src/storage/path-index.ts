@@ -3,9 +3,8 @@
  * go into the table many at a time, sorted: an accept of a new file would write a page of it by itself, as large as what it
  * brings. After a crash the youngest rows are read again from `accepted`, in the order of which they lie there.
  */
-
 import type { Path } from "../base/ids.ts";
-import { compareUtf8 } from "../base/path.ts";
+import { compareUtf8 } from "../base/utf8-order.ts";
 import type { Database } from "./sqlite.ts";
 import { storedCount } from "./stored-values.ts";
 
@@ -69,16 +68,16 @@ export class PathIndex {
     return highest(this.#tableRows(path));
   }
 
-  /** The next files after `after`, in the order of their UTF-8 bytes: `limit` of the table's, and the young ones in between. */
+  /** The next `limit` files after `after`, in the order of their UTF-8 bytes. */
   pathsAfter(after: string, limit: number): readonly Path[] {
     const old = this.#sql.pathsAfter.rows(after, limit).map(([path]) => path);
-    const [from, last] = [Buffer.from(after), old.at(-1)];
-    const to = last === undefined || old.length < limit ? undefined : Buffer.from(last);
-    const young = [...this.#young.keys()].filter((path) => {
-      const bytes = Buffer.from(path);
-      return bytes.compare(from) > 0 && (to === undefined || bytes.compare(to) < 0);
-    });
-    return [...new Set([...old, ...young])].sort(compareUtf8);
+    const to = old.length < limit ? undefined : old.at(-1);
+    const young: Path[] = [];
+    for (const path of this.#young.keys()) {
+      if (compareUtf8(path, after) > 0 && (to === undefined || compareUtf8(path, to) < 0)) young.push(path);
+    }
+    if (young.length === 0) return old;
+    return [...new Set([...old, ...young])].sort(compareUtf8).slice(0, limit);
   }
 
   /** How many files there are. Reads the table whole. */

@@ -19,6 +19,7 @@ import {
   REBALANCE_IDLE_MS,
   REBALANCE_LOOK_MS,
   REBALANCE_SETTLE_MS,
+  REBALANCE_STEP_MS,
 } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
 import { barrierNeed, reachesIn, readNeed, writeNeed } from "../register/quorum.ts";
@@ -60,6 +61,8 @@ export class Rebalancer {
   /** Of changes that have ended since there was last nothing to do. */
   #moved = NOTHING_MOVED;
   #movingSinceMs: number;
+  /** When the last change of configurations went into the map. */
+  #steppedMs = Number.NEGATIVE_INFINITY;
   #cancel: Cancel = () => undefined;
   #looking = false;
   #stopped = false;
@@ -143,8 +146,9 @@ export class Rebalancer {
     if (before.length > 0) await this.#order(before);
     if (this.#stopped) return false;
     const map = this.#nodes.map();
-    const changes = new Map<number, Configuration>();
     const changing = changingIn(map);
+    if (changing.length > 0 && this.#mayWait(changing)) return true;
+    const changes = new Map<number, Configuration>();
     this.#plan(map);
     const turns = this.#turns.filter(({ next }) => this.#whyNot(map, next) === undefined);
     for (const { partition, next } of turns) this.#turn(changes, partition, next);
@@ -157,10 +161,17 @@ export class Rebalancer {
     const free = this.#changingMax - changing.length + ended;
     for (const { partition, next } of this.#startable(map).slice(0, free)) changes.set(partition, next);
     if (changes.size > 0) {
+      this.#steppedMs = this.#runtime.clock.monotonicMs();
       this.#reconfigure(changes);
       await this.#tell(changes);
     }
     return changingIn(this.#nodes.map()).length > 0;
+  }
+
+  /** Changes that come one after the other are one change of the map; nothing that is done waits for it when all is. */
+  #mayWait(changing: readonly (readonly [number, Configuration])[]): boolean {
+    if (this.#runtime.clock.monotonicMs() - this.#steppedMs >= REBALANCE_STEP_MS) return false;
+    return changing.some(([partition]) => this.#carried.get(partition)?.done !== true);
   }
 
   /** What was carried over for a change that is given up does not count. */

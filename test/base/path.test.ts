@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { baseName, compareUtf8, joinPath, parseDirectoryPath, parseFilePath, parseVersionedPath } from "../../src/base/path.ts";
+import { baseName, joinPath, parseDirectoryPath, parseFilePath, parseVersionedPath } from "../../src/base/path.ts";
+import { compareUtf8 } from "../../src/base/utf8-order.ts";
 import { refusalOf } from "../refusal.ts";
 
 describe("a path", () => {

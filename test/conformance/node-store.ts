@@ -297,6 +297,7 @@ export function nodeStoreConformance(name: string, open: () => OpenNodeStore): v
         const all: string[] = [];
         for (let page = store.pathsAfter("", 2); page.length > 0; page = store.pathsAfter(all.at(-1) ?? "", 2)) all.push(...page);
         expect(all).toEqual(["/a", "/b", "/c", "/\uff5e", "/\u{1f600}"]);
+        expect(store.pathsAfter("/a", 2)).toEqual(["/b", "/c"]); // no longer than asked for, however young the files are
         expect(store.chunksAfter("a-10", 1)).toEqual([{ chunk: "a-2", owner: "/a", sizeBytes: 1, checksum: "" }]);
         expect(store.chunksAfter("", 10).map(({ chunk }) => chunk)).toEqual(["a-10", "a-2", "b-0"]);
       }));

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { parseNodeName } from "../../src/base/ids.ts";
 import {
   baseName,
-  compareUtf8,
   isFilePath,
   joinPath,
   parseDirectoryPath,
@@ -23,6 +22,7 @@ import {
   parseDuration,
   parseSize,
 } from "../../src/base/units.ts";
+import { compareUtf8 } from "../../src/base/utf8-order.ts";
 import { planOf } from "../../src/bench/plan.ts";
 import { parseConsistency, parseRange } from "../../src/cli/options.ts";
 import { parseTarget, segmentsBelow } from "../../src/cli/targets.ts";

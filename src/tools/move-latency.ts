@@ -1,0 +1,98 @@
+/**
+ * `npm run move-latency`: what a rebalance costs the foreground. Three DataNodes under a load of half puts, half gets of 4 KiB at a fixed rate,
+ * two more join; the p99 of each second until nothing is moved any more is set against the p99 of the seconds before. One row per run, the
+ * medians last. `--runs N` (1), `--files N` (3000, stored before), `--rate N` (200 operations per second).
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { medianOf } from "../base/median.ts";
+import { endWithThisProcess } from "./children.ts";
+import { LocalCluster } from "./local-cluster.ts";
+import { REPOSITORY } from "./show.ts";
+import type { LoadResult } from "./timeline.ts";
+
+/** Of the load alone: its first seconds are spent on connections and compiling. */
+const WARM_SEC = 5;
+const BEFORE_SEC = 15;
+const CHANGE_MS = 120_000;
+const LOOK_MS = 2000;
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "1" },
+    files: { type: "string", default: "3000" },
+    rate: { type: "string", default: "200" },
+  },
+});
+
+interface Cost {
+  readonly tookSec: number;
+  readonly put: readonly [beforeMs: number, duringMs: number];
+  readonly get: readonly [beforeMs: number, duringMs: number];
+}
+
+async function measure(): Promise<Cost> {
+  await using cluster = await LocalCluster.start({ binary: process.env.QDFS_BIN ?? join(REPOSITORY, "dist/qdfs") });
+  const [out, err] = [join(cluster.dir, "load.out"), join(cluster.dir, "load.err")];
+  const args = ["--mix", "balanced", "--clients", "8", "--rate", values.rate, "--files", values.files, "--duration", "1h"];
+  const load = Bun.spawn([cluster.binary, "bench", ...args, "--json", "--verbose"], {
+    stdin: "ignore",
+    stdout: Bun.file(out),
+    stderr: Bun.file(err),
+    env: cluster.env,
+  });
+  endWithThisProcess(load);
+  while (!/^\s*\d+ ?s/m.test(readFileSync(err, "utf8"))) {
+    if (load.exitCode !== null) throw new Error(`the load ended: ${readFileSync(err, "utf8").slice(-600)}`);
+    await Bun.sleep(100);
+  }
+  const beganMs = performance.now() - 1000; // the first line is that of the first second
+  const sinceSec = (): number => (performance.now() - beganMs) / 1000;
+  await Bun.sleep((WARM_SEC + BEFORE_SEC) * 1000);
+  const fromSec = sinceSec();
+  for (let count = 0; count < 2; count += 1) await cluster.addNode().start();
+  await settled(cluster);
+  const untilSec = sinceSec();
+  load.kill("SIGINT"); // the result so far
+  await load.exited;
+  const { series }: LoadResult = JSON.parse(readFileSync(out, "utf8"));
+  const p99 = (kind: "put" | "get", from: number, until: number): number =>
+    medianOf(
+      series
+        .filter((row) => row.fromSec >= from && row.fromSec < until)
+        .flatMap(({ operations }) => operations[kind]?.p99Ms ?? []),
+    );
+  const around = (kind: "put" | "get") => [p99(kind, WARM_SEC, Math.floor(fromSec)), p99(kind, fromSec, untilSec)] as const;
+  return { tookSec: untilSec - fromSec, put: around("put"), get: around("get") };
+}
+
+/** Asked rarely: each question is a process, and takes of the same CPU. */
+async function settled(cluster: LocalCluster): Promise<void> {
+  for (const endMs = performance.now() + CHANGE_MS; performance.now() < endMs; await Bun.sleep(LOOK_MS)) {
+    const { rebalance, nodes } = await cluster.status();
+    if (rebalance === null && nodes.length === 5 && nodes.every(({ leads }) => leads > 0)) return;
+  }
+  throw new Error(`partitions are still moved after ${CHANGE_MS / 1000} s`);
+}
+
+function row(name: string, { tookSec, put, get }: Cost): string {
+  const of = ([before, during]: readonly [number, number]): string =>
+    `${before.toFixed(1).padStart(6)} → ${during.toFixed(1).padStart(6)} ms (${(during / before).toFixed(1)} x)`;
+  return `${name.padEnd(8)} put p99 ${of(put)}   get p99 ${of(get)}   moved in ${tookSec.toFixed(0)} s\n`;
+}
+
+const costs: Cost[] = [];
+for (let run = 1; run <= Number(values.runs); run += 1) {
+  const cost = await measure();
+  costs.push(cost);
+  process.stdout.write(row(`run ${run}`, cost));
+}
+const middle = (of: (cost: Cost) => number): number => medianOf(costs.map(of));
+process.stdout.write(
+  row("median", {
+    tookSec: middle(({ tookSec }) => tookSec),
+    put: [middle(({ put }) => put[0]), middle(({ put }) => put[1])],
+    get: [middle(({ get }) => get[0]), middle(({ get }) => get[1])],
+  }),
+);
