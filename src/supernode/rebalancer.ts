@@ -113,7 +113,8 @@ export class Rebalancer {
       files: this.#moved.files + sum(({ files }) => files),
       chunks: this.#moved.chunks + sum(({ chunks }) => chunks),
       sizeBytes: this.#moved.sizeBytes + sum(({ sizeBytes }) => sizeBytes),
-      waitsFor: [...new Set([...waits, ...blocked])].slice(0, WAITS_SHOWN),
+      // What keeps many from beginning says more than what single ones lack: it comes first, where not all is shown.
+      waitsFor: [...new Set([...blocked, ...waits])].slice(0, WAITS_SHOWN),
     };
   }
 

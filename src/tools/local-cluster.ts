@@ -21,7 +21,7 @@ export interface ClusterStatus {
     readonly files: number;
     readonly leads: number;
   }[];
-  readonly rebalance: { readonly moving: number } | null;
+  readonly rebalance: { readonly moving: number; readonly waitsFor: readonly string[] } | null;
   readonly alarms: readonly string[];
   readonly garbage: {
     readonly tombstones: number;

@@ -29,6 +29,14 @@ const NEXT: Witness = {
   holds: "s.accepts.exists(a => s.accepts.exists(b => a.next == b.ballot))",
 };
 const MOVED: Witness = { what: "written in the new configuration", holds: "s.final.keys().exists(b => configurationOf(b) == 3)" };
+const RAISED: Witness = {
+  what: "raised",
+  holds: "s.replicas.keys().exists(r => s.replicas.get(r).everErased > s.replicas.get(r).everPromised)",
+};
+const RAISED_JOINT: Witness = {
+  what: "raised by the joint configuration's time",
+  holds: `s.move.issued > 1 and ${RAISED.holds}`,
+};
 const ERASED: Witness = { what: "erased", holds: "s.replicas.keys().exists(r => s.replicas.get(r).everErased > 0)" };
 
 function sound(name: string, init: string, stepsMax: number, ...witnesses: Witness[]): SoundRun {
@@ -48,6 +56,11 @@ export const SOUND_RUNS: readonly SoundRun[] = [
   sound("a change of configuration, with P24 and P7", "initMovingFolded", 100, MOVED, FOLDED),
   sound("erasing (P14)", "initErasing", 100, ERASED),
   sound("erasing, with P24 and P7", "initErasingFolded", 100, ERASED, FOLDED),
+  sound("a replica that died for good is replaced (P18)", "initDead", 100, MOVED),
+  sound("a replica that died for good is replaced, with P24 and P7", "initDeadFolded", 100, MOVED, FOLDED),
+  sound("erasing where one is absent, and is raised (P14)", "initErasingAbsent", 100, ERASED, RAISED),
+  sound("erasing where one is absent, while the configuration changes", "initErasingAbsentMoving", 150, ERASED, RAISED_JOINT),
+  sound("erasing while a replica that died for good is replaced", "initErasingDead", 150, ERASED, MOVED),
   sound("erasing while the configuration changes", "initErasingMoving", 150, ERASED, MOVED),
   sound("erasing while the configuration changes, with P24", "initErasingMovingFolded", 150, ERASED, MOVED, FOLDED),
 ];
@@ -101,12 +114,15 @@ export const WEAK_RUNS: readonly WeakRun[] = [
   weak("counts-over-the-union", ["I8", ...LOSES], MOVING),
   weak("no-barrier", ["I8", ...LOSES], MOVING),
   weak("scans-one-replica", LOSES, MOVING_FIRST),
+  weak("dead-lives", ["I8", ...LOSES], MOVING),
+  weak("survivors-too-few", LOSES, MOVING_FIRST),
   // Erasing
+  weak("absent-unraised", ["I9", ...LOSES], WRITING),
   weak("erases-on-one-word", LOSES, WRITING),
   weak("no-erase-floor", ["I9"], WRITING),
   weak("takes-the-erased-ballot", ["I9"], WRITING),
   weak("learns-the-erased", ["I9"], MOVING),
   weak("erase-forgets-nothing", ["P12"], WRITING),
-  weak("moves-without-memory", ["I3", "P12"], MOVING_FIRST),
-  weak("fold-forgets", ["I3", "P12"], MOVING_FIRST),
+  weak("moves-without-memory", ["I3", "I5", "P12"], MOVING_FIRST),
+  weak("fold-forgets", ["I3", "I5", "P12"], MOVING_FIRST),
 ];
