@@ -35,6 +35,7 @@ export const MAP: ClusterMap = {
     sinceMs: 0,
     tombstoneGraceMs: 0,
     orphanAgeMs: 0,
+    keepForMs: 0,
   },
   nodes: [{ number: 1, grpc: "a:1", http: "a:2", zone: "z", weight: 1, state: 0, diskId: "d1", standing: 0, held: false }],
   partitions: [],
