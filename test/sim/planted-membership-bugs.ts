@@ -48,7 +48,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       { file: "src/register/quorum.ts", find: "carryNeed: Need = (set) => set.r;", replace: "carryNeed: Need = () => 1;" },
     ],
     recipe: "grow",
-    seed: 405,
+    seed: 2_424,
   },
   {
     name: "chunks-left-behind",
@@ -92,7 +92,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "shrink",
-    seed: 250,
+    seed: 2_121,
   },
   {
     name: "drained-node-left-in-place",

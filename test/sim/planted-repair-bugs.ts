@@ -122,7 +122,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow-recovery",
-    seed: 18,
+    seed: 2_000,
   },
   {
     name: "contents-not-compared",
