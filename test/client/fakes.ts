@@ -58,6 +58,7 @@ export function testMap(changes: Partial<ClusterMap> = {}, configuration?: Confi
       sinceMs: 0,
       tombstoneGraceMs: 0,
       orphanAgeMs: 0,
+      keepForMs: 0,
     },
     nodes: [testNode(1), testNode(2), testNode(3)],
     partitions: Array.from({ length: PARTITIONS }, () => everywhere),

@@ -25,6 +25,7 @@ const POLICY = {
   keepVersions: 6,
   tombstoneGraceMs: 0,
   orphanAgeMs: 0,
+  keepForMs: 0,
   sinceMs: 1_700_000_000_000,
 };
 const NODE = {

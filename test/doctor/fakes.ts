@@ -38,6 +38,7 @@ export function mapOf({ nodes = 4, n = 3, w = 2, r = 2, dead = [], partitions }:
       keepVersions: 1,
       tombstoneGraceMs: 0,
       orphanAgeMs: 0,
+      keepForMs: 0,
     },
     nodes: numbers.map((number) => ({
       number,

@@ -219,6 +219,7 @@ export const clusterMap: fc.Arbitrary<ClusterMap> = fc
         sinceMs: 0,
         tombstoneGraceMs: 0,
         orphanAgeMs: 0,
+        keepForMs: 0,
       },
       nodes: nodes.map((node) => ({
         number: node,

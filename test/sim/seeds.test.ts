@@ -7,7 +7,7 @@ import { FAILED_SEEDS } from "./seeds.ts";
 
 setDefaultTimeout(240_000);
 
-const SEEDS_PER_DAY = 500;
+const SEEDS_PER_DAY = 300;
 const DAY_MS = 24 * 3_600_000;
 
 /** What is violated, with the command that runs it again; undefined: nothing. */
