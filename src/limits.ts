@@ -286,7 +286,7 @@ export const LEAVING_LOOK_MS = 1_000;
 /** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
 export const REBALANCE_LOOK_MS = 100;
 /** While partitions move the map changes no more often than this: everybody reads, checks and stores each. */
-export const REBALANCE_STEP_MS = 500;
+export const REBALANCE_STEP_MS = 2_000;
 export const REBALANCE_IDLE_MS = 1_000;
 /** A DataNode that found no good copy anywhere looks again: drawn from half to all of base × 2^tries, at most the maximum. */
 export const MEND_RETRY_BASE_MS = 1_000;
