@@ -21,7 +21,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     wrong: "the new set stands alone before everything is carried over to it (P16)",
     edits: [{ file: "src/supernode/rebalancer.ts", find: "carried?.done && carried.of", replace: "carried?.of" }],
     recipe: "grow",
-    seed: 1,
+    seed: 3_053,
   },
   {
     name: "accepted-after-adoption",
@@ -48,7 +48,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       { file: "src/register/quorum.ts", find: "carryNeed: Need = (set) => set.r;", replace: "carryNeed: Need = () => 1;" },
     ],
     recipe: "grow",
-    seed: 2_424,
+    seed: 3_095,
   },
   {
     name: "chunks-left-behind",
