@@ -5,6 +5,9 @@
  * A value of a file is taken over as P6 and P11 have it, never because a peer holds it: the file is settled, by a coordinator's R promises,
  * and what that found is learned (CatchUp.takeSettled). A peer may hold what was never chosen; then the settle finds something else, or
  * has it chosen. What was erased here does not come back with it: a tombstone that a peer has not erased yet is no difference (P14).
+ * Lost is only what was missing when the peer had last said that it holds it. A peer that is silent leaves it open what an absent file at or
+ * below what was erased here is, and while it is waited for the file may be written anew: neither is a loss. If it is one, it is found
+ * by the next comparison.
  * A chunk is fetched only if the settled head of its owner names it, and with the checksum that stands there: what no version
  * names is on its way, or is garbage.
  */
@@ -21,7 +24,7 @@ import { type Ballot, type Head, type Version, Want } from "../wire/messages.ts"
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Completer } from "./completer.ts";
 import type { Coordinator } from "./coordinator.ts";
-import { isTombstoneErasedHere } from "./erased-here.ts";
+import { absenceHere } from "./erased-here.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
@@ -84,7 +87,8 @@ export class DifferenceMender {
     const order = compareBallots(replica.accepted(path).ballot, ballot);
     if (order > 0) return NOTHING;
     if (order === 0) return await this.#sameValue(difference, number);
-    if (await isTombstoneErasedHere(this.#parts, difference)) return NOTHING;
+    if ((await absenceHere(this.#parts, difference)) !== "missing") return NOTHING;
+    if (compareBallots(replica.accepted(path).ballot, ballot) >= 0) return NOTHING; // it came while the peer was asked
     const sizeBytes = await completer.complete({ path, ballot }, number).then(
       (completed) => completed.sizeBytes,
       (error) => {

@@ -39,7 +39,7 @@ import type { CatchUp } from "./catch-up.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Damage, Damages } from "./damages.ts";
-import { isTombstoneErasedHere } from "./erased-here.ts";
+import { absenceHere } from "./erased-here.ts";
 import type { MapKeeper } from "./map-keeper.ts";
 import { MendQueue } from "./mend-queue.ts";
 import type { Peers } from "./peers.ts";
@@ -212,7 +212,7 @@ export class Mender {
     if (best === undefined) return damaged === undefined ? [] : [this.#note(path, { what: "head", name: "", why: damaged })];
     if (compareBallots(best.held.ballot, own) > 0) {
       if (this.#role(configuration) === "joins") return [];
-      if (await isTombstoneErasedHere(this.#parts, { path, peer: best.node, ballot: best.held.ballot })) return [];
+      if ((await absenceHere(this.#parts, { path, peer: best.node, ballot: best.held.ballot })) === "erased") return [];
       await sleep(runtime, CATCH_UP_GRACE_MS); // what is just being written comes by itself
       if (compareBallots(best.held.ballot, replica.accepted(path).ballot) <= 0) return [];
       const behind = { what: "version", path, name: "", why: "another replica holds a newer value" } as const;

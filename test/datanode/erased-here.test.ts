@@ -1,7 +1,7 @@
 /** What a peer holds and this replica does not: thrown away here, or never here? */
 import { expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
-import { isTombstoneErasedHere } from "../../src/datanode/erased-here.ts";
+import { type Absence, absenceHere } from "../../src/datanode/erased-here.ts";
 import { ABSENT } from "../../src/register/ballot.ts";
 import { absentHead } from "../../src/register/head.ts";
 import { headCodec } from "../../src/wire/codec.ts";
@@ -20,12 +20,12 @@ interface Here {
   readonly peer?: AnswerBody | Error;
 }
 
-/** Whether what the peer is said to hold at ballot 5 is held to be erased here; `asked`: how often the peer was asked for it. */
+/** What is made of it that the peer is said to hold ballot 5; `asked`: how often the peer was asked for it. */
 async function judged({
   floor = ballot(7),
   own = ABSENT,
   peer = tombstone(),
-}: Here): Promise<{ erased: boolean; asked: number }> {
+}: Here): Promise<{ absence: Absence; asked: number }> {
   let asked = 0;
   const here = {
     maps: { partitionOf: () => PARTITION, configurationOf: () => ({ number: 4, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] }) },
@@ -42,7 +42,7 @@ async function judged({
       },
     },
   };
-  return { erased: await isTombstoneErasedHere(here, { path: PATH, peer: 2, ballot: ballot(5) }), asked };
+  return { absence: await absenceHere(here, { path: PATH, peer: 2, ballot: ballot(5) }), asked };
 }
 
 function heldAt(counter: number, deleted: boolean): AnswerBody {
@@ -55,27 +55,32 @@ function heldAt(counter: number, deleted: boolean): AnswerBody {
 const tombstone = (counter = 5) => heldAt(counter, true);
 
 test("a tombstone at or below what was erased here is erased, whether the peer still holds it or not", async () => {
-  expect(await judged({})).toEqual({ erased: true, asked: 1 });
-  expect(await judged({ floor: ballot(5) })).toEqual({ erased: true, asked: 1 });
-  expect(await judged({ peer: HELD_ABSENT })).toEqual({ erased: true, asked: 1 });
+  expect(await judged({})).toEqual({ absence: "erased", asked: 1 });
+  expect(await judged({ floor: ballot(5) })).toEqual({ absence: "erased", asked: 1 });
+  expect(await judged({ peer: HELD_ABSENT })).toEqual({ absence: "erased", asked: 1 });
 });
 
 test("a live value down there was never here, and is to be brought", async () => {
-  expect((await judged({ peer: heldAt(5, false) })).erased).toBe(false);
+  expect((await judged({ peer: heldAt(5, false) })).absence).toBe("missing");
 });
 
 test("what lies above what was erased here was not erased, and nobody needs to be asked", async () => {
-  expect(await judged({ floor: ballot(4) })).toEqual({ erased: false, asked: 0 });
-  expect(await judged({ floor: ABSENT })).toEqual({ erased: false, asked: 0 });
+  expect(await judged({ floor: ballot(4) })).toEqual({ absence: "missing", asked: 0 });
+  expect(await judged({ floor: ABSENT })).toEqual({ absence: "missing", asked: 0 });
 });
 
 test("what this replica holds, be it older, is no erased file", async () => {
-  expect(await judged({ own: ballot(3) })).toEqual({ erased: false, asked: 0 });
+  expect(await judged({ own: ballot(3) })).toEqual({ absence: "missing", asked: 0 });
 });
 
-test("nothing is taken for erased on the word of a peer that is silent, or holds something else by now", async () => {
-  expect((await judged({ peer: new QdfsError("NODE_SILENT", "no answer") })).erased).toBe(false);
-  expect((await judged({ peer: tombstone(6) })).erased).toBe(false);
+test("of a peer that is silent nothing is made: neither that it was erased here nor that it is missing", async () => {
+  await expect(judged({ peer: new QdfsError("NODE_SILENT", "no answer") })).rejects.toMatchObject({ code: "NODE_SILENT" });
+  await expect(judged({ peer: {} })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+});
+
+test("what the peer holds something else for by now is neither erased nor missing here", async () => {
+  expect((await judged({ peer: tombstone(6) })).absence).toBe("replaced");
+  expect((await judged({ peer: heldAt(6, false) })).absence).toBe("replaced");
 });
 
 test("a broken invariant is not caught", async () => {
