@@ -14,6 +14,9 @@
  * the R promises of c at some replica. That had not promised c before it accepted b, or it would have refused b; so c's phase 1
  * ended after the doom, against what was said. Without the accept, R promises of both need not meet. No clock takes part.
  *
+ * What W other stores confirmed after the doom here, a head may name though this copy goes: it never counted, theirs stay by the argument above, and it
+ * is fetched again like any that a store lacks. Only a put whose chunks are older than the policy's time comes to that.
+ *
  * A chunk that is put again while it is doomed is spared, durably, before that is answered; deleting looks once more in its own turn.
  */
 import { codeOf, messageOf } from "../base/errors.ts";

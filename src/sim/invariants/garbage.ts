@@ -53,12 +53,17 @@ export class GarbageInvariants {
     );
   }
 
-  /** I7. `map`: the one that the disk goes by; what is dropped with the adoption of another one belonged to nobody's count. */
+  /**
+   * I7. `map`: the one that the disk goes by; what is dropped with the adoption of another one belonged to nobody's count. `heldByOthers`: W stores hold
+   * the chunk without this one. A copy that a store has doomed it confirms to nobody (P21), so a head may come to name it on the word of W others; then that
+   * copy may go, and is fetched again, for none of those that count goes.
+   */
   deleted(
     { diskId, number }: Disk,
     { droppedChunks, map: adopts }: NodeWrites,
     map: ClusterMap,
     newest: Iterable<readonly [Path, Head]>,
+    heldByOthers: (chunk: string) => boolean,
   ): void {
     if (droppedChunks.length === 0 || adopts !== undefined) return;
     const here = droppedChunks.filter((chunk) => isReplica(configurationOf(map, chunkPartitionOf(map, chunk)), number));
@@ -66,8 +71,9 @@ export class GarbageInvariants {
     for (const chunk of here) this.#deleted.add(chunk);
     for (const [path, head] of newest) {
       const named = uploadsOf(head);
-      const chunk = here.find((one) => named.has(uploadOf(one)));
-      if (chunk !== undefined) this.#violations.found("I7", `${diskId} deleted ${chunk}, which a version of ${path} names`);
+      const chunk = here.find((one) => named.has(uploadOf(one)) && !heldByOthers(one));
+      if (chunk !== undefined)
+        this.#violations.found("I7", `${diskId} deleted ${chunk}, which a version of ${path} names and fewer than W others hold`);
     }
   }
 

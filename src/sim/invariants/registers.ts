@@ -7,8 +7,8 @@
  *  I3 One ballot, one value; the chosen heads form one chain, whose versions rise by 0 (settled, refusal recorded) or 1.
  *  I5 What a change answered is in the heads of as many disks as it says.
  *  I6 A head names only chunks that W stores hold when it first appears, or held before they were collected: it is late then, and never chosen.
- *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it; and W stores hold all that is named when a
- *     head becomes the newest chosen one.
+ *  I7 No disk that is a replica of a chunk deletes it while the newest chosen head of a file names it, unless W others hold it; and W stores hold all
+ *     that is named when a head becomes the newest chosen one.
  *  I8 No disk takes an accept of a configuration older than the one that it has adopted.
  *  I9 No disk takes a ballot at or below one of the file that it has erased, be it learned.
  */
@@ -75,14 +75,18 @@ export class RegisterInvariants {
   }
 
   durable(disk: Disk, writes: NodeWrites): void {
-    const { accepts, map } = writes;
+    const { accepts, map: adopts } = writes;
     this.#garbage.erased(disk, writes);
     for (const accept of accepts) {
       this.#garbage.accepted(disk, accept);
       this.#accepted(disk, accept);
     }
-    this.#garbage.deleted(disk, writes, this.#adopted.get(disk.diskId) ?? this.#view.map, this.#newest());
-    if (map !== undefined) this.#adopted.set(disk.diskId, map);
+    const map = this.#adopted.get(disk.diskId) ?? this.#view.map;
+    this.#garbage.deleted(disk, writes, map, this.#newest(), (chunk) => {
+      const lately = this.#view.latestOf(chunkPartitionOf(map, chunk));
+      return lately.some((configuration) => this.#hold(configuration, chunk, disk));
+    });
+    if (adopts !== undefined) this.#adopted.set(disk.diskId, adopts);
   }
 
   #accepted(disk: Disk, { path, ballot, head, chosen }: AcceptWrite): void {
@@ -199,8 +203,10 @@ export class RegisterInvariants {
     }
   }
 
-  #hold(configuration: Configuration, chunk: string): boolean {
+  /** W stores hold it, `without` left out. */
+  #hold(configuration: Configuration, chunk: string, without?: Disk): boolean {
     const holders = replicasOf(configuration).filter((node) => {
+      if (node === without?.number) return false;
       const disk = this.#view.diskOfNode(node);
       // A disk that was wiped since had its share: it is not held against the head.
       return disk === undefined || disk.store.chunk(chunk) !== undefined;
