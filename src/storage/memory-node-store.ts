@@ -222,6 +222,11 @@ export class MemoryNodeStore implements NodeStore {
     return changes.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
   }
 
+  /** A commit is on its way: nothing is looked through meanwhile. */
+  get isCommitting(): boolean {
+    return this.#flushing !== undefined;
+  }
+
   pathsAfter(after: string, limit: number): readonly Path[] {
     assert(this.#flushing === undefined, "files are looked through between commits");
     const later = [...this.#rows.keys()].filter((path) => compareUtf8(path, after) > 0);

@@ -132,4 +132,14 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     recipe: "all",
     why: "a store deleted a copy that it had doomed, while W others had confirmed the chunk to a late put: the check's mistake",
   },
+  {
+    seed: 5_003_987,
+    recipe: "all",
+    why: "who joined a partition beside a node whose disk is no more was to hold all of it, though that change waits for an operator: the check's mistake",
+  },
+  {
+    seed: 5_016_830,
+    recipe: "all",
+    why: "the search for garbage at the end looked through a store in the middle of a commit: the check's mistake",
+  },
 ];

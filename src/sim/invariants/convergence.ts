@@ -3,7 +3,7 @@
  * that a head names, and so does the catalogue (I11).
  */
 import { checksumOf } from "../../base/checksum.ts";
-import { nodeName, type Path } from "../../base/ids.ts";
+import { type NodeNumber, nodeName, type Path } from "../../base/ids.ts";
 import { chunkPartitionOf, configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
 import { joiningIn, movesOf, turnsOf } from "../../cluster/moves.ts";
 import { deadOf } from "../../cluster/standing.ts";
@@ -11,14 +11,23 @@ import { formatBallot, sameBallot } from "../../register/ballot.ts";
 import { isInline, isLive } from "../../register/head.ts";
 import { chunksNamed } from "../../wire/chunk-list.ts";
 import { headCodec } from "../../wire/codec.ts";
-import type { Head, ListEntry } from "../../wire/messages.ts";
+import type { Configuration, Head, ListEntry } from "../../wire/messages.ts";
 import type { DiskView } from "./registers.ts";
+
+/**
+ * Who is to hold all of a partition. While it is changing towards a node whose disk is no more, which lasts until an operator says so, those that
+ * join need not have been given everything.
+ */
+function holdersIn(view: DiskView, configuration: Configuration): readonly NodeNumber[] {
+  const comes = joiningIn(configuration).every((node) => view.diskOfNode(node) !== undefined);
+  return comes ? replicasOf(configuration) : (configuration.sets[0]?.nodes ?? []);
+}
 
 /** What stands between a file's replicas and agreement, in words; undefined: nothing. Wiped disks do not come back. */
 export function disagreement(view: DiskView, paths: readonly Path[]): string | undefined {
   const { map } = view;
   for (const path of paths) {
-    const replicas = replicasOf(configurationOf(map, partitionOf(map, path)));
+    const replicas = holdersIn(view, configurationOf(map, partitionOf(map, path)));
     const held = replicas.flatMap((node) => {
       const disk = view.diskOfNode(node);
       return disk === undefined ? [] : [{ node, register: disk.store.register(path) }];
@@ -85,14 +94,14 @@ export function notWhole(view: DiskView, paths: readonly Path[]): string | undef
     if (head === undefined) continue;
     for (const version of [head.current, ...head.history]) {
       const { random } = version.operation;
-      for (const node of replicasOf(configurationOf(map, partitionOf(map, path)))) {
+      for (const node of holdersIn(view, configurationOf(map, partitionOf(map, path)))) {
         const disk = view.diskOfNode(node);
         if (disk === undefined || !isInline(version)) continue;
         const flaw = flawOf(disk.store.content(path, random), version.checksum);
         if (flaw !== undefined) return `the content of ${path}@${version.version} is ${flaw} at ${nodeName(node)}`;
       }
       for (const { chunk, checksum } of chunksNamed(version)) {
-        for (const node of replicasOf(configurationOf(map, chunkPartitionOf(map, chunk)))) {
+        for (const node of holdersIn(view, configurationOf(map, chunkPartitionOf(map, chunk)))) {
           const disk = view.diskOfNode(node);
           if (disk === undefined) continue;
           const flaw = disk.store.chunk(chunk) === undefined ? "not indexed" : flawOf(disk.files.peek(chunk), checksum);
