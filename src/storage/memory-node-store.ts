@@ -123,7 +123,7 @@ export class MemoryNodeStore implements NodeStore {
     this.#chunks.delete(chunk);
   }
 
-  /** A commit is under way: what `content` shows of it may still be lost. */
+  /** A commit is under way: what `content` shows of it may still be lost, and nothing is looked through. */
   get isFlushing(): boolean {
     return this.#flushing !== undefined;
   }
@@ -220,11 +220,6 @@ export class MemoryNodeStore implements NodeStore {
       if (newest !== undefined && newest.sequence > sequence) changes.push(newest);
     }
     return changes.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
-  }
-
-  /** A commit is on its way: nothing is looked through meanwhile. */
-  get isCommitting(): boolean {
-    return this.#flushing !== undefined;
   }
 
   pathsAfter(after: string, limit: number): readonly Path[] {

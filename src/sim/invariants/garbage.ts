@@ -97,7 +97,7 @@ export function uncollected(view: DiskView, paths: readonly Path[]): string | un
   const named = new Set(paths.flatMap((path) => [...uploadsOf(agreedHead(view, path))]));
   for (const { number } of map.nodes) {
     const store = view.diskOfNode(number)?.store;
-    if (store?.isCommitting) return `${nodeName(number)} is writing`;
+    if (store?.isFlushing) return `${nodeName(number)} is writing`;
     for (const { chunk, owner } of store?.chunksAfter("", Number.MAX_SAFE_INTEGER) ?? []) {
       if (!isReplica(configurationOf(map, chunkPartitionOf(map, chunk)), number)) continue; // it has left, and drops it soon
       const gone = replicasOf(configurationOf(map, partitionOf(map, owner))).some((node) => view.diskOfNode(node) === undefined);
