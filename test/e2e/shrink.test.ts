@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Exit } from "../../src/base/errors.ts";
 import { treeOf } from "../../src/tools/file-trees.ts";
 import type { ClusterStatus, LocalCluster } from "../../src/tools/local-cluster.ts";
+import { keepWorking } from "./growth.ts";
 import { fails, makeTree, putText, scratch, startCluster, textOf } from "./harness.ts";
 
 /** The others take a minute each: QDFS_LONG=1 runs them, too. */
@@ -12,25 +13,6 @@ const LONG = process.env.QDFS_LONG === "1";
 setDefaultTimeout(180_000); // real processes on a busy machine; Bun forgets it at the end of each file
 
 const MOVED_MS = 120_000;
-
-/** Puts and reads one file after the other until it is told to stop; every one must succeed. */
-function keepWorking(cluster: LocalCluster): { readonly stop: () => Promise<number> } {
-  let over = false;
-  const worked = (async () => {
-    let count = 0;
-    for (; !over; count += 1) {
-      await putText(cluster, `/meanwhile/${count}`, `text ${count}`);
-      expect(await textOf(cluster, `/meanwhile/${count}`)).toBe(`text ${count}`);
-    }
-    return count;
-  })();
-  return {
-    stop: async () => {
-      over = true;
-      return await worked;
-    },
-  };
-}
 
 function nodeOf({ nodes }: ClusterStatus, id: string): ClusterStatus["nodes"][number] | undefined {
   return nodes.find((node) => node.id === id);
@@ -119,6 +101,25 @@ test.if(LONG)("a drain is refused with its arithmetic, and one that was cancelle
   const status = await cluster.waitFor((now) => settled(now) && nodeOf(now, "dn-1")?.partitions === before, MOVED_MS);
   expect(nodeOf(status, "dn-1")).toMatchObject({ state: "up", standing: "member" });
   expect(await work.stop()).toBeGreaterThan(0);
+  await expectTree(cluster, tree, join(files.path, "out"));
+});
+
+test.if(LONG)("two operators drain two DataNodes at once, and a third is told that too few would be left", async () => {
+  await using cluster = await startCluster({ nodes: 5 });
+  using files = scratch();
+  const tree = join(files.path, "in");
+  makeTree(tree, 200);
+  await cluster.ok(["put", "-r", tree, "/t"]);
+  await cluster.waitFor(settled, MOVED_MS);
+  const work = keepWorking(cluster);
+  const drains = ["dn-1", "dn-2"].map((node) => cluster.ok(["drain", node], { timeoutMs: MOVED_MS }));
+  await cluster.waitFor(({ nodes }) => nodes.filter(({ standing }) => standing !== "member").length === 2);
+  expect((await fails(cluster, Exit.UNAVAILABLE, ["drain", "dn-3"])).stderr).toContain("would leave 2 (dn-4, dn-5) of 5");
+  await Promise.all(drains);
+  expect(await work.stop()).toBeGreaterThan(0);
+  const status = await cluster.waitFor(settled, MOVED_MS);
+  for (const node of ["dn-1", "dn-2"]) expect(nodeOf(status, node)?.partitions).toBe(0);
+  for (const index of [0, 1]) await cluster.node(index).stop("SIGKILL");
   await expectTree(cluster, tree, join(files.path, "out"));
 });
 
