@@ -1,5 +1,6 @@
 import { nodeName, type Path } from "../../base/ids.ts";
 import { chunkPartitionOf, configurationOf, isReplica, partitionOf, replicasOf } from "../../cluster/map.ts";
+import { joiningIn } from "../../cluster/moves.ts";
 import type { AcceptWrite, NodeWrites } from "../../ports.ts";
 import { compareBallots, formatBallot, highestBallot } from "../../register/ballot.ts";
 import type { Ballot, ClusterMap, Head, OperationId } from "../../wire/messages.ts";
@@ -85,7 +86,10 @@ export class GarbageInvariants {
   }
 }
 
-/** What is still to be erased or collected, in words; undefined: nothing. A replica whose disk is no more holds erasing up for ever. */
+/**
+ * What is still to be erased or collected, in words; undefined: nothing. A replica whose disk is no more holds erasing up for ever; a change towards one
+ * carries the chunks of its partition over again and again, and so what nobody names from whoever holds it yet to whoever has collected it.
+ */
 export function uncollected(view: DiskView, paths: readonly Path[]): string | undefined {
   const { map } = view;
   for (const path of paths) {
@@ -99,8 +103,10 @@ export function uncollected(view: DiskView, paths: readonly Path[]): string | un
     const store = view.diskOfNode(number)?.store;
     if (store?.isFlushing) return `${nodeName(number)} is writing`;
     for (const { chunk, owner } of store?.chunksAfter("", Number.MAX_SAFE_INTEGER) ?? []) {
-      if (!isReplica(configurationOf(map, chunkPartitionOf(map, chunk)), number)) continue; // it has left, and drops it soon
-      const gone = replicasOf(configurationOf(map, partitionOf(map, owner))).some((node) => view.diskOfNode(node) === undefined);
+      const stores = configurationOf(map, chunkPartitionOf(map, chunk));
+      if (!isReplica(stores, number)) continue; // it has left, and drops it soon
+      const holdUp = [...replicasOf(configurationOf(map, partitionOf(map, owner))), ...joiningIn(stores)];
+      const gone = holdUp.some((node) => view.diskOfNode(node) === undefined);
       if (!gone && !named.has(uploadOf(chunk))) return `${nodeName(number)} still holds ${chunk} of ${owner}`;
     }
   }
