@@ -15,6 +15,7 @@ import { CHECKSUM_BYTES, formatChecksum } from "../base/checksum.ts";
 import { codeOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
 import { configurationOf, partitionOf, replicasOf } from "../cluster/map.ts";
+import { joiningIn } from "../cluster/moves.ts";
 import { CONTROL_CALL_MS, OPERATION_BUDGET_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { ChunkId, NodeStore, Runtime } from "../ports.ts";
 import { compareBallots } from "../register/ballot.ts";
@@ -83,7 +84,8 @@ export class DifferenceMender {
   async file(difference: FileDifference): Promise<Mended> {
     const { maps, replica, completer } = this.#parts;
     const { path, ballot, chosen, followed } = difference;
-    const { number } = maps.configurationOf(path);
+    const configuration = maps.configurationOf(path);
+    const { number } = configuration;
     const order = compareBallots(replica.accepted(path).ballot, ballot);
     if (order > 0) return NOTHING;
     if (order === 0) return await this.#sameValue(difference, number);
@@ -98,7 +100,9 @@ export class DifferenceMender {
       },
     );
     if (sizeBytes === undefined) return NOTHING;
-    return { kind: chosen && followed ? "lost" : "late", what: `the current version of ${path}`, sizeBytes };
+    // Who joins begins with nothing (P15), whatever it had followed when it was a replica before: the mover is about to bring it.
+    const joins = joiningIn(configuration).includes(maps.self);
+    return { kind: chosen && followed && !joins ? "lost" : "late", what: `the current version of ${path}`, sizeBytes };
   }
 
   /** The same value: what of its bytes is missing here? Or do the heads differ? */
