@@ -40,6 +40,7 @@ test("a quorum is set under judged load, over a death of the SuperNode, and set 
 
   const refused = await fails(cluster, Exit.UNAVAILABLE, ["quorum", "set", "n=5,w=3,r=3"]);
   expect(refused.stderr).toContain("n = 5 replicas need 5 DataNodes, and the cluster has 3: 2 more must join first");
+  await cluster.waitFor(({ nodes }) => nodes.every(({ files }) => files > 0)); // they tell with their heartbeats
   const [dry] = await cluster.rows<{ partitions: number; files: number }>(["quorum", "set", "read-optimized", "--dry-run"]);
   expect(dry?.partitions).toBe(1024);
   expect(dry?.files).toBeGreaterThan(0);
