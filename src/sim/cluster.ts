@@ -221,8 +221,8 @@ export class SimCluster {
     const { place } = life;
     const [grpc, http] = [`${host.name}:1`, `${host.name}:2`];
     const store = storeOf(disk, life);
-    // Of a newcomer the operator says where the SuperNode is now; a member has to find out by itself when that changed.
-    const given = disk.number === 0 ? `${this.superHost.name}:1` : SUPERNODE;
+    // To who has no map yet the operator says where the SuperNode is now; who has one has to find out by itself when that changed.
+    const given = store.map() === undefined ? `${this.superHost.name}:1` : SUPERNODE;
     const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [given], knownSuperNodes(store));
     const { clusterId } = this.map;
     const map = await admit(life, supernodes, {

@@ -114,8 +114,9 @@ export class Faults {
       life?.whenUsed(Number.POSITIVE_INFINITY, () => {});
     this.#completeRecoveries();
     for (const host of dataHosts) {
-      // It waits to be admitted by a SuperNode that there is no more.
-      if (host.node === undefined && host.disk.number === 0 && superHosts.length > 1) this.#cluster.kill(host, "kill");
+      // It waits for a SuperNode that there is no more, and knows of no other: admitted or not, it has no map.
+      if (host.node === undefined && host.disk.store.map() === undefined && superHosts.length > 1)
+        this.#cluster.kill(host, "kill");
       this.#restart(host);
     }
   }
