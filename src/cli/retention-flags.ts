@@ -1,7 +1,22 @@
 /** `--tombstone-grace`, `--orphan-age`, `--keep-versions` and `--keep-for` of whatever starts a SuperNode. */
+import { Option } from "clipanion";
 import { QdfsError } from "../base/errors.ts";
 import { parseCount, parseDuration } from "../base/units.ts";
 import type { Retention } from "../cluster/retention.ts";
+
+/** The flags themselves, as fields of a command. */
+export const retentionOptions = {
+  tombstoneGrace: () =>
+    Option.String("--tombstone-grace", { description: "AGE how long what was deleted stays in the trash (default: 7d)" }),
+  orphanAge: () =>
+    Option.String("--orphan-age", { description: "AGE how long chunks that no version names are left alone (default: 1h)" }),
+  keepVersions: () =>
+    Option.String("--keep-versions", { description: "K earlier versions of a file that are kept (default: 10)" }),
+  keepFor: () =>
+    Option.String("--keep-for", {
+      description: "AGE … those superseded longer ago go with the file's next change; off: none goes for its age (default: off)",
+    }),
+};
 
 export interface RetentionFlags {
   readonly tombstoneGrace: string | undefined;

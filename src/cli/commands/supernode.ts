@@ -3,7 +3,7 @@ import type { Exit } from "../../base/errors.ts";
 import { parseAddresses, parseCount, parseDuration } from "../../base/units.ts";
 import { logLevel } from "../base-command.ts";
 import type { Output } from "../output.ts";
-import { retentionOf } from "../retention-flags.ts";
+import { retentionOf, retentionOptions } from "../retention-flags.ts";
 import { readyWords, ServerCommand } from "../server-command.ts";
 import { serverRuntime } from "../server-runtime.ts";
 import { endWithParent, type Ready, serveUntilStopped } from "../serving.ts";
@@ -53,18 +53,10 @@ export class SuperNodeCommand extends ServerCommand {
   readonly timeout = Option.String("--timeout", {
     description: "DURATION how long a recovery waits for enough DataNodes (default: 1m)",
   });
-  readonly tombstoneGrace = Option.String("--tombstone-grace", {
-    description: "AGE how long what was deleted stays in the trash (default: 7d)",
-  });
-  readonly orphanAge = Option.String("--orphan-age", {
-    description: "AGE how long chunks that no version names are left alone (default: 1h)",
-  });
-  readonly keepVersions = Option.String("--keep-versions", {
-    description: "K earlier versions of a file that are kept (default: 10)",
-  });
-  readonly keepFor = Option.String("--keep-for", {
-    description: "AGE … those superseded longer ago go with the file's next change; off: none goes for its age (default: off)",
-  });
+  readonly tombstoneGrace = retentionOptions.tombstoneGrace();
+  readonly orphanAge = retentionOptions.orphanAge();
+  readonly keepVersions = retentionOptions.keepVersions();
+  readonly keepFor = retentionOptions.keepFor();
   readonly replaceAfter = Option.String("--replace-after", {
     description: "DURATION others take the place of a DataNode that was down for so long; off: never (default: 10m)",
   });

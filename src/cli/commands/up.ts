@@ -9,7 +9,7 @@ import { LocalCluster } from "../local-cluster.ts";
 import { asLocalFailure } from "../local-failure.ts";
 import type { Output } from "../output.ts";
 import { quorumFor } from "../quorum-flag.ts";
-import { retentionArguments, retentionOf } from "../retention-flags.ts";
+import { retentionArguments, retentionOf, retentionOptions } from "../retention-flags.ts";
 import { parseScrubPeriod, scrubPeriodOption } from "../scrub-period-flag.ts";
 import type { Ready } from "../serving.ts";
 import { takeSignals } from "../signals.ts";
@@ -49,18 +49,10 @@ export class UpCommand extends QdfsCommand {
   readonly adaptiveDwell = Option.String("--adaptive-dwell", { description: "DURATION as for `qdfs supernode`" });
   readonly restartNodes = Option.Boolean("--restart-nodes", false, { description: "bring a child back that died" });
 
-  readonly tombstoneGrace = Option.String("--tombstone-grace", {
-    description: "AGE how long what was deleted stays in the trash (default: 7d)",
-  });
-  readonly orphanAge = Option.String("--orphan-age", {
-    description: "AGE how long chunks that no version names are left alone (default: 1h)",
-  });
-  readonly keepVersions = Option.String("--keep-versions", {
-    description: "K earlier versions of a file that are kept (default: 10)",
-  });
-  readonly keepFor = Option.String("--keep-for", {
-    description: "AGE … those superseded longer ago go with the file's next change; off: none goes for its age (default: off)",
-  });
+  readonly tombstoneGrace = retentionOptions.tombstoneGrace();
+  readonly orphanAge = retentionOptions.orphanAge();
+  readonly keepVersions = retentionOptions.keepVersions();
+  readonly keepFor = retentionOptions.keepFor();
 
   override async run(output: Output): Promise<Exit> {
     const nodes = this.nodes === undefined ? NODES_DEFAULT : parseCount(this.nodes, "--nodes", 1, NODES_MAX);
