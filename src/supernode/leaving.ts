@@ -11,7 +11,7 @@ import type { Cancel, Runtime } from "../ports.ts";
 import type { CatalogueTotals } from "../supernode-ports.ts";
 import { type LeaveReply, type LeaveRequest, LeaveStep } from "../wire/leave-messages.ts";
 import { type ClusterMap, NodeState, Standing } from "../wire/messages.ts";
-import type { Rates } from "./move-rates.ts";
+import { expectedMs, type Rates } from "./move-rates.ts";
 
 export interface LeavingParts {
   readonly runtime: Runtime;
@@ -83,10 +83,15 @@ export class Leaving {
       copiedFiles += copies * (here?.files ?? 0);
       sizeBytes += copies * (here?.sizeBytes ?? 0);
     }
-    const { filesPerSec, bytesPerSec, partitionsPerSec } = this.#parts.rates();
-    const sec = Math.max(copiedFiles / filesPerSec, sizeBytes / bytesPerSec) + transfers.length / partitionsPerSec;
-    const expectedMs = Math.ceil(1_000 * sec);
-    return { partitions: transfers.length, files, sizeBytes, expectedMs, losing: losing.length, remaining };
+    const work = { partitions: transfers.length, files: copiedFiles, sizeBytes };
+    return {
+      partitions: transfers.length,
+      files,
+      sizeBytes,
+      expectedMs: expectedMs(work, this.#parts.rates()),
+      losing: losing.length,
+      remaining,
+    };
   }
 
   #look(): void {

@@ -13,18 +13,20 @@ import { isInForce } from "../cluster/quorum-in-force.ts";
 import { ADAPTIVE, checkedQuorum, formatQuorum, type QuorumSpec } from "../cluster/quorum-spec.ts";
 import { distinctSets } from "../cluster/replica-sets.ts";
 import { placeable } from "../cluster/standing.ts";
-import { CARRY_BYTES_PER_SEC, CARRY_FILES_PER_SEC, QUORUM_CHANGE_PATIENCE_MS, REBALANCE_LOOK_MS } from "../limits.ts";
+import { QUORUM_CHANGE_PATIENCE_MS, REBALANCE_LOOK_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import type { CatalogueTotals, QuorumChangeEnd, QuorumChanger } from "../supernode-ports.ts";
 import type { Rebalance, SetQuorumReply, SetQuorumRequest } from "../wire/change-messages.ts";
 import { type ClusterMap, NodeState, type Policy } from "../wire/messages.ts";
 import type { Membership } from "./membership.ts";
+import { expectedMs, type Rates } from "./move-rates.ts";
 
 export interface LiveQuorumParts {
   readonly runtime: Runtime;
   readonly membership: Pick<Membership, "map" | "setQuorum">;
   /** By partition, what it holds. */
   readonly totals: () => ReadonlyMap<number, CatalogueTotals>;
+  readonly rates: () => Rates;
   /** How far the rebalancer is. */
   readonly progress: () => Rebalance | null;
 }
@@ -53,7 +55,7 @@ export class LiveQuorum implements QuorumChanger {
     const goesOn = asked.name === ADAPTIVE && before.name === ADAPTIVE && asked.n === before.n;
     const quorum = goesOn ? { ...asked, w: before.w, r: before.r } : asked;
     requireNodes(map, quorum.n);
-    const plan = planOf({ ...map, policy: { ...before, ...quorum } }, this.#parts.totals());
+    const plan = planOf({ ...map, policy: { ...before, ...quorum } }, this.#parts.totals(), this.#parts.rates());
     if (!request.dryRun && !isSame(quorum, before)) membership.setQuorum(quorum);
     return { before, after: request.dryRun ? { ...before, ...quorum } : membership.map.policy, ...plan };
   }
@@ -110,7 +112,11 @@ function requireNodes(map: ClusterMap, n: number): void {
 }
 
 /** What it takes to give every partition the policy's quorum. */
-function planOf(map: ClusterMap, totals: ReadonlyMap<number, CatalogueTotals>): Omit<SetQuorumReply, "before" | "after"> {
+function planOf(
+  map: ClusterMap,
+  totals: ReadonlyMap<number, CatalogueTotals>,
+  rates: Rates,
+): Omit<SetQuorumReply, "before" | "after"> {
   let [partitions, placements, files, sizeBytes] = [0, 0, 0, 0];
   // What is joint will be alone by then: with which of its two sets is not known yet, and matters little here.
   const alone = { ...map, partitions: map.partitions.map(({ number, sets }) => ({ number, sets: sets.slice(-1) })) };
@@ -124,9 +130,7 @@ function planOf(map: ClusterMap, totals: ReadonlyMap<number, CatalogueTotals>): 
     sizeBytes += joining * (held?.sizeBytes ?? 0);
     if (mustCarry(from, to)) files += held?.files ?? 0;
   }
-  const movers = Math.max(1, placeable(map).length);
-  const aboutMs = Math.ceil((1_000 / movers) * Math.max(files / CARRY_FILES_PER_SEC, sizeBytes / CARRY_BYTES_PER_SEC));
-  return { partitions, placements, files, sizeBytes, aboutMs };
+  return { partitions, placements, files, sizeBytes, aboutMs: expectedMs({ partitions, files, sizeBytes }, rates) };
 }
 
 /** Changes whenever something has moved. */

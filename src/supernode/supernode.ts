@@ -132,6 +132,7 @@ export class SuperNode implements SuperNodeApi {
       runtime,
       membership: this.#membership,
       totals: () => this.#store.totals(),
+      rates: () => this.#rebalancer.rates(),
       progress: () => this.#rebalancer.progress(),
     });
     const heartbeat = (number: NodeNumber) => this.#membership.vitals(number)?.heartbeat;
