@@ -2,16 +2,16 @@
  * `npm run demo:grow`: a cluster of real processes that grows from three DataNodes to five, drains one, loses one for good and is whole
  * again, under a load that is judged in the end: no operation failed, the answers are linearizable, and what was stored before is there.
  */
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { Exit } from "../base/errors.ts";
 import { formatCount, formatSize } from "../base/units.ts";
-import { endWithThisProcess } from "./children.ts";
+import { type BackgroundLoad, startLoad } from "./background-load.ts";
 import { treeOf, writeRandomFile } from "./file-trees.ts";
 import type { ClusterStatus, LocalCluster } from "./local-cluster.ts";
 import { Narrator } from "./narrator.ts";
 import { play, REPOSITORY, seconds, timed } from "./show.ts";
-import { type LoadResult, Timeline } from "./timeline.ts";
+import { Timeline } from "./timeline.ts";
 
 const BIG_FILE_BYTES = 64 * 2 ** 20;
 const TREES = ["src", "test", "proto"];
@@ -27,7 +27,7 @@ const timeline = new Timeline();
 
 /** What was stored before anything changed: name to checksum. */
 let original: Record<string, string> = {};
-let load: { readonly end: () => Promise<LoadResult> } | undefined;
+let load: BackgroundLoad | undefined;
 
 async function store(cluster: LocalCluster): Promise<void> {
   narrator.step("A directory tree goes in, and a load begins that does not end before the last scene");
@@ -38,39 +38,16 @@ async function store(cluster: LocalCluster): Promise<void> {
   narrator.typed("qdfs put -r tree /tree");
   await cluster.ok(["put", "-r", tree, "/tree"]);
   narrator.say(`${formatCount(Object.keys(original).length)} files, one of them of ${formatSize(BIG_FILE_BYTES)}.`);
-  load = await startLoad(cluster);
+  load = await beginLoad(cluster);
 }
 
-/** Half puts, half gets of 4 KiB, due at a fixed rate; resolves when its files are written and the clock runs. */
-async function startLoad(cluster: LocalCluster): Promise<{ readonly end: () => Promise<LoadResult> }> {
-  const args = ["bench", "--mix", "balanced", "--clients", "8", "--rate", String(RATE), "--files", String(FILES)];
-  const [typed, out, err] = [
-    `qdfs ${[...args, "--check"].join(" ")} &`,
-    join(cluster.dir, "load.out"),
-    join(cluster.dir, "load.err"),
-  ];
-  narrator.typed(typed);
-  const child = Bun.spawn([cluster.binary, ...args, "--check", "--duration", "1h", "--json", "--verbose"], {
-    stdin: "ignore",
-    stdout: Bun.file(out),
-    stderr: Bun.file(err),
-    env: cluster.env,
-  });
-  endWithThisProcess(child);
-  while (!/^\s*\d+ ?s/m.test(readFileSync(err, "utf8"))) {
-    if (child.exitCode !== null) throw new Error(`the load ended: ${readFileSync(err, "utf8").slice(-600)}`);
-    await Bun.sleep(100);
-  }
-  timeline.begin(1000); // the first line is that of the first second
-  return {
-    end: async () => {
-      child.kill("SIGINT"); // the result so far
-      await child.exited;
-      const line = readFileSync(out, "utf8").split("\n").find(Boolean);
-      if (line === undefined) throw new Error(`the load has no result: ${readFileSync(err, "utf8").slice(-600)}`);
-      return JSON.parse(line);
-    },
-  };
+/** Half puts, half gets of 4 KiB, due at a fixed rate, and judged. */
+async function beginLoad(cluster: LocalCluster): Promise<BackgroundLoad> {
+  const flags = ["--mix", "balanced", "--clients", "8", "--rate", String(RATE), "--files", String(FILES), "--check"];
+  narrator.typed(`qdfs bench ${flags.join(" ")} &`);
+  const begun = await startLoad(cluster, flags);
+  timeline.begin(begun.beganMs);
+  return begun;
 }
 
 /** Nothing is moved any more, and every partition has its N replicas. */

@@ -3,14 +3,12 @@
  * two more join; the p99 of each second until nothing is moved any more is set against the p99 of the seconds before. One row per run, the
  * medians last. `--runs N` (1), `--files N` (3000, stored before), `--rate N` (200 operations per second).
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { medianOf } from "../base/median.ts";
-import { endWithThisProcess } from "./children.ts";
+import { startLoad } from "./background-load.ts";
 import { LocalCluster } from "./local-cluster.ts";
 import { REPOSITORY } from "./show.ts";
-import type { LoadResult } from "./timeline.ts";
 
 /** Of the load alone: its first seconds are spent on connections and compiling. */
 const WARM_SEC = 5;
@@ -34,29 +32,15 @@ interface Cost {
 
 async function measure(): Promise<Cost> {
   await using cluster = await LocalCluster.start({ binary: process.env.QDFS_BIN ?? join(REPOSITORY, "dist/qdfs") });
-  const [out, err] = [join(cluster.dir, "load.out"), join(cluster.dir, "load.err")];
-  const args = ["--mix", "balanced", "--clients", "8", "--rate", values.rate, "--files", values.files, "--duration", "1h"];
-  const load = Bun.spawn([cluster.binary, "bench", ...args, "--json", "--verbose"], {
-    stdin: "ignore",
-    stdout: Bun.file(out),
-    stderr: Bun.file(err),
-    env: cluster.env,
-  });
-  endWithThisProcess(load);
-  while (!/^\s*\d+ ?s/m.test(readFileSync(err, "utf8"))) {
-    if (load.exitCode !== null) throw new Error(`the load ended: ${readFileSync(err, "utf8").slice(-600)}`);
-    await Bun.sleep(100);
-  }
-  const beganMs = performance.now() - 1000; // the first line is that of the first second
-  const sinceSec = (): number => (performance.now() - beganMs) / 1000;
+  const flags = ["--mix", "balanced", "--clients", "8", "--rate", values.rate, "--files", values.files];
+  const load = await startLoad(cluster, flags);
+  const sinceSec = (): number => (performance.now() - load.beganMs) / 1000;
   await Bun.sleep((WARM_SEC + BEFORE_SEC) * 1000);
   const fromSec = sinceSec();
   for (let count = 0; count < 2; count += 1) await cluster.addNode().start();
   await settled(cluster);
   const untilSec = sinceSec();
-  load.kill("SIGINT"); // the result so far
-  await load.exited;
-  const { series }: LoadResult = JSON.parse(readFileSync(out, "utf8"));
+  const { series } = await load.end();
   const p99 = (kind: "put" | "get", from: number, until: number): number =>
     medianOf(
       series

@@ -22,9 +22,9 @@ export class Timeline {
   #beganMs = 0;
   readonly #events: { readonly atSec: number; readonly what: string }[] = [];
 
-  /** The load began so long ago. */
-  begin(agoMs: number): void {
-    this.#beganMs = performance.now() - agoMs;
+  /** The load began then, by `performance.now()`. */
+  begin(beganMs: number): void {
+    this.#beganMs = beganMs;
     this.#events.push({ atSec: 0, what: "the load begins" });
   }
 
