@@ -4,41 +4,10 @@ import { checkedMap } from "../../src/cluster/check-map.ts";
 import { regarded } from "../../src/cluster/leave.ts";
 import { isReplica, joinedWith } from "../../src/cluster/map.ts";
 import { begun, finished, joiningIn, movesOf, turnsOf } from "../../src/cluster/moves.ts";
-import { firstAssignment } from "../../src/cluster/placement.ts";
-import { type ClusterMap, type Node, NodeState, Standing } from "../../src/wire/messages.ts";
+import { type ClusterMap, NodeState, Standing } from "../../src/wire/messages.ts";
+import { mapOf, nodeOf } from "./maps.ts";
 
 const PARTITIONS = 1024;
-const POLICY = {
-  n: 3,
-  w: 2,
-  r: 2,
-  name: "majority",
-  chunkSizeBytes: 4096,
-  inlineLimitBytes: 1024,
-  keepVersions: 3,
-  tombstoneGraceMs: 0,
-  orphanAgeMs: 0,
-};
-
-function nodeOf(number: number, state: Node["state"] = NodeState.UP): Node {
-  return { number, grpc: `${number}:1`, http: `${number}:2`, zone: "", weight: 1, state, diskId: `d${number}` };
-}
-
-function mapOf(count: number): ClusterMap {
-  const nodes = Array.from({ length: count }, (_, i) => nodeOf(i + 1));
-  const partitions = firstAssignment(nodes, POLICY, PARTITIONS);
-  return {
-    clusterId: "c",
-    generation: 1,
-    version: 1,
-    policy: POLICY,
-    nodes,
-    partitions,
-    supernodes: [],
-    waitingFor: "",
-    nextNode: count + 1,
-  };
-}
 
 /** The map after all its moves, each through its joint configuration. */
 function moved(map: ClusterMap): ClusterMap {
@@ -52,11 +21,11 @@ function moved(map: ClusterMap): ClusterMap {
 
 describe("the plan of a rebalance", () => {
   test("is empty where everything is where it belongs", () => {
-    expect(movesOf(mapOf(4))).toEqual([]);
+    expect(movesOf(mapOf(4, PARTITIONS))).toEqual([]);
   });
 
   test("gives a newcomer its share, moves nothing else, and is done when it is carried out", () => {
-    const map = mapOf(3);
+    const map = mapOf(3, PARTITIONS);
     const grown = { ...map, nodes: [...map.nodes, nodeOf(4)] };
     const moves = movesOf(grown);
     expect(moves.length).toBeGreaterThan((PARTITIONS * 3) / 4 - 60);
@@ -71,7 +40,7 @@ describe("the plan of a rebalance", () => {
   });
 
   test("takes a draining node's partitions to the others, and keeps those of one that is down where they are", () => {
-    const map = mapOf(4);
+    const map = mapOf(4, PARTITIONS);
     const down = map.nodes.map((node) => (node.number === 2 ? { ...node, state: NodeState.DOWN } : node));
     expect(movesOf({ ...map, nodes: down })).toEqual([]);
     const drained = moved(regarded(map, 2, Standing.DRAINING));
@@ -83,7 +52,7 @@ describe("the plan of a rebalance", () => {
       ...map,
       nodes: map.nodes.map((node) => (node.number === number ? { ...node, held: is } : node)),
     });
-    const settled = mapOf(4);
+    const settled = mapOf(4, PARTITIONS);
     const bereft = regarded({ ...settled, nodes: [...settled.nodes, nodeOf(5)] }, 1, Standing.DEAD);
     const lost = settled.partitions.flatMap((configuration, partition) => (isReplica(configuration, 1) ? [partition] : []));
     const flapping = held(bereft, 5, true);
@@ -107,7 +76,7 @@ describe("the plan of a rebalance", () => {
   });
 
   test("is empty while there are fewer nodes than replicas, and leaves alone what changes already", () => {
-    const map = mapOf(3);
+    const map = mapOf(3, PARTITIONS);
     expect(movesOf(regarded(map, 1, Standing.DRAINING))).toEqual([]);
     const grown = { ...map, nodes: [...map.nodes, nodeOf(4)] };
     const [move] = movesOf(grown);

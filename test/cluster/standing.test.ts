@@ -4,51 +4,13 @@ import fc from "fast-check";
 import { checkedMap } from "../../src/cluster/check-map.ts";
 import { leavePlan, regarded } from "../../src/cluster/leave.ts";
 import { begun, finished, joiningIn, movesOf, takenBack, turnsOf } from "../../src/cluster/moves.ts";
-import { firstAssignment } from "../../src/cluster/placement.ts";
 import { losesWrites, survivorsOf } from "../../src/cluster/standing.ts";
 import { barrierNeed } from "../../src/register/quorum.ts";
 import { LeaveStep } from "../../src/wire/leave-messages.ts";
-import { type ClusterMap, type Node, NodeState, type ReplicaSet, Standing } from "../../src/wire/messages.ts";
+import { type ClusterMap, NodeState, type ReplicaSet, Standing } from "../../src/wire/messages.ts";
+import { mapOf, POLICY } from "./maps.ts";
 
 const PARTITIONS = 256;
-const POLICY = {
-  n: 3,
-  w: 2,
-  r: 2,
-  name: "majority",
-  chunkSizeBytes: 4096,
-  inlineLimitBytes: 1024,
-  keepVersions: 3,
-  tombstoneGraceMs: 0,
-  orphanAgeMs: 0,
-};
-
-function mapOf(count: number, zoneOf: (number: number) => string = () => ""): ClusterMap {
-  const nodes = Array.from({ length: count }, (_, i): Node => {
-    const number = i + 1;
-    return {
-      number,
-      grpc: `${number}:1`,
-      http: `${number}:2`,
-      zone: zoneOf(number),
-      weight: 1,
-      state: NodeState.UP,
-      diskId: `d${number}`,
-    };
-  });
-  const partitions = firstAssignment(nodes, POLICY, PARTITIONS);
-  return {
-    clusterId: "c",
-    generation: 1,
-    version: 1,
-    policy: POLICY,
-    nodes,
-    partitions,
-    supernodes: [],
-    waitingFor: "",
-    nextNode: nodes.length + 1,
-  };
-}
 
 /** The map with every move begun. */
 function underWay(map: ClusterMap): ClusterMap {
@@ -107,7 +69,7 @@ describe("the survivors of a replica set", () => {
 
 describe("a change under way", () => {
   test("is taken back when its drain is cancelled, and the partition is what it was", () => {
-    const map = mapOf(4);
+    const map = mapOf(4, PARTITIONS);
     const draining = underWay(regarded(map, 2, Standing.DRAINING));
     expect(turnsOf(draining)).toEqual([]);
     const cancelled = turned(regarded(draining, 2, Standing.MEMBER), false);
@@ -120,7 +82,7 @@ describe("a change under way", () => {
 
   test("towards a node that is gone for good is turned to others, and nothing names it in the end", () => {
     for (const standing of [Standing.DEAD, Standing.DRAINING, Standing.REPLACED]) {
-      const map = mapOf(5);
+      const map = mapOf(5, PARTITIONS);
       const joining = underWay(regarded(map, 1, Standing.DRAINING));
       const after = turned(regarded(joining, 5, standing), false);
       expect(checkedMap(after)).toBe(after);
@@ -153,7 +115,7 @@ describe("a change that a recovery found", () => {
     { nodes: [1, 2, 4], w: 2, r: 2, since: [0, 0, 8] },
   ];
   const found = { number: 65_537, sets, recovered: true };
-  const map = { ...mapOf(5), partitions: [found] };
+  const map = { ...mapOf(5, PARTITIONS), partitions: [found] };
 
   test("is neither taken back nor turned to others, wherever the partition belongs by now (P17)", () => {
     for (const gone of [1, 2, 3, 4, 5])
@@ -179,7 +141,7 @@ describe("a change that a recovery found", () => {
 
 describe("placement", () => {
   test("follows a change of weight with moves to, or from, that node alone, and more of them the larger it is", () => {
-    const map = mapOf(5);
+    const map = mapOf(5, PARTITIONS);
     const weighted = (weight: number): ClusterMap => ({
       ...map,
       nodes: map.nodes.map((node) => (node.number === 4 ? { ...node, weight } : node)),
@@ -197,7 +159,7 @@ describe("placement", () => {
   });
 
   test("spreads replicas over distinct zones after a drain, too, while there are enough zones", () => {
-    const map = mapOf(7, (number) => `z${number % 3}`);
+    const map = mapOf(7, PARTITIONS, (number) => `z${number % 3}`);
     const zones = new Map(map.nodes.map(({ number, zone }) => [number, zone]));
     for (const { partition, to } of movesOf(regarded(map, 4, Standing.DRAINING))) {
       expect(new Set(to.nodes.map((node) => zones.get(node))).size).toBe(3);
@@ -210,7 +172,7 @@ describe("placement", () => {
 
 describe("the plan of a removal", () => {
   test("is refused where no replica of a partition would be left", () => {
-    const map = mapOf(4);
+    const map = mapOf(4, PARTITIONS);
     const one = { number: 1, sets: [{ nodes: [2], w: 1, r: 1 }] };
     const down = map.nodes.map((node) => (node.number === 2 ? { ...node, state: NodeState.DOWN } : node));
     expect(() => leavePlan({ ...map, nodes: down, partitions: [one] }, 2, LeaveStep.REMOVE_DEAD)).toThrow(
