@@ -59,6 +59,10 @@ export const SESSION_BUFFER_BYTES_MAX = 16 * MIB;
 export const BATCH_BYTES_MAX = 1 * MIB;
 /** The largest gRPC message that a server takes; more is refused by gRPC itself. */
 export const MESSAGE_BYTES_MAX = 4 * MIB;
+/** Different configurations that are kept decoded: those of a map of PARTITIONS, and of some maps before it; some 400 bytes each. */
+export const INTERNED_MAX = 4 * KIB;
+/** Of one that is kept: with two sets of REPLICAS_MAX it has less. */
+export const INTERNED_BYTES_MAX = 128;
 /** Chosen hints that wait for a batch to ride on; more are forgotten, which costs a slower read at worst. */
 export const HINTS_MAX = 4 * KIB;
 /** One answer of a control call: the longest page of a listing with the longest paths. */

@@ -21,7 +21,10 @@ export function checkedMap(map: ClusterMap): ClusterMap {
   const nowhere = nodes.find(({ grpc, http }) => grpc === "" || http === "");
   if (nowhere !== undefined) throw bad(`it does not say where node ${nowhere.number} is`);
   if (!isPartitionCount(partitions.length)) throw bad(`it has ${partitions.length} partitions`);
+  const held = new Set<Configuration>(); // few are different, and those are the same object (wire/interned.ts)
   partitions.forEach((configuration, partition) => {
+    if (held.has(configuration)) return;
+    held.add(configuration);
     const why = whyNot(configuration, numbers);
     if (why !== undefined) throw bad(`partition ${partition} ${why}`);
   });

@@ -7,6 +7,7 @@ import headText from "../../proto/qdfs/v1/head.proto" with { type: "text" };
 import maintenanceText from "../../proto/qdfs/v1/maintenance.proto" with { type: "text" };
 import sessionText from "../../proto/qdfs/v1/session.proto" with { type: "text" };
 import { assert } from "../base/errors.ts";
+import { intern } from "./interned.ts";
 import { readStrictly } from "./strict-reader.ts";
 
 // Every 64-bit field of ours stays below 2^53 (limits.ts), so plain numbers do, and decoding allocates no Long objects.
@@ -62,3 +63,4 @@ for (const [name, fields] of Object.entries(REQUIRED)) {
   }
 }
 root.resolveAll();
+intern(root.lookupType("qdfs.v1.Configuration"));
