@@ -140,8 +140,9 @@ export const COMPARE_FAN_OUT = 16;
 /** Names that one question has a replica look at, and ranges in its answer. */
 export const COMPARE_LOOK_MAX = 4 * KIB;
 export const COMPARE_RANGES_MAX = 64;
-/** … and those that are looked at in one go: some milliseconds of the event loop. */
+/** … those that are read in one go, and those of them whose files are looked at in one turn of the event loop: a millisecond. */
 export const COMPARE_SLICE = 256;
+export const COMPARE_TURN = 24;
 /** Names that a DataNode compares in a second: once with every peer when it has come back, and from then on for ever. */
 export const COMPARE_RETURN_PER_SEC = 4_000;
 export const COMPARE_STEADY_PER_SEC = 500;

@@ -63,7 +63,19 @@ export async function askReplicas<Answer>(
     } catch (error) {
       if (codeOf(error) === undefined || staleAt === undefined || clock.monotonicMs() >= endMs) throw error;
       await holder.refresh(nodeOf(holder.map, staleAt).grpc);
-      await sleep(runtime.timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
+      await beforeAskingAgain({ holder, runtime }, path, configuration, tries);
     }
   }
+}
+
+/** After asking by `configuration` in vain for the so-and-so-many-th time: resolves at once if there is another one, else after a pause. */
+export async function beforeAskingAgain(
+  { holder, runtime }: Pick<Ports, "holder" | "runtime">,
+  path: Path,
+  { number }: Configuration,
+  tries: number,
+): Promise<void> {
+  const known = holder.knownConfigurationOf(path);
+  if (known !== undefined && known.number > number) return;
+  await sleep(runtime.timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
 }

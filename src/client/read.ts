@@ -3,7 +3,7 @@ import { checksumOf } from "../base/checksum.ts";
 import { codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { NodeNumber, Path } from "../base/ids.ts";
 import { nodeOf, replicasOf } from "../cluster/map.ts";
-import { QUORUM_PATIENCE_MS, READ_HEDGE_MS, RETRY_BASE_MS, RETRY_MAX_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
+import { QUORUM_PATIENCE_MS, READ_HEDGE_MS, UNAVAILABLE_PATIENCE_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import { ABSENT, isAbsent } from "../register/ballot.ts";
 import { keptVersion } from "../register/head.ts";
@@ -19,8 +19,7 @@ import {
   Want,
 } from "../wire/messages.ts";
 import { askInTurn } from "./ask.ts";
-import { askReplicas } from "./fresh-map.ts";
-import { backoffMs, sleep } from "./inbox.ts";
+import { askReplicas, beforeAskingAgain } from "./fresh-map.ts";
 import type { MapHolder } from "./map-holder.ts";
 import type { Peers } from "./peers.ts";
 import type { Router } from "./router.ts";
@@ -98,7 +97,7 @@ export async function readStrong(ports: ReadPorts, request: ReadRequest): Promis
       else if (code === "CONFIGURATION_STALE") await holder.refresh();
       else if (code === "QUORUM_UNAVAILABLE") void holder.refresh();
       else if (code !== "CONFLICT" && code !== "OVERLOADED") throw error;
-      await sleep(timers, backoffMs(runtime.random, RETRY_BASE_MS, tries, RETRY_MAX_MS));
+      await beforeAskingAgain(ports, request.path, configuration, tries);
     }
   }
 }

@@ -8,11 +8,11 @@
  */
 
 import { codeOf } from "../base/errors.ts";
-import type { NodeNumber } from "../base/ids.ts";
+import type { NodeNumber, Path } from "../base/ids.ts";
 import { compareUtf8 } from "../base/utf8-order.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
-import { BATCH_BYTES_MAX, COMPARE_LOOK_MAX, COMPARE_RANGES_MAX, COMPARE_SLICE } from "../limits.ts";
+import { BATCH_BYTES_MAX, COMPARE_LOOK_MAX, COMPARE_RANGES_MAX, COMPARE_SLICE, COMPARE_TURN } from "../limits.ts";
 import type { ChunkId, ChunkRow, HeldFile, NodeStore, Runtime } from "../ports.ts";
 import type { Compare, Compared, HeldRange } from "../wire/entropy-messages.ts";
 import { chunkDigest, DigestSum, fileDigest } from "./held-digest.ts";
@@ -121,14 +121,29 @@ export class HeldRanges {
     throw staleError(`the comparison goes by map ${generation}.${version}, not ${map.generation}.${map.version}`, map, behind);
   }
 
-  /** The next names of the range, a few milliseconds' worth; between commits, and one a turn of the event loop. */
-  #slice(peer: NodeNumber, range: Range): Promise<Slice> {
+  /** The next names of the range; between commits, and a millisecond's worth a turn of the event loop. */
+  async #slice(peer: NodeNumber, range: Range): Promise<Slice> {
+    if (range.chunks) return this.#inTurn(() => this.#chunks(peer, range));
+    const held: Held[] = [];
+    let names: { readonly within: readonly Path[]; readonly end: boolean } | undefined;
+    for (let at = 0; names === undefined || at < names.within.length; at += COMPARE_TURN) {
+      names = await this.#inTurn(() => {
+        const { within, end } = names ?? this.#names(range);
+        held.push(...this.#files(peer, within.slice(at, at + COMPARE_TURN)));
+        return { within, end };
+      });
+    }
+    const { within, end } = names;
+    return { looked: within.length, last: within.at(-1) ?? range.after, held, end };
+  }
+
+  #inTurn<T>(look: () => T): Promise<T> {
     const { runtime, replica } = this.#parts;
     return new Promise((resolve, reject) => {
       runtime.timers.soon(() =>
         replica.betweenCommits(() => {
           try {
-            resolve(range.chunks ? this.#chunks(peer, range) : this.#files(peer, range));
+            resolve(look());
           } catch (error) {
             reject(error);
           }
@@ -137,16 +152,16 @@ export class HeldRanges {
     });
   }
 
-  #files(peer: NodeNumber, { after, through }: Range): Slice {
+  #names({ after, through }: Range): { readonly within: readonly Path[]; readonly end: boolean } {
+    return upTo(this.#parts.store.pathsAfter(after, COMPARE_SLICE), through, (path) => path);
+  }
+
+  #files(peer: NodeNumber, paths: readonly Path[]): readonly Held[] {
     const { store, maps } = this.#parts;
-    const held: Held[] = [];
-    const page = store.pathsAfter(after, COMPARE_SLICE);
-    const { within, end } = upTo(page, through, (path) => path);
-    for (const path of within) {
+    return paths.flatMap((path) => {
       const file = this.#shares(partitionOf(maps.map, path), peer) ? readable(() => store.held(path)) : undefined;
-      if (file !== undefined) held.push({ name: path, digest: fileDigest(file), what: file });
-    }
-    return { looked: within.length, last: within.at(-1) ?? after, held, end };
+      return file === undefined ? [] : [{ name: path, digest: fileDigest(file), what: file }];
+    });
   }
 
   #chunks(peer: NodeNumber, { after, through }: Range): Slice {
