@@ -278,6 +278,8 @@ export const CARRY_RETRY_MS = 300;
 export const CARRY_RESURVEY_MS = 5_000;
 /** After a search for a newer map that found none, the next one begins this much later. */
 export const SEEK_PAUSE_MS = 50;
+/** A request that goes by a newer map waits this long for that map to come. */
+export const MAP_WAIT_MS = 100;
 /** A partition that a DataNode has left is dropped after this long, when clients have heard of it. */
 export const LEFT_PARTITION_MS = 60_000;
 /** A change of the quorum that the cluster makes by itself is taken back when nothing of it has moved for this long. */

@@ -3,7 +3,7 @@ import { AssertionFailed, messageOf, QdfsError } from "../base/errors.ts";
 import { nodeName, type Path } from "../base/ids.ts";
 import { parseFilePath } from "../base/path.ts";
 import { isBehind } from "../cluster/stale.ts";
-import { OPERATION_BUDGET_MS } from "../limits.ts";
+import { MAP_WAIT_MS, OPERATION_BUDGET_MS } from "../limits.ts";
 import type { Runtime } from "../ports.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { failureAnswer } from "../wire/failure.ts";
@@ -62,8 +62,20 @@ export class Dispatcher {
     this.#stopping = true;
   }
 
-  /** Answers once, now or later, failures included. */
+  /**
+   * Answers once, now or later, failures included. What goes by a newer map than ours (P5) waits for that map, for MAP_WAIT_MS at most: while a
+   * partition changes hands it is on its way here, and whoever is refused meanwhile has to begin again.
+   */
   request(request: Request, answer: Reply): void {
+    try {
+      this.#dispatch(request, answer);
+    } catch (error) {
+      if (isBehind(error)) void this.#withNewerMap().then(() => this.#again(request, answer));
+      else answer(this.#failed(error));
+    }
+  }
+
+  #again(request: Request, answer: Reply): void {
     try {
       this.#dispatch(request, answer);
     } catch (error) {
@@ -71,19 +83,30 @@ export class Dispatcher {
     }
   }
 
+  #withNewerMap(): Promise<void> {
+    const { maps, runtime } = this.#parts;
+    return new Promise((resolve) => {
+      const cancel = runtime.timers.after(MAP_WAIT_MS, resolve);
+      void maps.seekNewer().then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
   #dispatch(request: Request, answer: Reply): void {
     const { mutate, settle, configuration } = request;
-    if (mutate || settle) {
+    const coordinated = mutate ?? settle;
+    if (coordinated) {
       if (this.#stopping) throw new QdfsError("SHUTTING_DOWN", `${nodeName(this.#parts.maps.self)} is stopping`);
+      this.#parts.maps.check(coordinated.path, configuration);
       this.#parts.load.count();
     }
     if (mutate) {
       this.writes += 1;
       checkMutate(mutate, this.#parts.maps.map.policy, this.#parts.counter.current());
-      this.#check(mutate.path, configuration);
       this.#answerLater(this.#parts.coordinator.mutate(mutate), (mutated) => answer({ mutated }), answer);
     } else if (settle) {
-      this.#check(settle.path, configuration);
       const budgetMs = Math.min(settle.budgetMs || OPERATION_BUDGET_MS, OPERATION_BUDGET_MS);
       const settling = settle.anew
         ? this.#parts.coordinator.settleAnew(settle.path, budgetMs)
@@ -95,7 +118,7 @@ export class Dispatcher {
       const { prepare, accept, read, fetch, confirm } = request;
       const about = prepare ?? accept ?? read ?? fetch ?? request.erase;
       if (about) {
-        this.#check(about.path, configuration);
+        this.#parts.maps.check(about.path, configuration);
         if (accept) checkAccept(accept);
         if (read) {
           this.#parts.load.count();
@@ -121,7 +144,7 @@ export class Dispatcher {
     const { confirm, accept, prepare, complete } = body;
     const proposal = prepare ?? accept;
     // P5, for our own coordinator too: only ballots of the adopted configuration.
-    if (proposal) this.#check(proposal.path, proposal.ballot.configuration);
+    if (proposal) this.#parts.maps.check(proposal.path, proposal.ballot.configuration);
     if (accept?.inline && this.#parts.alarms.diskFull) {
       // Below the reserve only what needs no room for content is taken: deletes, settles of chunked files.
       throw new QdfsError("STORAGE_FULL", "no room on this DataNode");
@@ -143,16 +166,6 @@ export class Dispatcher {
       this.#parts.mender.suspect(parseFilePath(body.suspect.path));
       reply({ noted: {} });
     } else throw new QdfsError("BAD_REQUEST", "the request has no body that this version knows");
-  }
-
-  /** P5: only ballots and requests of the adopted configuration. One that is ahead of us makes us look for the newer map. */
-  #check(path: Path, number: number): void {
-    try {
-      this.#parts.maps.check(path, number);
-    } catch (error) {
-      if (isBehind(error)) void this.#parts.maps.seekNewer();
-      throw error;
-    }
   }
 
   #answerLater<T>(work: Promise<T>, done: (result: T) => void, answer: Reply): void {

@@ -1,7 +1,8 @@
 /**
- * Anti-entropy: this node compares what it holds with each peer that it shares partitions with, once when it has come back and then
- * slowly for ever, and mends what of it is missing here (difference-mender.ts). It finds what the change logs cannot tell: rows that a
- * disk lost, bytes of earlier versions and chunks that passed by while the node was slow or away.
+ * Anti-entropy: this node compares what it holds with each peer that it shares partitions with, and mends what of it is missing here
+ * (difference-mender.ts): quickly when it has come back, and then slowly for ever. Slowly, too, what it shares with somebody only since: that
+ * was carried over (rescan.ts). It finds what the change logs cannot tell: rows that a disk lost, bytes of earlier versions and chunks that
+ * passed by while the node was slow or away.
  *
  * It goes through all names in order. The peer says the digest of its next COMPARE_PAGE files; if ours over the same range of names is
  * another one, the range is compared again in COMPARE_FAN_OUT parts, and those that differ in theirs, down to single files. So what
@@ -68,8 +69,8 @@ export class Entropy {
   readonly #parts: EntropyParts;
   readonly #runtime: Runtime;
   readonly #places = new Map<NodeNumber, Place>();
-  /** Peers that everything was compared with in this life. */
-  readonly #comparedWith = new Set<NodeNumber>();
+  /** Peers whose share this node had when it began, and that are yet to be compared with: something may have passed it by, or be lost. */
+  readonly #returnedTo = new Set<NodeNumber>();
   readonly #quick: Pace;
   readonly #slow: Pace;
   readonly #bytes: Pace;
@@ -90,8 +91,9 @@ export class Entropy {
 
   /** From now on, until it is stopped. */
   begin(): void {
-    if (this.#stopped) return;
-    this.#running ??= this.#forEver().catch(this.#parts.onFatal);
+    if (this.#stopped || this.#running !== undefined) return;
+    for (const { number } of this.#parts.maps.map.nodes) if (this.#parts.ranges.sharesWith(number)) this.#returnedTo.add(number);
+    this.#running = this.#forEver().catch(this.#parts.onFatal);
   }
 
   /** What is under way ends soon. */
@@ -107,7 +109,7 @@ export class Entropy {
 
   /** Compares everything with one peer, from where it was broken off; resolves when that is done. @throws QdfsError broken off again */
   async with(peer: NodeNumber): Promise<void> {
-    const pace = this.#comparedWith.has(peer) ? this.#slow : this.#quick;
+    const pace = this.#returnedTo.has(peer) ? this.#quick : this.#slow;
     const place = this.#places.get(peer) ?? { chunks: false, after: "" };
     this.#places.set(peer, place);
     while (!this.#stopped) {
@@ -127,7 +129,7 @@ export class Entropy {
       place.chunks = true;
     }
     this.#places.delete(peer);
-    if (!this.#stopped) this.#comparedWith.add(peer);
+    if (!this.#stopped) this.#returnedTo.delete(peer);
   }
 
   async #forEver(): Promise<void> {

@@ -42,10 +42,13 @@ export class MapSeeker {
     return this.#seeking;
   }
 
-  /** What the asker is answered; one that knows a newer map makes this node look for it first. */
-  async answer({ generation, version }: MapAsk): Promise<MapAt> {
+  /** What the asker is answered; one that knows a newer map makes this node adopt it, or look for it, first. */
+  async answer({ generation, version, map: issued = NO_BYTES }: MapAsk): Promise<MapAt> {
     const theirs = { ...this.#maps.map, generation, version };
-    if (isNewerMap(theirs, this.#maps.map)) await this.seek();
+    if (isNewerMap(theirs, this.#maps.map)) {
+      if (issued.length > 0) await this.#maps.adopt(checkedMap(mapCodec.decode(issued)));
+      else await this.seek();
+    }
     const { map } = this.#maps;
     const bytes = isNewerMap(map, theirs) ? mapCodec.encode(map) : NO_BYTES;
     return { generation: map.generation, version: map.version, map: bytes };

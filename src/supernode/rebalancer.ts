@@ -24,6 +24,7 @@ import {
 import type { Cancel, Runtime } from "../ports.ts";
 import { barrierNeed, reachesIn, readNeed, writeNeed } from "../register/quorum.ts";
 import type { Carried, Rebalance } from "../wire/change-messages.ts";
+import { mapCodec } from "../wire/codec.ts";
 import { type ClusterMap, type Configuration, NodeState, type ReplicaSet } from "../wire/messages.ts";
 import { type Rates, ratesOf } from "./move-rates.ts";
 import type { Nodes } from "./nodes.ts";
@@ -285,7 +286,7 @@ export class Rebalancer {
     return mover;
   }
 
-  /** Nodes hear of a new map with their next heartbeat; those that are concerned sooner. */
+  /** Nodes hear of a new map with their next heartbeat; those that are concerned are given it at once. */
   async #tell(changes: ReadonlyMap<number, Configuration>): Promise<void> {
     const concerned = new Set([...changes.values()].flatMap((configuration) => [...replicasOf(configuration)]));
     await Promise.all([...concerned].filter((node) => this.#nodes.isUp(node)).map((node) => this.#tellNode(node)));
@@ -295,7 +296,8 @@ export class Rebalancer {
     const map = this.#nodes.map();
     const { generation, version } = map;
     try {
-      const { map: at } = await this.#nodes.call(node, 0, { map: { generation, version } }, QUORUM_PATIENCE_MS);
+      const request = { map: { generation, version, map: mapCodec.encode(map) } };
+      const { map: at } = await this.#nodes.call(node, 0, request, QUORUM_PATIENCE_MS);
       if (at && isNewerMap(map, { ...map, generation: at.generation, version: at.version }))
         this.#runtime.log.debug(`${nodeName(node)} has not adopted the map yet`);
     } catch (error) {

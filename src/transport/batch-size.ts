@@ -39,6 +39,7 @@ export function requestSizeBytes(body: RequestBody): number {
   const about = body.fetch ?? body.settle ?? body.confirm ?? body.complete ?? body.erase;
   const path = about?.path ?? body.scan?.after ?? "";
   const movings = (body.scan?.of.length ?? 0) + (body.rescan?.of.length ?? 0);
+  if (body.map) return OVERHEAD_BYTES + (body.map.map?.length ?? 0);
   let bytes = OVERHEAD_BYTES + path.length * UTF8_BYTES_MAX + (body.confirm?.indexes.length ?? 0) * 10 + movings * MOVING_BYTES;
   for (const chunk of body.take?.chunks ?? []) bytes += chunkBytes(chunk);
   if (body.compare) bytes += (body.compare.after.length + body.compare.through.length) * UTF8_BYTES_MAX;

@@ -35,6 +35,8 @@ export interface Take {
 export interface MapAsk {
   readonly generation: number;
   readonly version: number;
+  /** The whole map, from who has just issued it. */
+  readonly map?: Uint8Array;
 }
 
 export interface Rescan {
