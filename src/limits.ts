@@ -269,9 +269,9 @@ export const CATCH_UP_EVERY_MS = 60_000;
 export const CATCH_UP_BUSY_EVERY_MS = 300_000;
 /** … and idle is a node that takes fewer operations per second than this. */
 export const QUIET_OPERATIONS_PER_SEC = 50;
-/** How long a DataNode may take to have everything of one file, and of a few chunks, fetched from the others. */
+/** How long a DataNode may take to have everything of one file, and of a few chunks, fetched from the others: then it is asked again. */
 export const COMPLETE_MS = 10_000;
-export const TAKE_MS = 60_000;
+export const TAKE_MS = 10_000;
 /** What could not be carried over is tried again after this long. */
 export const CARRY_RETRY_MS = 300;
 /** … and chunks that could not be had are looked for in a new scan after this long: they may have been collected. */

@@ -38,6 +38,8 @@ export interface ChunkStoreParts {
   readonly onFatal: (error: unknown) => void;
 }
 
+type Taken = "held" | { readonly sizeBytes: number } | "missing" | "lost";
+
 export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #runtime: Runtime;
   readonly #store: NodeStore;
@@ -50,6 +52,8 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #diskId: string;
   /** Chunks whose bytes are on their way to the disk. */
   readonly #arriving = new Map<ChunkId, Promise<Receipt>>();
+  /** Chunks that are being taken over: who asks again, having lost patience or the answer, waits for the same copy. */
+  readonly #taking = new Map<ChunkId, Promise<Taken>>();
   /** Chunks that are being dropped: their files go after their rows, and a copy that comes meanwhile waits for that. */
   readonly #leaving = new Map<ChunkId, Promise<void>>();
   /** Chunks of which the copy here is known to be bad or gone: held by nobody's count until it is replaced. */
@@ -340,7 +344,16 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
    * Takes over a chunk that this node should hold but does not, if some other replica has an intact copy. `lost`: none has, and all said
    * so; `missing`: it may come later.
    */
-  async take(wanted: ChunkAt): Promise<"held" | { readonly sizeBytes: number } | "missing" | "lost"> {
+  take(wanted: ChunkAt): Promise<Taken> {
+    let taking = this.#taking.get(wanted.chunk);
+    if (taking === undefined) {
+      taking = this.#take(wanted).finally(() => this.#taking.delete(wanted.chunk));
+      this.#taking.set(wanted.chunk, taking);
+    }
+    return taking;
+  }
+
+  async #take(wanted: ChunkAt): Promise<Taken> {
     await this.#stays(wanted.chunk);
     if (this.#held(wanted.chunk) !== undefined) return "held";
     const bytes = await this.#fetchFromPeers(wanted);

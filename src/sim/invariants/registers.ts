@@ -208,8 +208,8 @@ export class RegisterInvariants {
     const holders = replicasOf(configuration).filter((node) => {
       if (node === without?.number) return false;
       const disk = this.#view.diskOfNode(node);
-      // A disk that was wiped since had its share: it is not held against the head.
-      return disk === undefined || disk.store.chunk(chunk) !== undefined;
+      // A disk that was wiped since had its share: it is not held against the head. So had one whose copy came out damaged since.
+      return disk === undefined || disk.store.chunk(chunk) !== undefined || disk.files.quarantined().includes(chunk);
     });
     return reaches(configuration, writeNeed, new Set(holders));
   }
