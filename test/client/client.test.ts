@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { QdfsError } from "../../src/base/errors.ts";
 import type { Client } from "../../src/client/client.ts";
+import { RETRY_BASE_MS } from "../../src/limits.ts";
 import { ABSENT } from "../../src/register/ballot.ts";
 import { NodeState } from "../../src/wire/messages.ts";
 import {
@@ -62,7 +63,7 @@ test("an eventual read works with one replica left, a strong one says what it ne
   expect(c.runtime.clock.monotonicMs() - startMs).toBeLessThan(5000);
 });
 
-test("a read meets a stale configuration by fetching the map", async () => {
+test("a read meets a stale configuration by fetching the map, and begins again at once", async () => {
   let map = testMap();
   const c = testCluster(() => map);
   const newer = testMap({ version: 2 }, { number: 2, sets: [{ nodes: [1, 2, 3], w: 2, r: 2 }] });
@@ -75,7 +76,9 @@ test("a read meets a stale configuration by fetching the map", async () => {
     });
   }
   const client = await c.client();
+  const beganMs = c.runtime.clock.monotonicMs();
   expect((await c.run(client.read("/f"))).version.version).toBe(2);
+  expect(c.runtime.clock.monotonicMs() - beganMs).toBeLessThan(RETRY_BASE_MS / 2);
 });
 
 test("an undecided read is settled by a coordinator, the next one when the first does not answer", async () => {

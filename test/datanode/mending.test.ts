@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { checksumOf, warmUpChecksums } from "../../src/base/checksum.ts";
 import type { Client } from "../../src/client/client.ts";
+import { chunkPartitionOf } from "../../src/cluster/map.ts";
 import { COMPARE_PAUSE_MS } from "../../src/limits.ts";
 import type { ChunkId } from "../../src/ports.ts";
 import { SCRUB_PERIOD_MS } from "../../src/sim/cluster.ts";
@@ -289,4 +290,29 @@ test("the scrub goes on after a restart where it was, and begins again when its 
   expect(await report()).toMatchObject({ pass: pass + 1, running: false, files: 1, contents: 3, found: 0, unmended: 0 });
   cluster.runtime.advance(SCRUB_PERIOD_MS + 1_000);
   expect((await report()).pass).toBe(pass + 2);
+});
+
+test("who asks again for a chunk that is on its way waits for the same copy", async () => {
+  const { cluster, client } = await made();
+  await cluster.until(client.put("/big", big(7)));
+  cluster.runtime.advance(2_000);
+  const [first, ...others] = cluster.members;
+  const row = first?.store.chunksAfter("", 10)[0];
+  if (first === undefined || row === undefined) throw new Error("a file in chunks");
+  await cluster.until(first.store.commit(writes({ droppedChunks: [row.chunk] })));
+  let opened = 0;
+  for (const { files } of others) {
+    const blob = files.blob.bind(files);
+    files.blob = (chunk) => {
+      opened += 1;
+      return blob(chunk);
+    };
+  }
+  const partition = chunkPartitionOf(cluster.map, row.chunk);
+  const of = { partition, number: cluster.map.partitions[partition]?.number ?? 0 };
+  const take = () =>
+    new Promise((resolve) => first.node.request({ id: 1, configuration: 0, take: { of, chunks: [row] } }, resolve));
+  const taken = { taken: { missing: [], lost: [], sizeBytes: row.sizeBytes } };
+  expect(await cluster.until(Promise.all([take(), take()]))).toEqual([taken, taken]);
+  expect(opened).toBe(1);
 });

@@ -107,7 +107,7 @@ export const REPAIR_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow-recovery",
-    seed: 142,
+    seed: 217,
   },
   {
     name: "joined-again",
