@@ -116,16 +116,16 @@ export const FILES_IN_FLIGHT = 64;
 
 // --------------------------------------------------------------------------------- changes of configurations
 /** Partitions that change at a time. Each replica looks through all its files once for all that begin together. */
-export const PARTITIONS_CHANGING_MAX = 128;
+export const PARTITIONS_CHANGING_MAX = 256;
 /** Files, or chunks, of a replica that one page of a scan looks at: less than 4 ms of its time (4,096 took up to 33, felt by every request behind). */
 export const SCAN_PAGE_MAX = 512;
 /** Files, and groups of chunks, carried over at a time by one DataNode, and how many and how much of them in a second. */
 export const CARRY_FILES_IN_FLIGHT = 8;
 export const CARRY_FILES_PER_SEC = 2_000;
 export const CARRY_BYTES_PER_SEC = 64 * MIB;
-/** Of these limits, what a mover begins with (50 files per second), and what it goes on with however slow everything is (20). */
-export const CARRY_SHARE_FIRST = 1 / 40;
-export const CARRY_SHARE_MIN = 1 / 100;
+/** Of these limits, what a mover begins with (25 files per second), and what it goes on with however slow everything is (8). */
+export const CARRY_SHARE_FIRST = 1 / 80;
+export const CARRY_SHARE_MIN = 1 / 250;
 /** Changing partitions that a status names. */
 export const JOINT_SHOWN_MAX = 20;
 /** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): the time that one file's chunks may take, and again. */
@@ -146,6 +146,8 @@ export const COMPARE_TURN = 24;
 /** Names that a DataNode compares in a second: once with every peer when it has come back, and from then on for ever. */
 export const COMPARE_RETURN_PER_SEC = 4_000;
 export const COMPARE_STEADY_PER_SEC = 500;
+/** … and so many times slower while clients want something of it: at 500 a second the p99 of a light load on five DataNodes doubled. */
+export const COMPARE_BUSY_FACTOR = 8;
 /** What differs is looked at again after this long: it may just have been written. */
 export const COMPARE_AGAIN_MS = 2_000;
 /** Differences looked into at a time, and bytes fetched for them in a second. */
@@ -293,7 +295,7 @@ export const LEAVING_LOOK_MS = 1_000;
 /** How often the SuperNode looks how far a change is, and, when nothing is under way, whether something can begin. */
 export const REBALANCE_LOOK_MS = 100;
 /** While partitions move the map changes no more often than this: everybody reads, checks and stores each. */
-export const REBALANCE_STEP_MS = 2_000;
+export const REBALANCE_STEP_MS = 5_000;
 export const REBALANCE_IDLE_MS = 1_000;
 /** A DataNode that found no good copy anywhere looks again: drawn from half to all of base × 2^tries, at most the maximum. */
 export const MEND_RETRY_BASE_MS = 1_000;

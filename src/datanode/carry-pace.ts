@@ -14,7 +14,7 @@ import { Pace } from "./pace.ts";
 /** Settles that are judged together. */
 const WINDOW = 16;
 /** So many of a window are as quick as usual, or it is too fast. */
-const CALM = 0.75;
+const CALM = 0.875;
 const STRETCH_MAX = 2;
 /** Below this nobody feels a difference, and a clock's grain is not judged. */
 const FELT_MS = 0.5;

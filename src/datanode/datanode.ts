@@ -206,11 +206,13 @@ export class DataNode implements SessionHandler, DataNodeApi {
     const own = { runtime, store, maps: this.#maps, peers: this.#peers, replica: this.#replica };
     const holdings = { coordinator: this.#coordinator, completer: this.#completer, chunks: this.chunks };
     this.#ranges = new HeldRanges({ ...own, isDoomed: (chunk) => this.chunks.isDoomed(chunk) });
+    const isBusy = (): boolean => this.#load.perSec() > QUIET_OPERATIONS_PER_SEC;
     this.entropy = new Entropy({
       ...own,
       ranges: this.#ranges,
       mender: new DifferenceMender({ ...own, ...holdings }),
       alarms: this.#alarms,
+      isBusy,
       onFatal,
     });
     this.#garbage = new GarbageKeeper({ ...own, coordinator: this.#coordinator, chunks: this.chunks, onFatal });
@@ -231,7 +233,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       ...mending,
       mender: this.#mender,
       periodMs: parts.scrubPeriodMs,
-      isBusy: () => this.#load.perSec() > QUIET_OPERATIONS_PER_SEC,
+      isBusy,
     });
     this.#maintenance = new Maintenance({ ...mending, mender: this.#mender, scrub: this.#scrub });
     this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#account.report(this.#freeBytes));

@@ -21,6 +21,7 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { nodeOf } from "../cluster/map.ts";
 import {
   COMPARE_AGAIN_MS,
+  COMPARE_BUSY_FACTOR,
   COMPARE_BYTES_PER_SEC,
   COMPARE_FAN_OUT,
   COMPARE_MENDS_IN_FLIGHT,
@@ -49,6 +50,8 @@ export interface EntropyParts {
   readonly ranges: HeldRanges;
   readonly mender: Pick<DifferenceMender, "file" | "chunk">;
   readonly alarms: Alarms;
+  /** Clients want something of this node. */
+  readonly isBusy: () => boolean;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -115,7 +118,7 @@ export class Entropy {
     while (!this.#stopped) {
       const { ranges, end } = await this.#ask(peer, { ...place, through: "" }, COMPARE_PAGE);
       for (const range of ranges) {
-        await this.#pause(pace.owe(range.count));
+        await this.#pause(pace.owe(this.#parts.isBusy() ? range.count * COMPARE_BUSY_FACTOR : range.count));
         if (this.#stopped) return;
         const found = await this.#differences(peer, { ...place, through: range.through }, range, COMPARE_PAGE);
         if (found.length > 0) await this.#mend(peer, place.chunks, found);

@@ -237,6 +237,7 @@ test("comparing everything costs some bytes for thousands of files, and some kil
     maps,
     peers: { call },
     alarms: new Alarms(fake.log),
+    isBusy: () => false,
     ranges: new HeldRanges({ isDoomed: () => false, ...part, store: ours, maps }),
     mender: {
       file: async ({ path }) => {

@@ -105,6 +105,7 @@ class Bench {
       maps,
       peers: { call },
       alarms: new Alarms(runtime.log),
+      isBusy: () => false,
       ranges: new HeldRanges({ isDoomed: () => false, runtime, store: this.ours, maps, replica }),
       mender: {
         file: async (difference) => {
