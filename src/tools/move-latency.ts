@@ -1,7 +1,7 @@
 /**
  * `npm run move-latency`: what a rebalance costs the foreground. Three DataNodes under a load of half puts, half gets of 4 KiB at a fixed rate,
- * two more join; the p99 of each second until nothing is moved any more is set against the p99 of the seconds before. One row per run, the
- * medians last. `--runs N` (1), `--files N` (3000, stored before), `--rate N` (200 operations per second).
+ * two more join; the p99 of each second until nothing is moved any more is set against the p99 of the seconds before, and of those after, when
+ * five DataNodes share the processors that three had before. One row per run, the medians last. `--runs N` (1), `--files N` (3000, stored before), `--rate N` (200 operations per second).
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,7 +13,10 @@ import { REPOSITORY } from "./show.ts";
 /** Of the load alone: its first seconds are spent on connections and compiling. */
 const WARM_SEC = 5;
 const BEFORE_SEC = 15;
-const CHANGE_MS = 120_000;
+/** What moved is still being looked at and dropped in the first seconds. */
+const CALM_SEC = 5;
+const AFTER_SEC = 15;
+const CHANGE_MS = 240_000;
 const LOOK_MS = 2000;
 
 const { values } = parseArgs({
@@ -24,10 +27,12 @@ const { values } = parseArgs({
   },
 });
 
+type P99 = readonly [beforeMs: number, duringMs: number, afterMs: number];
+
 interface Cost {
   readonly tookSec: number;
-  readonly put: readonly [beforeMs: number, duringMs: number];
-  readonly get: readonly [beforeMs: number, duringMs: number];
+  readonly put: P99;
+  readonly get: P99;
 }
 
 async function measure(): Promise<Cost> {
@@ -40,6 +45,7 @@ async function measure(): Promise<Cost> {
   for (let count = 0; count < 2; count += 1) await cluster.addNode().start();
   await settled(cluster);
   const untilSec = sinceSec();
+  await Bun.sleep((CALM_SEC + AFTER_SEC) * 1000);
   const { series } = await load.end();
   const p99 = (kind: "put" | "get", from: number, until: number): number =>
     medianOf(
@@ -47,7 +53,11 @@ async function measure(): Promise<Cost> {
         .filter((row) => row.fromSec >= from && row.fromSec < until)
         .flatMap(({ operations }) => operations[kind]?.p99Ms ?? []),
     );
-  const around = (kind: "put" | "get") => [p99(kind, WARM_SEC, Math.floor(fromSec)), p99(kind, fromSec, untilSec)] as const;
+  const around = (kind: "put" | "get"): P99 => [
+    p99(kind, WARM_SEC, Math.floor(fromSec)),
+    p99(kind, fromSec, untilSec),
+    p99(kind, untilSec + CALM_SEC, untilSec + CALM_SEC + AFTER_SEC),
+  ];
   return { tookSec: untilSec - fromSec, put: around("put"), get: around("get") };
 }
 
@@ -61,8 +71,10 @@ async function settled(cluster: LocalCluster): Promise<void> {
 }
 
 function row(name: string, { tookSec, put, get }: Cost): string {
-  const of = ([before, during]: readonly [number, number]): string =>
-    `${before.toFixed(1).padStart(6)} → ${during.toFixed(1).padStart(6)} ms (${(during / before).toFixed(1)} x)`;
+  const of = ([before, during, after]: P99): string => {
+    const shown = [before, during, after].map((ms) => ms.toFixed(1).padStart(6)).join(" → ");
+    return `${shown} ms (${(during / before).toFixed(1)} x before, ${(during / after).toFixed(1)} x after)`;
+  };
   return `${name.padEnd(8)} put p99 ${of(put)}   get p99 ${of(get)}   moved in ${tookSec.toFixed(0)} s\n`;
 }
 
@@ -73,10 +85,9 @@ for (let run = 1; run <= Number(values.runs); run += 1) {
   process.stdout.write(row(`run ${run}`, cost));
 }
 const middle = (of: (cost: Cost) => number): number => medianOf(costs.map(of));
-process.stdout.write(
-  row("median", {
-    tookSec: middle(({ tookSec }) => tookSec),
-    put: [middle(({ put }) => put[0]), middle(({ put }) => put[1])],
-    get: [middle(({ get }) => get[0]), middle(({ get }) => get[1])],
-  }),
-);
+const middles = (kind: "put" | "get"): P99 => [
+  middle((cost) => cost[kind][0]),
+  middle((cost) => cost[kind][1]),
+  middle((cost) => cost[kind][2]),
+];
+process.stdout.write(row("median", { tookSec: middle(({ tookSec }) => tookSec), put: middles("put"), get: middles("get") }));

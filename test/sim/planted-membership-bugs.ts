@@ -21,7 +21,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     wrong: "the new set stands alone before everything is carried over to it (P16)",
     edits: [{ file: "src/supernode/rebalancer.ts", find: "carried?.done && carried.of", replace: "carried?.of" }],
     recipe: "grow",
-    seed: 3_100,
+    seed: 3_219,
   },
   {
     name: "accepted-after-adoption",
@@ -34,7 +34,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "grow",
-    seed: 188,
+    seed: 484,
   },
   {
     name: "one-word-for-all",
