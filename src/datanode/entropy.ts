@@ -72,7 +72,7 @@ export class Entropy {
   readonly #parts: EntropyParts;
   readonly #runtime: Runtime;
   readonly #places = new Map<NodeNumber, Place>();
-  /** Peers whose share this node had when it began, and that are yet to be compared with: something may have passed it by, or be lost. */
+  /** Peers whose share this node had, with something in it, when it began, and that are yet to be compared with: something may have passed it by, or be lost. */
   readonly #returnedTo = new Set<NodeNumber>();
   readonly #quick: Pace;
   readonly #slow: Pace;
@@ -95,7 +95,9 @@ export class Entropy {
   /** From now on, until it is stopped. */
   begin(): void {
     if (this.#stopped || this.#running !== undefined) return;
-    for (const { number } of this.#parts.maps.map.nodes) if (this.#parts.ranges.sharesWith(number)) this.#returnedTo.add(number);
+    const { store, maps, ranges } = this.#parts;
+    for (const { number } of store.sequence === 0 ? [] : maps.map.nodes)
+      if (ranges.sharesWith(number)) this.#returnedTo.add(number);
     this.#running = this.#forEver().catch(this.#parts.onFatal);
   }
 
