@@ -92,7 +92,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "shrink",
-    seed: 2_121,
+    seed: 4_035,
   },
   {
     name: "drained-node-left-in-place",

@@ -269,7 +269,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "duels",
-    seed: 3,
+    seed: 29,
   },
   {
     name: "folded-base-unchecked",
