@@ -67,19 +67,15 @@ export class Dispatcher {
    * partition changes hands it is on its way here, and whoever is refused meanwhile has to begin again.
    */
   request(request: Request, answer: Reply): void {
-    try {
-      this.#dispatch(request, answer);
-    } catch (error) {
-      if (isBehind(error)) void this.#withNewerMap().then(() => this.#again(request, answer));
-      else answer(this.#failed(error));
-    }
+    this.#answer(request, answer, true);
   }
 
-  #again(request: Request, answer: Reply): void {
+  #answer(request: Request, answer: Reply, mayWait: boolean): void {
     try {
       this.#dispatch(request, answer);
     } catch (error) {
-      answer(this.#failed(error));
+      if (mayWait && isBehind(error)) void this.#withNewerMap().then(() => this.#answer(request, answer, false));
+      else answer(this.#failed(error));
     }
   }
 

@@ -154,7 +154,7 @@ describe("qdfs chaos", () => {
     "keeps a history that `qdfs check` judges again; one in which a read went back is a violation",
     async () => {
       using dir = scratch();
-      const args = ["--duration", "3s", "--faults", "reset", "--seed", SEED, "--keep"];
+      const args = ["--duration", "6s", "--faults", "reset", "--seed", SEED, "--keep"];
       expect((await chaos(dir.path, ...args)).exit).toBe(Exit.DONE);
       const kept = join(dir.path, readdirSync(dir.path).find((name) => name.startsWith("qdfs-chaos-")) ?? "");
       const history = join(kept, "history.ndjson");
