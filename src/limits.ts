@@ -140,10 +140,12 @@ export const COMPARE_FAN_OUT = 16;
 /** Names that one question has a replica look at, and ranges in its answer. */
 export const COMPARE_LOOK_MAX = 4 * KIB;
 export const COMPARE_RANGES_MAX = 64;
+/** … for so long at most: each turn waits for the commit under way, and the asker only for CONTROL_CALL_MS. */
+export const COMPARE_ANSWER_MS = 1_000;
 /** … those that are read in one go, and those of them whose files are looked at in one turn of the event loop: a millisecond. */
 export const COMPARE_SLICE = 256;
 export const COMPARE_TURN = 24;
-/** Names that a DataNode compares in a second: once with every peer when it has come back, and from then on for ever. */
+/** Names that a DataNode compares in a second: once with those it shared something with when it came back, and from then on for ever. */
 export const COMPARE_RETURN_PER_SEC = 4_000;
 export const COMPARE_STEADY_PER_SEC = 500;
 /** … and so many times slower while clients want something of it: at 500 a second the p99 of a light load on five DataNodes doubled. */
@@ -466,6 +468,7 @@ assert(FLAP_MEMORY_MS > 2 * FLAP_HOLD_MS_MAX, "who flaps again after a hold is h
 assert(HEDGE_QUANTILE > 1 - HEDGE_SHARE, "fewer requests are late than may be hedged, while the latencies are what they were");
 assert(HEDGE_MS_MAX < QUORUM_PATIENCE_MS, "a hedge comes before the request that it stands in for is given up");
 assert(ADAPTIVE_MOVES_RESERVED < ADAPTIVE_MOVES_PER_HOUR_MAX, "a load may move the quorum, too");
+assert(COMPARE_ANSWER_MS < CONTROL_CALL_MS, "an answer to a comparison comes before it is given up");
 assert(COMPARE_PAGE <= COMPARE_LOOK_MAX, "what is compared first is one answer");
 assert(COMPARE_FAN_OUT <= COMPARE_RANGES_MAX, "the parts of a range that differs are one answer");
 assert(WAL_BYTES_MAX >= 2 * WAL_CHECKPOINT_BYTES, "idle moments come first");

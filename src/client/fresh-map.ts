@@ -68,7 +68,7 @@ export async function askReplicas<Answer>(
   }
 }
 
-/** After asking by `configuration` in vain for the so-and-so-many-th time: resolves at once if there is another one, else after a pause. */
+/** After asking by `configuration` in vain: resolves at once if a newer one is known by now, else after a pause that grows with `tries`. */
 export async function beforeAskingAgain(
   { holder, runtime }: Pick<Ports, "holder" | "runtime">,
   path: Path,

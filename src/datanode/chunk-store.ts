@@ -52,7 +52,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #diskId: string;
   /** Chunks whose bytes are on their way to the disk. */
   readonly #arriving = new Map<ChunkId, Promise<Receipt>>();
-  /** Chunks that are being taken over: who asks again, having lost patience or the answer, waits for the same copy. */
+  /** Chunks that are being taken over: who asks again, having lost patience or the answer, waits for the same copy, and looks itself if none is found. */
   readonly #taking = new Map<ChunkId, Promise<Taken>>();
   /** Chunks that are being dropped: their files go after their rows, and a copy that comes meanwhile waits for that. */
   readonly #leaving = new Map<ChunkId, Promise<void>>();
@@ -344,13 +344,19 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
    * Takes over a chunk that this node should hold but does not, if some other replica has an intact copy. `lost`: none has, and all said
    * so; `missing`: it may come later.
    */
-  take(wanted: ChunkAt): Promise<Taken> {
-    let taking = this.#taking.get(wanted.chunk);
-    if (taking === undefined) {
-      taking = this.#take(wanted).finally(() => this.#taking.delete(wanted.chunk));
-      this.#taking.set(wanted.chunk, taking);
+  async take(wanted: ChunkAt): Promise<Taken> {
+    const underWay = this.#taking.get(wanted.chunk);
+    if (underWay !== undefined) {
+      const taken = await underWay;
+      if (taken !== "missing" && taken !== "lost") return taken;
     }
-    return taking;
+    const taking = this.#take(wanted);
+    this.#taking.set(wanted.chunk, taking);
+    try {
+      return await taking;
+    } finally {
+      if (this.#taking.get(wanted.chunk) === taking) this.#taking.delete(wanted.chunk);
+    }
   }
 
   async #take(wanted: ChunkAt): Promise<Taken> {

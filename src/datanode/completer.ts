@@ -6,7 +6,8 @@ import { checksumOf } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import { nodeName } from "../base/ids.ts";
 import { partitionOf } from "../cluster/map.ts";
-import { QUORUM_PATIENCE_MS } from "../limits.ts";
+import { QUORUM_PATIENCE_MS, TAKE_MS } from "../limits.ts";
+import type { Runtime } from "../ports.ts";
 import { compareBallots, isAbsent } from "../register/ballot.ts";
 import { headAlone, isInline } from "../register/head.ts";
 import { decodeHeld } from "../register/reader.ts";
@@ -22,6 +23,7 @@ import type { Peers } from "./peers.ts";
 import type { Replica } from "./replica.ts";
 
 export interface CompleterParts {
+  readonly runtime: Pick<Runtime, "clock">;
   readonly maps: MapKeeper;
   readonly peers: Peers;
   readonly replica: Replica;
@@ -70,10 +72,12 @@ export class Completer {
   /** Takes chunks of a partition over. @throws QdfsError CONFIGURATION_STALE, STORAGE_FULL */
   async take({ of: { partition, number }, chunks }: Take): Promise<Taken> {
     this.#parts.maps.checkPartition(partition, number);
+    const { clock } = this.#parts.runtime;
+    const endMs = clock.monotonicMs() + TAKE_MS / 2; // the rest is asked for again: what is fetched is to be paid for (carry-pace.ts)
     const [missing, lost]: [string[], string[]] = [[], []];
     let sizeBytes = 0;
     for (const wanted of chunks) {
-      const taken = await this.#parts.chunks.take(wanted);
+      const taken = clock.monotonicMs() < endMs ? await this.#parts.chunks.take(wanted) : "missing";
       if (taken === "missing") missing.push(wanted.chunk);
       else if (taken === "lost") lost.push(wanted.chunk);
       else if (taken !== "held") sizeBytes += taken.sizeBytes;

@@ -188,6 +188,7 @@ export class DataNode implements SessionHandler, DataNodeApi {
       onFatal: parts.onFatal,
     });
     this.#completer = new Completer({
+      runtime,
       maps: this.#maps,
       peers: this.#peers,
       replica: this.#replica,

@@ -63,8 +63,8 @@ export class Dispatcher {
   }
 
   /**
-   * Answers once, now or later, failures included. What goes by a newer map than ours (P5) waits for that map, for MAP_WAIT_MS at most: while a
-   * partition changes hands it is on its way here, and whoever is refused meanwhile has to begin again.
+   * Answers once, now or later, failures included. What is asked of a file, or ordered, by a newer map than ours (P5) waits for a newer one, for
+   * MAP_WAIT_MS at most: while a partition changes hands it is on its way here, and whoever is refused meanwhile has to begin again.
    */
   request(request: Request, answer: Reply): void {
     this.#answer(request, answer, true);

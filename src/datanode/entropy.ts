@@ -72,7 +72,7 @@ export class Entropy {
   readonly #parts: EntropyParts;
   readonly #runtime: Runtime;
   readonly #places = new Map<NodeNumber, Place>();
-  /** Peers whose share this node had, with something in it, when it began, and that are yet to be compared with: something may have passed it by, or be lost. */
+  /** Peers that are yet to be compared with, of those that this node shared something with when it began: that may have changed meanwhile, or be lost. */
   readonly #returnedTo = new Set<NodeNumber>();
   readonly #quick: Pace;
   readonly #slow: Pace;
@@ -120,13 +120,13 @@ export class Entropy {
     while (!this.#stopped) {
       const { ranges, end } = await this.#ask(peer, { ...place, through: "" }, COMPARE_PAGE);
       for (const range of ranges) {
-        await this.#pause(pace.owe(this.#parts.isBusy() ? range.count * COMPARE_BUSY_FACTOR : range.count));
-        if (this.#stopped) return;
         const found = await this.#differences(peer, { ...place, through: range.through }, range, COMPARE_PAGE);
         if (found.length > 0) await this.#mend(peer, place.chunks, found);
         if (this.#stopped) return;
         this.findings.compared += range.count;
         place.after = range.through;
+        await this.#pause(pace.owe(this.#parts.isBusy() ? range.count * COMPARE_BUSY_FACTOR : range.count));
+        if (this.#stopped) return;
       }
       if (!end) continue;
       place.after = "";

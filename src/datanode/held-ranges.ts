@@ -12,7 +12,14 @@ import type { NodeNumber, Path } from "../base/ids.ts";
 import { compareUtf8 } from "../base/utf8-order.ts";
 import { chunkPartitionOf, isNewerMap, partitionOf } from "../cluster/map.ts";
 import { staleError } from "../cluster/stale.ts";
-import { BATCH_BYTES_MAX, COMPARE_LOOK_MAX, COMPARE_RANGES_MAX, COMPARE_SLICE, COMPARE_TURN } from "../limits.ts";
+import {
+  BATCH_BYTES_MAX,
+  COMPARE_ANSWER_MS,
+  COMPARE_LOOK_MAX,
+  COMPARE_RANGES_MAX,
+  COMPARE_SLICE,
+  COMPARE_TURN,
+} from "../limits.ts";
 import type { ChunkId, ChunkRow, HeldFile, NodeStore, Runtime } from "../ports.ts";
 import type { Compare, Compared, HeldRange } from "../wire/entropy-messages.ts";
 import { chunkDigest, DigestSum, fileDigest } from "./held-digest.ts";
@@ -57,11 +64,13 @@ export class HeldRanges {
   }
 
   /**
-   * As many ranges as fit an answer, after looking at COMPARE_LOOK_MAX names at most.
+   * As many ranges as fit an answer, after looking at COMPARE_LOOK_MAX names at most, for COMPARE_ANSWER_MS.
    * @throws QdfsError CONFIGURATION_STALE: the asker goes by another map
    */
   async answer(asked: Compare): Promise<Compared> {
     this.#checkMap(asked);
+    const { clock } = this.#parts.runtime;
+    const endMs = clock.monotonicMs() + COMPARE_ANSWER_MS;
     const ranges: HeldRange[] = [];
     const size = Math.max(1, asked.size);
     let sum = new DigestSum();
@@ -81,7 +90,7 @@ export class HeldRanges {
         if (ranges.length >= COMPARE_RANGES_MAX || sizeBytes > BATCH_BYTES_MAX / 2) return { ranges, end: false };
       }
       after = slice.last;
-      if (slice.end || looked >= COMPARE_LOOK_MAX) {
+      if (slice.end || looked >= COMPARE_LOOK_MAX || clock.monotonicMs() >= endMs) {
         const through = slice.end ? asked.through : after;
         if (ranges.at(-1)?.through !== through || ranges.length === 0)
           ranges.push({ through, count: sum.count, digest: sum.bytes() });

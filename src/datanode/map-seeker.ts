@@ -7,7 +7,7 @@ import { type NodeNumber, nodeName } from "../base/ids.ts";
 import { checkedMap } from "../cluster/check-map.ts";
 import { isNewerMap } from "../cluster/map.ts";
 import { PROBE_MS, SEEK_PAUSE_MS } from "../limits.ts";
-import type { Cancel, Runtime } from "../ports.ts";
+import type { Runtime } from "../ports.ts";
 import type { MapAsk, MapAt } from "../wire/change-messages.ts";
 import { mapCodec } from "../wire/codec.ts";
 import type { MapKeeper } from "./map-keeper.ts";
@@ -47,7 +47,7 @@ export class MapSeeker {
     const theirs = { ...this.#maps.map, generation, version };
     if (isNewerMap(theirs, this.#maps.map)) {
       if (issued.length > 0) await this.#maps.adopt(checkedMap(mapCodec.decode(issued)));
-      else await this.seek();
+      if (isNewerMap(theirs, this.#maps.map)) await this.seek();
     }
     const { map } = this.#maps;
     const bytes = isNewerMap(map, theirs) ? mapCodec.encode(map) : NO_BYTES;
@@ -56,20 +56,26 @@ export class MapSeeker {
 
   async #search(): Promise<void> {
     const before = this.#maps.map;
-    let cancel: Cancel = () => undefined;
-    const newer = new Promise<void>((resolve) => {
-      this.#found = resolve;
-      cancel = this.#runtime.timers.after(PROBE_MS, resolve);
-    });
+    const newer = this.#newer(PROBE_MS);
     const others = before.nodes.map(({ number }) => number).filter((number) => number !== this.#maps.self);
     this.#asking ??= this.#askSuperNode().finally(() => {
       this.#asking = undefined;
     });
     const asked = [this.#asking, ...others.map((number) => this.#ask(number))];
     await Promise.race([newer, Promise.all(asked)]);
-    cancel();
     if (this.#maps.map !== before) return;
-    await new Promise<void>((resolve) => this.#runtime.timers.after(SEEK_PAUSE_MS, resolve));
+    await this.#newer(SEEK_PAUSE_MS);
+  }
+
+  /** Resolves when a newer map is in force, or after so long. */
+  #newer(patienceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#runtime.timers.after(patienceMs, resolve);
+      this.#found = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async #ask(peer: NodeNumber): Promise<void> {

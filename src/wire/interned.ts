@@ -1,7 +1,7 @@
 /**
- * Messages of which one other has a thousand, and the next other nearly the same thousand, as a map has configurations: each different one is
- * decoded once and encoded once. When a partition changes hands every server of a cluster reads, checks and writes a map at the same
- * moment, beside the load: 2.7 ms of CPU each, 0.8 so (1,024 partitions).
+ * A map has a thousand configurations, and the next map nearly the same ones: each different one is decoded once and encoded once. When a partition
+ * changes hands every server of a cluster reads, checks and writes a map at the same moment, beside the load: 2.7 ms of CPU each, 0.8 so (1,024
+ * partitions).
  *
  * Sound because what bytes decode to depends on nothing but them, and a message is never changed (all of messages.ts is readonly). So it does no harm
  * that one map shares them with another.
