@@ -128,7 +128,7 @@ export const CARRY_SHARE_FIRST = 1 / 80;
 export const CARRY_SHARE_MIN = 1 / 250;
 /** Changing partitions that a status names. */
 export const JOINT_SHOWN_MAX = 20;
-/** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): the time that one file's chunks may take, and again. */
+/** A change in which nothing is carried over for so long is stuck (`qdfs doctor`): what waits for a few chunks is asked again many times by then. */
 export const STANDSTILL_MS = 120_000;
 /** Chunks that a DataNode is asked to take over in one request. */
 export const TAKE_CHUNKS_MAX = 4;

@@ -38,7 +38,7 @@ export interface ChunkStoreParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-type Taken = "held" | { readonly sizeBytes: number } | "missing" | "lost";
+type TakenOver = "held" | { readonly sizeBytes: number } | "missing" | "lost";
 
 export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   readonly #runtime: Runtime;
@@ -53,7 +53,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   /** Chunks whose bytes are on their way to the disk. */
   readonly #arriving = new Map<ChunkId, Promise<Receipt>>();
   /** Chunks that are being taken over: who asks again, having lost patience or the answer, waits for the same copy, and looks itself if none is found. */
-  readonly #taking = new Map<ChunkId, Promise<Taken>>();
+  readonly #taking = new Map<ChunkId, Promise<TakenOver>>();
   /** Chunks that are being dropped: their files go after their rows, and a copy that comes meanwhile waits for that. */
   readonly #leaving = new Map<ChunkId, Promise<void>>();
   /** Chunks of which the copy here is known to be bad or gone: held by nobody's count until it is replaced. */
@@ -344,7 +344,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
    * Takes over a chunk that this node should hold but does not, if some other replica has an intact copy. `lost`: none has, and all said
    * so; `missing`: it may come later.
    */
-  async take(wanted: ChunkAt): Promise<Taken> {
+  async take(wanted: ChunkAt): Promise<TakenOver> {
     const underWay = this.#taking.get(wanted.chunk);
     if (underWay !== undefined) {
       const taken = await underWay;
@@ -359,7 +359,7 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
     }
   }
 
-  async #take(wanted: ChunkAt): Promise<Taken> {
+  async #take(wanted: ChunkAt): Promise<TakenOver> {
     await this.#stays(wanted.chunk);
     if (this.#held(wanted.chunk) !== undefined) return "held";
     const bytes = await this.#fetchFromPeers(wanted);

@@ -97,7 +97,7 @@ export class Entropy {
     if (this.#stopped || this.#running !== undefined) return;
     const { store, maps, ranges } = this.#parts;
     for (const { number } of store.sequence === 0 ? [] : maps.map.nodes)
-      if (ranges.sharesWith(number)) this.#returnedTo.add(number);
+      if (number !== maps.self && ranges.sharesWith(number)) this.#returnedTo.add(number);
     this.#running = this.#forEver().catch(this.#parts.onFatal);
   }
 

@@ -63,6 +63,7 @@ export class MapSeeker {
     });
     const asked = [this.#asking, ...others.map((number) => this.#ask(number))];
     await Promise.race([newer, Promise.all(asked)]);
+    this.#found(); // ends the wait that was not needed
     if (this.#maps.map !== before) return;
     await this.#newer(SEEK_PAUSE_MS);
   }

@@ -165,7 +165,7 @@ export class Rebalancer {
     if (changes.size > 0) {
       this.#steppedMs = this.#runtime.clock.monotonicMs();
       this.#reconfigure(changes);
-      await this.#tell(changes);
+      await this.#tell(concernedBy(changes).filter((node) => this.#nodes.isUp(node)));
     }
     return changingIn(this.#nodes.map()).length > 0;
   }
@@ -268,7 +268,7 @@ export class Rebalancer {
       const code = codeOf(error);
       if (code === undefined) throw error;
       this.#runtime.log.debug(`${nodeName(node)} does not carry over`, { error: messageOf(error) });
-      if (code === "CONFIGURATION_STALE") await this.#tellNode(node);
+      if (code === "CONFIGURATION_STALE") await this.#tell([node]);
       else for (const { partition } of of) this.#movers.delete(partition); // somebody else
     }
   }
@@ -287,23 +287,26 @@ export class Rebalancer {
   }
 
   /** Nodes hear of a new map with their next heartbeat; those that are concerned are given it at once. */
-  async #tell(changes: ReadonlyMap<number, Configuration>): Promise<void> {
-    const concerned = new Set([...changes.values()].flatMap((configuration) => [...replicasOf(configuration)]));
-    await Promise.all([...concerned].filter((node) => this.#nodes.isUp(node)).map((node) => this.#tellNode(node)));
+  async #tell(nodes: readonly NodeNumber[]): Promise<void> {
+    const map = this.#nodes.map();
+    const bytes = mapCodec.encode(map);
+    await Promise.all(nodes.map((node) => this.#tellNode(node, map, bytes)));
   }
 
-  async #tellNode(node: NodeNumber): Promise<void> {
-    const map = this.#nodes.map();
+  async #tellNode(node: NodeNumber, map: ClusterMap, bytes: Uint8Array): Promise<void> {
     const { generation, version } = map;
     try {
-      const request = { map: { generation, version, map: mapCodec.encode(map) } };
-      const { map: at } = await this.#nodes.call(node, 0, request, QUORUM_PATIENCE_MS);
+      const { map: at } = await this.#nodes.call(node, 0, { map: { generation, version, map: bytes } }, QUORUM_PATIENCE_MS);
       if (at && isNewerMap(map, { ...map, generation: at.generation, version: at.version }))
         this.#runtime.log.debug(`${nodeName(node)} has not adopted the map yet`);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
     }
   }
+}
+
+function concernedBy(changes: ReadonlyMap<number, Configuration>): readonly NodeNumber[] {
+  return [...new Set([...changes.values()].flatMap((configuration) => [...replicasOf(configuration)]))];
 }
 
 /** What holds things up, in words: so many of them. */

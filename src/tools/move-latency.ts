@@ -1,7 +1,8 @@
 /**
  * `npm run move-latency`: what a rebalance costs the foreground. Three DataNodes under a load of half puts, half gets of 4 KiB at a fixed rate,
  * two more join; the p99 of each second until nothing is moved any more is set against the p99 of the seconds before, and of those after, when
- * five DataNodes share the processors that three had before. One row per run, the medians last. `--runs N` (1), `--files N` (3000, stored before), `--rate N` (200 operations per second).
+ * five DataNodes share the processors that three had before. One row per run, the medians last. `--runs N` (1), `--files N` (3000, stored
+ * before), `--rate N` (200 operations per second).
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";

@@ -9,11 +9,7 @@
 import type protobuf from "protobufjs";
 import { INTERNED_BYTES_MAX, INTERNED_MAX } from "../limits.ts";
 import { DirectWriter } from "./direct-writer.ts";
-
-/** As Node has it: bytes to text, one character each. */
-interface SliceableBuffer extends Buffer {
-  latin1Slice(start: number, end: number): string;
-}
+import { bufferOf } from "./strict-reader.ts";
 
 /** Has messages of this type within others decoded to plain objects, the same one for the same bytes. */
 export function intern(type: protobuf.Type): void {
@@ -30,7 +26,7 @@ export function intern(type: protobuf.Type): void {
     if (reader instanceof Uint8Array || sizeBytes === undefined) return decodePlain(reader, sizeBytes, ...rest);
     const end = reader.pos + sizeBytes;
     if (sizeBytes > INTERNED_BYTES_MAX || end > reader.len) return decodePlain(reader, sizeBytes, ...rest);
-    const bytes = (reader.buf as SliceableBuffer).latin1Slice(reader.pos, end);
+    const bytes = bufferOf(reader.buf).toString("latin1", reader.pos, end); // one character each
     const known = decoded.get(bytes);
     if (known !== undefined) {
       reader.pos = end;
