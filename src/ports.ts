@@ -428,7 +428,7 @@ export interface NodeStore {
 export interface ChunkFiles {
   /**
    * Stores the stream under the chunk's name; durable (file and directory) when it resolves. Nothing under that name
-   * exists if it rejects.
+   * exists if it rejects. One at a time for each chunk.
    * @throws QdfsError CORRUPT when the bytes do not have `checksum`, STORAGE_FULL, BAD_REQUEST (more than sizeMax)
    */
   write(chunk: ChunkId, body: AsyncIterable<Uint8Array>, checksum: string, sizeBytesMax: number): Promise<{ sizeBytes: number }>;

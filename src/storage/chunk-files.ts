@@ -1,20 +1,21 @@
 /**
  * Chunk bytes as files: `chunks/<first two digits of the id>/<id>`, nothing but the chunk's bytes in each.
  *
- * A chunk streams into `chunks/incoming/` while it is hashed, is made durable there, and gets its name by a rename, whose
- * directory is then made durable: under a chunk's name there is never anything but a whole chunk. What a crash leaves in
- * `incoming` is removed at the next start. A bad copy goes to `quarantine/<id>` (`<id>.1`, `.2` … if there is one already), where
+ * A chunk streams into `chunks/incoming/` while it is hashed, and gets its name by a rename; file and directory are durable when
+ * `write` resolves: under the name of a chunk that has a row in the index there is never anything but a whole chunk. What a
+ * crash leaves in `incoming` is removed at the next start. A bad copy goes to `quarantine/<id>` (`<id>.1`, `.2` … if there is one already), where
  * only people look; for a copy that is gone an empty file stands there. So after a restart, too, the names there tell what is to be
  * replaced: what has no file under its name.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
-import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { checksumOf, type StreamingChecksum, streamingChecksum } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { ChunkFiles, ChunkId } from "../ports.ts";
 import { DirectorySync, syncDirectoryNow } from "./directory-sync.ts";
 import { fileFailure, systemCode } from "./file-failure.ts";
+import { NewFile } from "./new-file.ts";
 
 const CHUNK_ID = /^[0-9a-f]{16}-(0|[1-9]\d{0,8})$/;
 
@@ -67,9 +68,14 @@ export class DiskChunkFiles implements ChunkFiles {
     this.#serial += 1;
     const incoming = join(this.#incoming, `${chunk}.${this.#serial}`);
     try {
-      const sizeBytes = await receive(incoming, body, checksum, sizeBytesMax);
-      await this.#publish(incoming, path);
-      return { sizeBytes };
+      const file = await NewFile.create(incoming);
+      try {
+        const sizeBytes = await receive(file, body, checksum, sizeBytesMax);
+        await this.#publish(file, incoming, path);
+        return { sizeBytes };
+      } finally {
+        await file.close();
+      }
     } catch (error) {
       await rm(incoming, { force: true });
       throw fileFailure(error, path);
@@ -126,11 +132,19 @@ export class DiskChunkFiles implements ChunkFiles {
     return join(this.#chunks, checkChunkId(chunk).slice(0, 2));
   }
 
-  /** An earlier copy under the name stays if making the new one durable fails: chunks are immutable, so it is as good. */
-  async #publish(incoming: string, path: string): Promise<void> {
+  /**
+   * Where no row can tell of the name yet, the name comes before the flush: one commit of the file system's journal then takes
+   * bytes and name, where the rename of a flushed file costs a second one. A copy that stands or was set aside may have a
+   * row, which would speak of unflushed bytes after a crash: they are flushed first. An earlier copy under the name stays if
+   * making the new one durable fails: chunks are immutable, so it is as good.
+   */
+  async #publish(file: NewFile, incoming: string, path: string): Promise<void> {
     const fresh = !existsSync(path);
+    const first = fresh && !existsSync(join(this.#quarantine, basename(path)));
+    if (!first) await file.flush();
     await rename(incoming, path);
     try {
+      if (first) await file.flush();
       await this.#directories.durable(join(path, ".."));
     } catch (error) {
       if (fresh) await rm(path, { force: true });
@@ -148,26 +162,20 @@ export class DiskChunkFiles implements ChunkFiles {
   }
 }
 
-/** Streams a body into a new file, checks it, makes it durable. */
-async function receive(path: string, body: AsyncIterable<Uint8Array>, checksum: string, sizeBytesMax: number): Promise<number> {
+/** Streams a body into a file and checks it. */
+async function receive(file: NewFile, body: AsyncIterable<Uint8Array>, checksum: string, sizeBytesMax: number): Promise<number> {
   const hash = new PiecesChecksum();
-  const file = await open(path, "wx");
-  try {
-    let sizeBytes = 0;
-    for await (const piece of body) {
-      sizeBytes += piece.length;
-      if (sizeBytes > sizeBytesMax) throw new QdfsError("BAD_REQUEST", `a chunk has at most ${sizeBytesMax} bytes`);
-      await hash.update(piece);
-      await writeAll(file, piece);
+  for await (const piece of body) {
+    if (file.sizeBytes + piece.length > sizeBytesMax) {
+      throw new QdfsError("BAD_REQUEST", `a chunk has at most ${sizeBytesMax} bytes`);
     }
-    const found = hash.digest();
-    if (found !== checksum)
-      throw new QdfsError("CORRUPT", `the chunk came damaged: ${found}, sent as ${checksum}`, { found, checksum });
-    await file.datasync();
-    return sizeBytes;
-  } finally {
-    await file.close();
+    await hash.update(piece);
+    await file.append(piece);
   }
+  const found = hash.digest();
+  if (found !== checksum)
+    throw new QdfsError("CORRUPT", `the chunk came damaged: ${found}, sent as ${checksum}`, { found, checksum });
+  return file.sizeBytes;
 }
 
 /** Of bytes in pieces that stay as they are; a body that came whole, as most do, is hashed at once, which is far cheaper. */
@@ -189,13 +197,5 @@ class PiecesChecksum {
 
   digest(): string {
     return this.#streaming?.digest() ?? checksumOf(this.#whole);
-  }
-}
-
-async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < piece.length) {
-    const { bytesWritten } = await file.write(piece, written, piece.length - written);
-    written += bytesWritten;
   }
 }
