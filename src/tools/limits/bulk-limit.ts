@@ -5,9 +5,10 @@ import { BLOCK_BYTES } from "./bulk/blocks.ts";
 import { runScript, type Served, serveScript } from "./scripts.ts";
 
 const RECEIVERS = 3;
-/** How a receiver stores a body; the best of them is the limit. */
+/** How a receiver stores a body through the page cache; the best of them is the limit. */
 const PUT_WAYS = ["streamed", "segment", "pooled"] as const;
-type PutWay = (typeof PUT_WAYS)[number];
+/** Or past it. */
+type PutWay = (typeof PUT_WAYS)[number] | "direct";
 /** One response with all bytes; a block at a time, a few ahead. */
 const GET_WAYS = ["whole", "block"] as const;
 type GetWay = (typeof GET_WAYS)[number];
@@ -55,7 +56,7 @@ export class BulkLimit {
     return (await runScript<Rate>("bulk/sender.ts", ["put", way, ports, this.#file])).mibPerSec;
   }
 
-  /** MiB per second, into the file or nowhere; `block` needs what was put as `streamed` or `pooled`. */
+  /** MiB per second, into the file or nowhere; `block` needs what was put in files of their own. */
   async get(way: GetWay, target: string | undefined): Promise<number> {
     const blocks = Math.ceil(this.#sizeBytes / BLOCK_BYTES);
     const port = this.#receivers[0]?.ready.port ?? 0;

@@ -5,14 +5,18 @@
  *   PUT /streamed/I   written to a file of its own piece by piece as it arrives
  *   PUT /segment/I    taken whole, appended to one open file
  *   PUT /pooled/I     taken whole, written to a file of its own by the thread pool
- *   GET /block/I      a file that was put as `streamed` or `pooled`;  GET /whole  one response with all bytes
+ *   PUT /direct/I     the same, past the page cache
+ *   GET /block/I      a file that was put as `streamed`, `pooled` or `direct`;  GET /whole  one response with all bytes
  */
-import { fdatasync, openSync, writeSync } from "node:fs";
+import { constants, fdatasync, openSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
 
 const flushed = promisify(fdatasync);
 const [dir = ".", whole = ""] = process.argv.slice(2);
+const { O_CREAT, O_TRUNC, O_WRONLY, O_DIRECT } = constants;
+/** No disk has larger blocks: what is written past the cache is a multiple of it. */
+const BLOCK_BYTES = 4096;
 const segment = openSync(`${dir}/segment`, "a");
 
 async function streamed(body: ReadableStream<Uint8Array>, file: FileHandle): Promise<void> {
@@ -29,7 +33,8 @@ async function store(way: string, index: string, request: Request): Promise<void
     await flushed(segment);
     return;
   }
-  const file = await open(`${dir}/${index}`, "w");
+  const direct = way === "direct" && Number(request.headers.get("content-length")) % BLOCK_BYTES === 0;
+  const file = await open(`${dir}/${index}`, O_CREAT | O_TRUNC | O_WRONLY | (direct ? O_DIRECT : 0));
   try {
     if (way === "streamed" && request.body !== null) await streamed(request.body, file);
     else await pooled(request, file);

@@ -7,12 +7,12 @@ import { runScript } from "../scripts.ts";
 const SMALL = { name: "100 B", sizeBytes: 100 } as const;
 const PAGE = { name: "4 KiB", sizeBytes: 4096 } as const;
 const IN_FLIGHT = [1, 32, 256];
-const PUT_MS = 1300;
+const PUT_MS = 1000;
 const GET_MS = 1000;
 /** Of each measured client's own, ours and the floor's: its compiler is to have seen the path. */
 export const WARM_UP_MS = 1000;
-/** Files that gets choose from; about as many as a run of the floor has put. */
-const FILES = 5000;
+/** Files that gets choose from; ours puts them first. */
+const FILES = 2000;
 /** With one at a time a put of ours flushes once, the floor's twice. */
 const TARGET_ALONE = 1.3;
 
