@@ -358,11 +358,19 @@ export class Coordinator {
     return proposed;
   }
 
-  /** Phase 1. Undefined when a higher ballot is about: look again. */
+  /**
+   * Phase 1. Undefined: look again, because a higher ballot is about, or because what was shown may have been followed and erased
+   * meanwhile. Before anyone erased, all held the tombstone or refused what is below it (eraser.ts): who is asked after that shows nothing older. So
+   * what is shown again, beside no newer erasing, stands.
+   */
   async #prepare(attempt: Attempt, { configuration, ballot }: Try): Promise<Promises | undefined> {
     const round = { path: attempt.path, configuration, ballot, replicas: replicasOf(configuration) };
     const prepared = await prepare(round, this.#peers, this.#runtime.timers);
-    if (prepared.kind === "promised") return prepared;
+    if (prepared.kind === "promised") {
+      if (prepared.doubt <= attempt.doubted) return prepared;
+      attempt.doubted = prepared.doubt;
+      return undefined;
+    }
     attempt.available();
     this.#counter.observe(prepared.floor.counter);
     await attempt.backOff();

@@ -471,8 +471,10 @@ export class Replica {
   #read(entry: Entry, { path, want, version }: Read, turn: Turn): void {
     const accepted = this.#view(path, turn);
     const { ballot, chosen } = accepted;
+    const forgotten = isAbsent(ballot) ? this.#erasures.of(this.#maps.partitionOf(path)).forgotten : 0;
     if (want === Want.BALLOT) {
-      this.#answer(entry, path, turn, { held: { ballot, head: NO_BYTES, chosen, content: NO_BYTES, contentHeld: false } });
+      const held = { ballot, head: NO_BYTES, chosen, content: NO_BYTES, contentHeld: false, forgotten };
+      this.#answer(entry, path, turn, { held });
       return;
     }
     if (want === Want.CONTENT && turn.staged.has(path)) {
@@ -480,8 +482,9 @@ export class Replica {
       return;
     }
     const content = want === Want.CONTENT ? inlineBytes(this.#store, path, accepted, version) : undefined;
+    const contentHeld = content !== undefined;
     this.#answer(entry, path, turn, {
-      held: { ballot, head: accepted.head, chosen, content: content ?? NO_BYTES, contentHeld: content !== undefined },
+      held: { ballot, head: accepted.head, chosen, content: content ?? NO_BYTES, contentHeld, forgotten },
     });
   }
 

@@ -15,7 +15,7 @@ import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { HttpBulkClient } from "../transport/http-bulk-client.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { DataNode } from "./datanode.ts";
-import { admit, knownSuperNodes, SuperNodes } from "./membership.ts";
+import { admit, generationOf, knownSuperNodes, SuperNodes } from "./membership.ts";
 
 export interface DataNodeOptions {
   readonly host: string;
@@ -88,7 +88,10 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     const { zone, weight, capacityBytes } = options;
     const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
     const admission = await admit(runtime, supernodes, {
-      request: { clusterId, number, diskId, ...addresses, zone, weight, capacityBytes, version: VERSION },
+      request: {
+        ...{ clusterId, number, diskId, ...addresses, zone, weight, capacityBytes },
+        ...{ version: VERSION, mapGeneration: generationOf(store) },
+      },
       known: store.map(),
       admitted: (reply) => dataDir.joinCluster(reply.map.clusterId, reply.number),
       onFatal: stopProcess,

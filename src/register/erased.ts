@@ -7,7 +7,9 @@
  * partition, because ballots are only compared within one: each has configurations of its own.
  */
 import type { Erasure } from "../ports.ts";
+import type { Head } from "../wire/messages.ts";
 import { ABSENT, highestBallot } from "./ballot.ts";
+import { isLive, newestStamp } from "./head.ts";
 
 export const NOTHING_ERASED: Erasure = { floor: ABSENT, forgotten: 0 };
 
@@ -34,4 +36,15 @@ export class Erasures {
     this.#known.set(partition, raised);
     return raised;
   }
+}
+
+/**
+ * The answers of one round are given at different moments, and an erasing may lie between two of them: one replica showed `head`, then took the
+ * tombstone that followed it, all erased that, and another replica answers that it holds nothing. The highest ballot of such a round
+ * is not the newest. True if that may be what came about, for who holds nothing has `forgotten` all that the head knows: stamps only rise along the chain of a
+ * file's heads. It may as well be that it never heard of the file, and forgot others; whoever asks again learns which. A tombstone
+ * says the same as nothing.
+ */
+export function mayBeErased(head: Head, forgotten: number): boolean {
+  return forgotten > 0 && isLive(head) && forgotten >= newestStamp(head);
 }

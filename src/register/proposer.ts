@@ -8,8 +8,9 @@ import { isOvertaken } from "../cluster/stale.ts";
 import { LAST_ANSWERS_MS, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Timers } from "../ports.ts";
 import { headCodec } from "../wire/codec.ts";
-import type { Accept, AnswerBody, Ballot, Configuration, Promised, RequestBody } from "../wire/messages.ts";
+import type { Accept, AnswerBody, Ballot, Configuration, Head, Promised, RequestBody } from "../wire/messages.ts";
 import { ABSENT, compareBallots, highestBallot, isAbsent, sameBallot } from "./ballot.ts";
+import { mayBeErased } from "./erased.ts";
 import { reaches, readNeed, Tally, type Vote, writeNeed } from "./quorum.ts";
 
 /** How the proposer reaches the replicas; calls reject as Session.call does. */
@@ -38,6 +39,8 @@ export type Prepared =
       readonly knownChosen: boolean;
       readonly holders: ReadonlySet<NodeNumber>;
       readonly forgotten: number;
+      /** The file may have been erased between two of the promises (mayBeErased): by who holds nothing, what it has forgotten. 0: it was not. */
+      readonly doubt: number;
     }
   | { readonly kind: "refused"; readonly floor: Ballot };
 
@@ -151,9 +154,11 @@ function mustSurface(error: unknown): boolean {
 function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber, Promised>): Prepared {
   let accepted: Ballot = ABSENT;
   let forgotten = 0;
+  let forgottenByAbsent = 0;
   for (const promised of promises.values()) {
     if (compareBallots(promised.ballot, accepted) > 0) accepted = promised.ballot;
     forgotten = Math.max(forgotten, promised.forgotten);
+    if (isAbsent(promised.ballot)) forgottenByAbsent = Math.max(forgottenByAbsent, promised.forgotten);
   }
   const holders = new Set<NodeNumber>();
   let head: Uint8Array = new Uint8Array(0);
@@ -166,20 +171,22 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
   }
   // Of another configuration's ballot W of this one's sets say nothing: it may have been accepted by W of one of two.
   knownChosen ||= accepted.configuration === configuration.number && reaches(configuration, writeNeed, holders);
-  return { kind: "promised", accepted, head, knownChosen, holders, forgotten };
+  const shown = isAbsent(accepted) || forgottenByAbsent === 0 ? undefined : decoded(head);
+  const doubt = shown !== undefined && mayBeErased(shown, forgottenByAbsent) ? forgottenByAbsent : 0;
+  return { kind: "promised", accepted, head, knownChosen, holders, forgotten, doubt };
 }
 
 /** One ballot, one value (I3): where two replicas' bytes differ one is damaged, and the other is taken if that can be told. */
 function intactOf(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return Buffer.compare(a, b) === 0 || isHead(a) ? a : b;
+  return Buffer.compare(a, b) === 0 || decoded(a) !== undefined ? a : b;
 }
 
-function isHead(bytes: Uint8Array): boolean {
+/** Undefined: it is damaged. */
+function decoded(head: Uint8Array): Head | undefined {
   try {
-    headCodec.decode(bytes);
-    return true;
+    return headCodec.decode(head);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

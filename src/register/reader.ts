@@ -2,7 +2,7 @@
  * The fast read (P11): ask R replicas, content from one of them and ballots from the others; one round trip, nothing
  * written. Let m be the highest ballot answered. It is returned when a holder of exactly m knows it chosen, when N-R+1
  * answers hold exactly m, or when all R are absent; else further replicas are asked, and at last a coordinator settles
- * the file and that is awaited.
+ * the file and that is awaited. So it is, too, when the file may have been erased between two answers (mayBeErased).
  *
  * Why that is linearizable (I4): anything chosen or returned before the read began is held, or extended, by W or by N-R+1
  * replicas, and either meets every set of R, so m is at least as new. And m will not be lost: it is chosen, or it stands on
@@ -19,6 +19,7 @@ import { headCodec } from "../wire/codec.ts";
 import type { AnswerBody, Ballot, Configuration, Head, Held, RequestBody, Settled } from "../wire/messages.ts";
 import { Want } from "../wire/messages.ts";
 import { ABSENT, compareBallots, isAbsent, sameBallot } from "./ballot.ts";
+import { mayBeErased } from "./erased.ts";
 import { decisiveNeed, reaches, readNeed, Tally } from "./quorum.ts";
 
 export interface RegisterRead {
@@ -263,9 +264,20 @@ class Reading {
     }
     this.#finish();
     const { node, held, head } = best;
+    if (mayBeErased(head, this.#forgotten())) {
+      this.#settle();
+      return;
+    }
     const content = held.contentHeld ? held.content : undefined;
     const behind = [...this.#answers.keys()].filter((each) => !holders.has(each));
     this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false, behind });
+  }
+
+  /** By those that hold nothing; 0: there are none, or nothing was erased beside the file. */
+  #forgotten(): number {
+    let newest = 0;
+    for (const { held } of this.#answers.values()) newest = Math.max(newest, isAbsent(held.ballot) ? (held.forgotten ?? 0) : 0);
+    return newest;
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 
 import { messageOf } from "../base/errors.ts";
+import type { Path } from "../base/ids.ts";
 import type { RecordedOperation } from "../check/history.ts";
 import { judge } from "../check/judge.ts";
 import type { Client } from "../client/client.ts";
@@ -50,17 +51,21 @@ const ENDING_MS = 15_000;
  * everything by then (SCRUB_PERIOD_MS), and what it found is mended.
  */
 const CONVERGENCE_MS = 75_000;
-const CONVERGED = [
+type Look = readonly [what: string, look: (view: DiskView, paths: readonly Path[]) => string | undefined];
+const CONVERGED: readonly Look[] = [
   ["a rebalance is not done", unfinished],
   ["the replicas differ", disagreement],
   ["not everything that heads name is there", notWhole],
-] as const;
-const COLLECTED = ["there is garbage left", uncollected] as const;
+];
+const COLLECTED: Look = ["there is garbage left", uncollected];
+const LEFT_BEHIND: Look = ["something was left behind", leftovers];
 /** Above what any attempt has: its budget, and the patience of a call. */
 const LEFTOVERS_MS = 5_000;
 const CONVERGENCE_LOOK_MS = 200;
 /** Who left a partition drops it LEFT_PARTITION_MS later, within this. */
 const DROPPING_MS = 2_000;
+/** Maps that come later, one after the other, and are waited for. */
+const LATE_MAPS_MAX = 5;
 /** Who is steady is seen to be so within a heartbeat or two. */
 const STEADY_SLACK_MS = 2_000;
 /** … and a listing is complete: the SuperNode has reached every DataNode again. */
@@ -184,8 +189,8 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
-    const told = ["an operator was told what is not so", () => this.#faults.forgotten()] as const;
-    const converged = [...(this.#plan.shape.garbage === undefined ? [] : [COLLECTED]), ...CONVERGED, told];
+    const told: Look = ["an operator was told what is not so", () => this.#faults.forgotten()];
+    const converged: readonly Look[] = [...(this.#plan.shape.garbage === undefined ? [] : [COLLECTED]), ...CONVERGED, told];
     for (const [what, look] of converged) {
       let wrong = look(this.#view, paths);
       while (wrong !== undefined && runtime.clock.monotonicMs() < endMs) {
@@ -196,20 +201,29 @@ class Run {
       this.#violations.found("convergence", `${CONVERGENCE_MS} ms after the last fault ${what}: ${wrong}`);
       return;
     }
-    if (this.#faults.moves > 0) {
-      runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
-      for (const [what, look] of [...converged, ["something was left behind", leftovers] as const]) {
-        const wrong = look(this.#view, paths);
-        if (wrong === undefined) continue;
-        this.#violations.found("convergence", `when the partitions that were left had been dropped, ${what}: ${wrong}`);
-        return;
-      }
+    const unclean = this.#faults.moves > 0 ? this.#whenLeft([...converged, LEFT_BEHIND], paths) : undefined;
+    if (unclean !== undefined) {
+      this.#violations.found("convergence", `when the partitions that were left had been dropped, ${unclean}`);
+      return;
     }
     if (!this.#steady()) this.#violations.found("detection", `a minute after the last fault ${unsteady(this.#view) ?? ""}`);
     this.#trace.event("the replicas agree, and every copy is whole");
     this.#checkAlarms();
     this.#checkSuperNodes();
     this.#lastReads(paths);
+  }
+
+  /**
+   * What is wrong when everyone has had the time to drop what it left. That counts from the newest map: a DataNode that only now finds
+   * the SuperNode is given its share, and who held that before leaves it.
+   */
+  #whenLeft(looks: readonly Look[], paths: readonly Path[]): string | undefined {
+    for (let maps = 0; ; maps += 1) {
+      const { version } = this.#view.map;
+      this.#runtime.advance(LEFT_PARTITION_MS + DROPPING_MS);
+      const wrong = firstWrong(looks, this.#view, paths);
+      if (wrong === undefined || this.#view.map.version === version || maps === LATE_MAPS_MAX) return wrong;
+    }
   }
 
   /** A recovery under way ends, and whoever was replaced hears of it, and ends. */
@@ -311,6 +325,14 @@ class Run {
     }
     return verdict.operationsChecked;
   }
+}
+
+function firstWrong(looks: readonly Look[], view: DiskView, paths: readonly Path[]): string | undefined {
+  for (const [what, look] of looks) {
+    const wrong = look(view, paths);
+    if (wrong !== undefined) return `${what}: ${wrong}`;
+  }
+  return undefined;
 }
 
 /** Where files are erased versions begin anew: what is judged is contents, and what was there at all. */

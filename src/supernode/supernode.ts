@@ -189,7 +189,8 @@ export class SuperNode implements SuperNodeApi {
 
   /** Of all calls: SUPERSEDED, DATA_DIR_UNUSABLE when this SuperNode was replaced. @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
   async join(request: JoinRequest): Promise<JoinReply> {
-    this.#succession.check();
+    requireCluster(this.map, request.clusterId);
+    this.#succession.claimed(request.mapGeneration, 0); // whoever was replaced knows not all members, and is to refuse none
     return await this.#admission.join(request);
   }
 

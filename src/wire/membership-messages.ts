@@ -27,6 +27,8 @@ export interface JoinRequest {
   readonly weight: number;
   readonly capacityBytes: number;
   readonly version: string;
+  /** That it follows; 0: none yet. */
+  readonly mapGeneration: number;
 }
 
 export interface JoinReply {

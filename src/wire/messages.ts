@@ -195,6 +195,8 @@ export interface Held {
   readonly ageKnown?: boolean;
   /** If known: every put that had been acknowledged this long ago shows in the answer. */
   readonly ageMs?: number;
+  /** By who holds nothing: the newest stamp that was erased with files of the partition (P14). */
+  readonly forgotten?: number;
 }
 export interface Fetched {
   readonly content: Uint8Array;

@@ -91,6 +91,7 @@ const JOIN = {
   weight: 1,
   capacityBytes: 0,
   version: "",
+  mapGeneration: 0,
 };
 const BEAT = {
   clusterId: "c",

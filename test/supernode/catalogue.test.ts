@@ -109,6 +109,7 @@ describe("what the change logs report is listed (P20)", () => {
         weight: 1,
         capacityBytes: 0,
         version: "",
+        mapGeneration: 0,
       }),
     );
     cluster.runtime.advance(40_000);

@@ -310,7 +310,18 @@ export function names(reply: ListReply): string[] {
 
 export function joinRequest(node: Pick<ScriptedNode, "number" | "diskId" | "grpc">): JoinRequest {
   const { number, diskId, grpc } = node;
-  return { clusterId: "", number, diskId, grpc, http: `${grpc}/http`, zone: "", weight: 1, capacityBytes: 0, version: "test" };
+  return {
+    clusterId: "",
+    number,
+    diskId,
+    grpc,
+    http: `${grpc}/http`,
+    zone: "",
+    weight: 1,
+    capacityBytes: 0,
+    version: "test",
+    mapGeneration: 0,
+  };
 }
 
 export function heartbeat(number: NodeNumber, changes: Partial<HeartbeatRequest> = {}): HeartbeatRequest {
