@@ -114,6 +114,7 @@ describe("a replica that is to erase a tombstone (P14)", () => {
     expect(bench.store.erasures()).toEqual(new Map([[0, { floor: ballot(5), forgotten: 41 }]]));
     expect(bench.now(removal("/a", ballot(5), [40, 41])).refused?.floor).toEqual(ballot(5)); // it was on its way
     expect(bench.now(prepare("/a", ballot(6))).promised).toMatchObject({ ballot: ABSENT, forgotten: 41 });
+    expect(bench.now(read("/a")).held).toMatchObject({ ballot: ABSENT, forgotten: 41 });
   });
 
   test("is not ready with what is no tombstone, or newer", () => {

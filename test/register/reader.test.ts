@@ -129,3 +129,27 @@ describe("a read after the quorum has changed", () => {
     }
   });
 });
+
+describe("a read beside an erasing", () => {
+  const holdsNothing = (forgotten: number): AnswerBody => ({
+    held: { ballot: ABSENT, head: NO_BYTES, chosen: true, content: NO_BYTES, contentHeld: false, forgotten },
+  });
+  const deleted = testHead(testVersion(2, someBytes(8), { tombstone: true }));
+
+  test("has the file settled when what one replica shows may have been erased since, though it is known chosen", async () => {
+    const { run, settles } = read({ answers: { 1: chosen, 2: holdsNothing(1) } });
+    expect((await run()).result.settled).toBe(true);
+    expect(settles()).toBe(1);
+  });
+
+  test("returns what is newer than all that was erased, and what is deleted one way or the other", async () => {
+    for (const [shown, forgotten] of [
+      [chosen, 0] as const,
+      [held(testHead(testVersion(7, someBytes(8))), undefined), 6] as const,
+    ]) {
+      expect((await read({ answers: { 1: shown, 2: holdsNothing(forgotten) } }).run()).result.settled).toBe(false);
+    }
+    const { result } = await read({ answers: { 1: held(deleted, undefined), 2: holdsNothing(9) } }).run();
+    expect([result.settled, result.head?.current.tombstone]).toEqual([false, true]);
+  });
+});

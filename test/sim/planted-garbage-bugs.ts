@@ -65,4 +65,17 @@ export const GARBAGE_BUGS: readonly PlantedBug[] = [
     recipe: "garbage",
     seed: 40,
   },
+  {
+    name: "erased-between-two-answers",
+    wrong: "a read takes the highest ballot shown for the newest, though what followed it may have been erased since (P11, P14)",
+    edits: [
+      {
+        file: "src/register/reader.ts",
+        find: "if (mayBeErased(head, this.#forgotten())) {",
+        replace: "if (head.forgotten < 0) {",
+      },
+    ],
+    recipe: "all",
+    seed: 8_029_021,
+  },
 ];

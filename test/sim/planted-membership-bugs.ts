@@ -200,4 +200,17 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     recipe: "flap",
     seed: 21,
   },
+  {
+    name: "refused-by-one-that-was-replaced",
+    wrong: "a SuperNode that was replaced refuses members whom only its successor knows (P17)",
+    edits: [
+      {
+        file: "src/supernode/supernode.ts",
+        find: "this.#succession.claimed(request.mapGeneration, 0);",
+        replace: "this.#succession.check();",
+      },
+    ],
+    recipe: "all",
+    seed: 8_010_717,
+  },
 ];

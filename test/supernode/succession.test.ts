@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { codeOf } from "../../src/base/errors.ts";
 import { refuseIfReplaced } from "../../src/supernode/succession.ts";
 import type { SuperNodeState } from "../../src/supernode-ports.ts";
+import type { JoinRequest } from "../../src/wire/membership-messages.ts";
 import type { ClusterMap } from "../../src/wire/messages.ts";
 import { heartbeat, joinRequest, ScriptedCluster, ScriptedNode } from "./scripted-cluster.ts";
 
@@ -44,6 +45,15 @@ test("a SuperNode ends when a member goes by a map of a newer generation, and an
     cluster.superNode.backup(),
   ])
     expect(await refusal(call)).toBe("SUPERSEDED");
+});
+
+test("a member that follows a newer generation is not refused for being unknown: it is to turn to the newer SuperNode", async () => {
+  const cluster = await ScriptedCluster.of(3);
+  const stranger = { ...joinRequest(cluster.node(1)), number: 9, diskId: "disk9" };
+  const joining = async (changes: Partial<JoinRequest>) => await refusal(cluster.superNode.join({ ...stranger, ...changes }));
+  expect(await joining({})).toBe("NOT_ALLOWED");
+  expect(await joining({ mapGeneration: 2 })).toBe("SUPERSEDED");
+  expect(await joining({ mapGeneration: 2, clusterId: "another" })).toBe("WRONG_CLUSTER");
 });
 
 test("a listing counts no log whose node follows a newer generation", async () => {
