@@ -428,10 +428,16 @@ export interface NodeStore {
 export interface ChunkFiles {
   /**
    * Stores the stream under the chunk's name; durable (file and directory) when it resolves. Nothing under that name
-   * exists if it rejects. One at a time for each chunk.
+   * exists if it rejects, but what existed before. One at a time for each chunk. `indexed`: the index has a row of it.
    * @throws QdfsError CORRUPT when the bytes do not have `checksum`, STORAGE_FULL, BAD_REQUEST (more than sizeMax)
    */
-  write(chunk: ChunkId, body: AsyncIterable<Uint8Array>, checksum: string, sizeBytesMax: number): Promise<{ sizeBytes: number }>;
+  write(
+    chunk: ChunkId,
+    body: AsyncIterable<Uint8Array>,
+    checksum: string,
+    sizeBytesMax: number,
+    indexed: boolean,
+  ): Promise<{ sizeBytes: number }>;
   /** The whole file; undefined when there is none. */
   read(chunk: ChunkId): Promise<Uint8Array | undefined>;
   /** What an HTTP response can stream without copying; undefined when there is none. */

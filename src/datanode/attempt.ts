@@ -16,8 +16,6 @@ export class Attempt {
   #tries = 0;
   /** An accept that carries the operation is out: it may take effect at any time. */
   proposed = false;
-  /** The newest stamp that was known to be erased before the replicas were last asked (proposer.ts, `doubt`). */
-  doubted = 0;
 
   constructor(runtime: Runtime, path: Path, budgetMs: number) {
     this.#runtime = runtime;

@@ -120,7 +120,8 @@ export class ChunkStore implements Omit<BulkHandler, "metrics"> {
   }
 
   async #keep(chunk: ChunkId, owner: Path, body: AsyncIterable<Uint8Array>, checksum: string): Promise<Receipt> {
-    const { sizeBytes } = await this.#files.write(chunk, body, checksum, CHUNK_BYTES_MAX);
+    const indexed = this.#store.chunk(chunk) !== undefined;
+    const { sizeBytes } = await this.#files.write(chunk, body, checksum, CHUNK_BYTES_MAX, indexed);
     const row: ChunkRow = { chunk, owner, sizeBytes, checksum };
     await this.#replica.write({ chunks: [row] });
     this.#bad.delete(chunk);

@@ -9,11 +9,11 @@ import { replicasOf } from "../cluster/map.ts";
 import { keptSinceMs } from "../cluster/retention.ts";
 import { HEAD_BYTES_MAX, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
-import { isAbsent } from "../register/ballot.ts";
+import { isAbsent, sameBallot } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
 import { mayFold } from "../register/folded.ts";
 import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
-import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose } from "../register/proposer.ts";
+import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose, type Round } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
 import type {
@@ -28,6 +28,7 @@ import type {
   Settled,
   Version,
 } from "../wire/messages.ts";
+import { Want } from "../wire/messages.ts";
 import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -358,23 +359,28 @@ export class Coordinator {
     return proposed;
   }
 
-  /**
-   * Phase 1. Undefined: look again, because a higher ballot is about, or because what was shown may have been followed and erased
-   * meanwhile. Before anyone erased, all held the tombstone or refused what is below it (eraser.ts): who is asked after that shows nothing older. So
-   * what is shown again, beside no newer erasing, stands.
-   */
+  /** Phase 1. Undefined: look again, because a higher ballot is about, or the file was erased between two promises. */
   async #prepare(attempt: Attempt, { configuration, ballot }: Try): Promise<Promises | undefined> {
     const round = { path: attempt.path, configuration, ballot, replicas: replicasOf(configuration) };
     const prepared = await prepare(round, this.#peers, this.#runtime.timers);
-    if (prepared.kind === "promised") {
-      if (prepared.doubt <= attempt.doubted) return prepared;
-      attempt.doubted = prepared.doubt;
-      return undefined;
-    }
+    if (prepared.kind === "promised" && !(prepared.inDoubt && (await this.#wasErased(round, prepared)))) return prepared;
     attempt.available();
-    this.#counter.observe(prepared.floor.counter);
+    if (prepared.kind === "refused") this.#counter.observe(prepared.floor.counter);
     await attempt.backOff();
     return undefined;
+  }
+
+  /** Asks a holder of what the promises showed again (mayBeErased). True also when it does not say. */
+  async #wasErased({ path, configuration }: Round, { accepted, holders }: Promises): Promise<boolean> {
+    const [holder = this.#maps.self] = holders;
+    try {
+      const body = { read: { path, want: Want.BALLOT, version: 0 } };
+      const { held } = await this.#peers.call(holder, configuration.number, body, QUORUM_PATIENCE_MS);
+      return !held || !sameBallot(held.ballot, accepted);
+    } catch (error) {
+      if (!(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE") throw error;
+      return true;
+    }
   }
 
   async #lookAgain(attempt: Attempt, proposed: Exclude<Proposed, { kind: "chosen" }>): Promise<undefined> {

@@ -9,7 +9,7 @@
 import type { Erasure } from "../ports.ts";
 import type { Head } from "../wire/messages.ts";
 import { ABSENT, highestBallot } from "./ballot.ts";
-import { isLive, newestStamp } from "./head.ts";
+import { newestStamp } from "./head.ts";
 
 export const NOTHING_ERASED: Erasure = { floor: ABSENT, forgotten: 0 };
 
@@ -40,11 +40,13 @@ export class Erasures {
 
 /**
  * The answers of one round are given at different moments, and an erasing may lie between two of them: one replica showed `head`, then took the
- * tombstone that followed it, all erased that, and another replica answers that it holds nothing. The highest ballot of such a round
- * is not the newest. True if that may be what came about, for who holds nothing has `forgotten` all that the head knows: stamps only rise along the chain of a
- * file's heads. It may as well be that it never heard of the file, and forgot others; whoever asks again learns which. A tombstone
- * says the same as nothing.
+ * tombstone that followed it, all erased that, and another replica answers that it holds nothing. The highest ballot of such a round is not the newest
+ * that there was. True if that may be what came about, for who holds nothing has `forgotten` all that the head knows: stamps only rise along the chain of
+ * a file's heads. It may as well be that it never heard of the file, and forgot others.
+ *
+ * One who showed the head can tell, asked again. Before anyone erased, every replica held the tombstone, or refused what is below it
+ * (eraser.ts); so whoever still holds that head after who holds nothing has answered was no part of that, and nothing was erased in between.
  */
 export function mayBeErased(head: Head, forgotten: number): boolean {
-  return forgotten > 0 && isLive(head) && forgotten >= newestStamp(head);
+  return forgotten > 0 && forgotten >= newestStamp(head);
 }

@@ -39,8 +39,8 @@ export type Prepared =
       readonly knownChosen: boolean;
       readonly holders: ReadonlySet<NodeNumber>;
       readonly forgotten: number;
-      /** The file may have been erased between two of the promises (mayBeErased): by who holds nothing, what it has forgotten. 0: it was not. */
-      readonly doubt: number;
+      /** The file may have been erased between two of the promises (mayBeErased): a holder has to be asked again. */
+      readonly inDoubt: boolean;
     }
   | { readonly kind: "refused"; readonly floor: Ballot };
 
@@ -54,7 +54,7 @@ export type Proposed =
   /** No replica took it and none can take it any more: it will never be chosen. */
   | { readonly kind: "failed"; readonly error: QdfsError };
 
-interface Round {
+export interface Round {
   readonly path: Path;
   readonly configuration: Configuration;
   readonly ballot: Ballot;
@@ -171,9 +171,14 @@ function evaluate(configuration: Configuration, promises: ReadonlyMap<NodeNumber
   }
   // Of another configuration's ballot W of this one's sets say nothing: it may have been accepted by W of one of two.
   knownChosen ||= accepted.configuration === configuration.number && reaches(configuration, writeNeed, holders);
-  const shown = isAbsent(accepted) || forgottenByAbsent === 0 ? undefined : decoded(head);
-  const doubt = shown !== undefined && mayBeErased(shown, forgottenByAbsent) ? forgottenByAbsent : 0;
-  return { kind: "promised", accepted, head, knownChosen, holders, forgotten, doubt };
+  const inDoubt = !isAbsent(accepted) && forgottenByAbsent > 0 && isInDoubt(head, forgottenByAbsent);
+  return { kind: "promised", accepted, head, knownChosen, holders, forgotten, inDoubt };
+}
+
+/** So is what cannot be read. */
+function isInDoubt(bytes: Uint8Array, forgotten: number): boolean {
+  const head = decoded(bytes);
+  return head === undefined || mayBeErased(head, forgotten);
 }
 
 /** One ballot, one value (I3): where two replicas' bytes differ one is damaged, and the other is taken if that can be told. */

@@ -2,7 +2,7 @@
  * The fast read (P11): ask R replicas, content from one of them and ballots from the others; one round trip, nothing
  * written. Let m be the highest ballot answered. It is returned when a holder of exactly m knows it chosen, when N-R+1
  * answers hold exactly m, or when all R are absent; else further replicas are asked, and at last a coordinator settles
- * the file and that is awaited. So it is, too, when the file may have been erased between two answers (mayBeErased).
+ * the file and that is awaited. When the file may have been erased between two answers, a holder of m is asked again (mayBeErased).
  *
  * Why that is linearizable (I4): anything chosen or returned before the read began is held, or extended, by W or by N-R+1
  * replicas, and either meets every set of R, so m is at least as new. And m will not be lost: it is chosen, or it stands on
@@ -264,13 +264,25 @@ class Reading {
     }
     this.#finish();
     const { node, held, head } = best;
-    if (mayBeErased(head, this.#forgotten())) {
-      this.#settle();
-      return;
-    }
     const content = held.contentHeld ? held.content : undefined;
     const behind = [...this.#answers.keys()].filter((each) => !holders.has(each));
-    this.#resolve({ ballot, head, content, node, asked: this.#asked, settled: false, behind });
+    const read = { ballot, head, content, node, asked: this.#asked, settled: false, behind };
+    if (mayBeErased(head, this.#forgotten())) this.#resolveIfHeld(read);
+    else this.#resolve(read);
+  }
+
+  /** Asks the holder again; if it does not say that it still is one, settling decides. */
+  #resolveIfHeld(read: RegisterRead): void {
+    const body = { read: { path: this.#request.path, want: Want.BALLOT, version: 0 } };
+    this.#request
+      .call(read.node, body, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS))
+      .then(({ held }) => held !== undefined && held !== null && sameBallot(held.ballot, read.ballot))
+      .catch((error: unknown) => {
+        if (!(error instanceof QdfsError)) throw error;
+        return false;
+      })
+      .then((isHeld) => (isHeld ? this.#resolve(read) : this.#settle()))
+      .catch(this.#reject);
   }
 
   /** By those that hold nothing; 0: there are none, or nothing was erased beside the file. */

@@ -94,7 +94,8 @@ export function filesOf({ files }: Disk, life: Life): ChunkFiles {
     return life.over ? never() : run();
   };
   return {
-    write: (chunk, body, checksum, sizeBytesMax) => alive(() => files.write(chunk, body, checksum, sizeBytesMax)),
+    write: (chunk, body, checksum, sizeBytesMax, indexed) =>
+      alive(() => files.write(chunk, body, checksum, sizeBytesMax, indexed)),
     read: (chunk) => alive(() => files.read(chunk)),
     blob: (chunk) => files.blob(chunk),
     quarantine: (chunk) => alive(() => files.quarantine(chunk)),

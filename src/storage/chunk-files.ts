@@ -9,7 +9,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { checksumOf, type StreamingChecksum, streamingChecksum } from "../base/checksum.ts";
 import { QdfsError } from "../base/errors.ts";
 import type { ChunkFiles, ChunkId } from "../ports.ts";
@@ -63,6 +63,7 @@ export class DiskChunkFiles implements ChunkFiles {
     body: AsyncIterable<Uint8Array>,
     checksum: string,
     sizeBytesMax: number,
+    indexed: boolean,
   ): Promise<{ sizeBytes: number }> {
     const path = this.#pathOf(chunk);
     this.#serial += 1;
@@ -71,7 +72,7 @@ export class DiskChunkFiles implements ChunkFiles {
       const file = await NewFile.create(incoming);
       try {
         const sizeBytes = await receive(file, body, checksum, sizeBytesMax);
-        await this.#publish(file, incoming, path);
+        await this.#publish(file, incoming, path, indexed);
         return { sizeBytes };
       } finally {
         await file.close();
@@ -133,21 +134,20 @@ export class DiskChunkFiles implements ChunkFiles {
   }
 
   /**
-   * Where no row can tell of the name yet, the name comes before the flush: one commit of the file system's journal then takes
-   * bytes and name, where the rename of a flushed file costs a second one. A copy that stands or was set aside may have a
-   * row, which would speak of unflushed bytes after a crash: they are flushed first. An earlier copy under the name stays if
-   * making the new one durable fails: chunks are immutable, so it is as good.
+   * Where no row tells of the name yet, the name comes before the flush: one commit of the file system's journal then takes bytes and name,
+   * where the rename of a flushed file costs a second one. Where one does, it would speak of unflushed bytes after a crash: they are flushed
+   * first. An earlier copy under the name stays if making the new one durable fails: chunks are immutable, so it is as good.
    */
-  async #publish(file: NewFile, incoming: string, path: string): Promise<void> {
-    const fresh = !existsSync(path);
-    const first = fresh && !existsSync(join(this.#quarantine, basename(path)));
-    if (!first) await file.flush();
+  async #publish(file: NewFile, incoming: string, path: string, indexed: boolean): Promise<void> {
+    const replaces = existsSync(path);
+    const flushesFirst = indexed || replaces;
+    if (flushesFirst) await file.flush();
     await rename(incoming, path);
     try {
-      if (first) await file.flush();
+      if (!flushesFirst) await file.flush();
       await this.#directories.durable(join(path, ".."));
     } catch (error) {
-      if (fresh) await rm(path, { force: true });
+      if (!replaces) await rm(path, { force: true });
       throw error;
     }
   }

@@ -22,6 +22,7 @@ export class MemoryChunkFiles implements ChunkFiles {
     body: AsyncIterable<Uint8Array>,
     checksum: string,
     sizeBytesMax: number,
+    _indexed: boolean,
   ): Promise<{ sizeBytes: number }> {
     checkChunkId(chunk);
     const pieces: Uint8Array[] = [];

@@ -23,7 +23,8 @@ export class Succession {
   readonly #map: () => ClusterMap;
   readonly #onReplaced: (error: QdfsError) => void;
   #error: QdfsError | undefined;
-  #looking = false;
+  /** One look at a time serves all who want one. */
+  #looking: Promise<void> | undefined;
 
   /** `onReplaced` is called once: this SuperNode must end. */
   constructor(runtime: Runtime, control: ControlDialer, map: () => ClusterMap, onReplaced: (error: QdfsError) => void) {
@@ -55,16 +56,27 @@ export class Succession {
     if (generation > own.generation) throw superseded(own, generation);
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking || this.#error !== undefined) return;
-    this.#looking = true;
+  /** Asks the members. @throws QdfsError as `check` */
+  async lookNow(): Promise<void> {
+    await this.#look();
+    this.check();
+  }
+
+  #look(): Promise<void> {
+    this.#looking ??= this.#askMembers().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #askMembers(): Promise<void> {
+    if (this.#error !== undefined) return;
     try {
       await refuseIfReplaced(this.#runtime, this.#control, this.#map);
     } catch (error) {
       if (!(error instanceof QdfsError)) throw error;
       this.#end(error);
     }
-    this.#looking = false;
   }
 
   #end(error: QdfsError): void {

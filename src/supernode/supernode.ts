@@ -190,8 +190,13 @@ export class SuperNode implements SuperNodeApi {
   /** Of all calls: SUPERSEDED, DATA_DIR_UNUSABLE when this SuperNode was replaced. @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, BAD_REQUEST, STORAGE_FULL */
   async join(request: JoinRequest): Promise<JoinReply> {
     requireCluster(this.map, request.clusterId);
-    this.#succession.claimed(request.mapGeneration, 0); // whoever was replaced knows not all members, and is to refuse none
-    return await this.#admission.join(request);
+    this.#succession.claimed(request.mapGeneration, 0);
+    try {
+      return await this.#admission.join(request);
+    } catch (error) {
+      if (codeOf(error) === "NOT_ALLOWED") await this.#succession.lookNow(); // who was replaced knows not all members, and is to refuse none
+      throw error;
+    }
   }
 
   /** @throws QdfsError WRONG_CLUSTER, NOT_ALLOWED, STORAGE_FULL */

@@ -67,12 +67,17 @@ export const GARBAGE_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "erased-between-two-answers",
-    wrong: "a read takes the highest ballot shown for the newest, though what followed it may have been erased since (P11, P14)",
+    wrong: "the highest ballot shown is taken for the newest, though what followed it may have been erased since (P11, P14)",
     edits: [
       {
         file: "src/register/reader.ts",
-        find: "if (mayBeErased(head, this.#forgotten())) {",
-        replace: "if (head.forgotten < 0) {",
+        find: "if (mayBeErased(head, this.#forgotten()))",
+        replace: "if (head.forgotten < 0)",
+      },
+      {
+        file: "src/datanode/coordinator.ts",
+        find: "!(prepared.inDoubt && (await this.#wasErased(round, prepared)))",
+        replace: "true",
       },
     ],
     recipe: "all",

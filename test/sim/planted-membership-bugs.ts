@@ -209,6 +209,11 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
         find: "this.#succession.claimed(request.mapGeneration, 0);",
         replace: "this.#succession.check();",
       },
+      {
+        file: "src/supernode/supernode.ts",
+        find: 'if (codeOf(error) === "NOT_ALLOWED") await this.#succession.lookNow();',
+        replace: "",
+      },
     ],
     recipe: "all",
     seed: 8_010_717,

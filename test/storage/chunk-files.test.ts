@@ -20,7 +20,7 @@ chunkFilesConformance("memory", () => ({ files: new MemoryChunkFiles(), dispose:
 test("what a crash left half written is gone after the next start, whole chunks are not", async () => {
   const directory = temporary();
   const bytes = randomBytes(5000);
-  await DiskChunkFiles.open(directory).write(CHUNK, inPieces(bytes, 900), checksumOf(bytes), 5000);
+  await DiskChunkFiles.open(directory).write(CHUNK, inPieces(bytes, 900), checksumOf(bytes), 5000, false);
   const leftover = join(directory, "chunks", "incoming", `${CHUNK}.7`);
   writeFileSync(leftover, "half");
   const files = DiskChunkFiles.open(directory);
@@ -32,8 +32,8 @@ test("what a crash left half written is gone after the next start, whole chunks 
 test("a failed write leaves no bytes behind", async () => {
   const directory = temporary();
   const files = DiskChunkFiles.open(directory);
-  await codeThrownBy(files.write(CHUNK, inPieces(randomBytes(5000), 900, 3), "xxh3:0", 5000));
-  await codeThrownBy(files.write(CHUNK, inPieces(randomBytes(5000), 900), "xxh3:0", 5000));
+  await codeThrownBy(files.write(CHUNK, inPieces(randomBytes(5000), 900, 3), "xxh3:0", 5000, false));
+  await codeThrownBy(files.write(CHUNK, inPieces(randomBytes(5000), 900), "xxh3:0", 5000, false));
   expect(readdirSync(join(directory, "chunks", "incoming"))).toEqual([]);
   expect(readdirSync(join(directory, "chunks", "01"))).toEqual([]);
   rmSync(directory, { recursive: true });
@@ -43,7 +43,8 @@ test("a full disk is said so, and writing goes on when there is room again", () 
   onSmallDisk(2 << 20, async (directory) => {
     const files = DiskChunkFiles.open(directory);
     const bytes = randomBytes(1_500_000);
-    const write = (chunk: string) => codeThrownBy(files.write(chunk, inPieces(bytes, 100_000), checksumOf(bytes), bytes.length));
+    const write = (chunk: string) =>
+      codeThrownBy(files.write(chunk, inPieces(bytes, 100_000), checksumOf(bytes), bytes.length, false));
     expect(await write("0000000000000000-1")).toBe("nothing thrown");
     expect(await write("0000000000000000-2")).toBe("STORAGE_FULL");
     expect(await files.read("0000000000000000-2")).toBeUndefined();

@@ -54,6 +54,8 @@ test("a member that follows a newer generation is not refused for being unknown:
   expect(await joining({})).toBe("NOT_ALLOWED");
   expect(await joining({ mapGeneration: 2 })).toBe("SUPERSEDED");
   expect(await joining({ mapGeneration: 2, clusterId: "another" })).toBe("WRONG_CLUSTER");
+  have(cluster, { ...cluster.superNode.map, generation: 2 });
+  expect(await refusal(cluster.until(cluster.superNode.join(stranger)))).toBe("SUPERSEDED"); // it has had no map yet
 });
 
 test("a listing counts no log whose node follows a newer generation", async () => {
