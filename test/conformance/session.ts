@@ -397,10 +397,11 @@ export function sessionConformance(name: string, makeWorld: () => Promise<Sessio
           session.call(1, readOf("/a"), 1000),
         ];
         for (const poll of polls) poll.catch(() => {});
-        await world.pass(50);
-        for (let round = 0; round < 10; round += 1) {
-          expect(session.state).toBe("ready");
+        for (let round = 0; round < 11; round += 1) {
+          const beganMs = performance.now();
           await world.pass(60);
+          const heldUp = performance.now() - beganMs > 90; // this very process was: that says nothing of the server
+          expect(heldUp || session.state === "ready").toBe(true);
         }
         for (const poll of polls) expect(await code(world, poll)).toBe("NODE_SILENT");
       });
