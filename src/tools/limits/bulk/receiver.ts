@@ -27,14 +27,21 @@ async function pooled(request: Request, file: FileHandle): Promise<void> {
   await file.write(new Uint8Array(await request.arrayBuffer()));
 }
 
+/** Past the cache, if that is wanted and the file system can. */
+async function openFor(path: string, direct: boolean): Promise<FileHandle> {
+  const flags = O_CREAT | O_TRUNC | O_WRONLY;
+  if (!direct) return await open(path, flags);
+  return await open(path, flags | O_DIRECT).catch(() => open(path, flags));
+}
+
 async function store(way: string, index: string, request: Request): Promise<void> {
   if (way === "segment") {
     writeSync(segment, new Uint8Array(await request.arrayBuffer()));
     await flushed(segment);
     return;
   }
-  const direct = way === "direct" && Number(request.headers.get("content-length")) % BLOCK_BYTES === 0;
-  const file = await open(`${dir}/${index}`, O_CREAT | O_TRUNC | O_WRONLY | (direct ? O_DIRECT : 0));
+  const blocks = Number(request.headers.get("content-length")) % BLOCK_BYTES === 0;
+  const file = await openFor(`${dir}/${index}`, way === "direct" && blocks);
   try {
     if (way === "streamed" && request.body !== null) await streamed(request.body, file);
     else await pooled(request, file);
