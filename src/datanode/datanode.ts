@@ -31,7 +31,7 @@ import type {
 } from "../ports.ts";
 import { BallotCounter } from "../register/counter.ts";
 import type { RepairReply, RepairRequest, ScrubReport, ScrubRequest } from "../wire/maintenance-messages.ts";
-import type { FollowReply, FollowRequest } from "../wire/membership-messages.ts";
+import type { FollowReply, FollowRequest, JoinRequest } from "../wire/membership-messages.ts";
 import type { Chosen, ClusterMap, Hello, MapReply, Request } from "../wire/messages.ts";
 import { Account } from "./account.ts";
 import { Alarms } from "./alarms.ts";
@@ -70,6 +70,8 @@ export interface DataNodeParts {
   readonly sessions: (counter: LamportCounter, hello: () => Hello) => SessionDialer;
   readonly bulk: BulkClient;
   readonly supernodes: SuperNodes;
+  /** What it said of itself when it joined. */
+  readonly joined: JoinRequest;
   readonly self: NodeNumber;
   readonly diskId: string;
   /** The map of a newcomer's admission. A member begins with the adopted one on its disk; what is newer is for `adopt`. */
@@ -237,7 +239,9 @@ export class DataNode implements SessionHandler, DataNodeApi {
       isBusy,
     });
     this.#maintenance = new Maintenance({ ...mending, mender: this.#mender, scrub: this.#scrub });
-    this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, () => this.#account.report(this.#freeBytes));
+    this.#heartbeats = new Heartbeats(runtime, parts.supernodes, this.#maps, parts.joined, () =>
+      this.#account.report(this.#freeBytes),
+    );
     this.#seeker = new MapSeeker(runtime, this.#maps, this.#peers, () => this.#heartbeats.send(false));
     this.#dispatcher = new Dispatcher({
       ...mending,

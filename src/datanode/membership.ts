@@ -164,6 +164,7 @@ export class Heartbeats {
   readonly #runtime: Runtime;
   readonly #supernodes: SuperNodes;
   readonly #maps: MapKeeper;
+  readonly #joined: JoinRequest;
   readonly #report: () => NodeReport;
   #cancel: Cancel | undefined;
   #stopped = false;
@@ -173,10 +174,12 @@ export class Heartbeats {
   /** The other nodes' loads as of the last heartbeat. */
   loads: readonly NodeLoad[] = [];
 
-  constructor(runtime: Runtime, supernodes: SuperNodes, maps: MapKeeper, report: () => NodeReport) {
+  /** `joined`: what this node said of itself when it joined. */
+  constructor(runtime: Runtime, supernodes: SuperNodes, maps: MapKeeper, joined: JoinRequest, report: () => NodeReport) {
     this.#runtime = runtime;
     this.#supernodes = supernodes;
     this.#maps = maps;
+    this.#joined = joined;
     this.#report = report;
   }
 
@@ -205,6 +208,7 @@ export class Heartbeats {
       const { map, loads } = await this.#supernodes.call((supernode) => supernode.heartbeat(request));
       this.loads = loads;
       if (map !== null) await this.#maps.adopt(map);
+      if (!leaving && this.#isTakenForMoved()) await this.#joinAgain();
       if (this.#lost) this.#runtime.log.info("the SuperNode is back");
       this.#lost = false;
     } catch (error) {
@@ -213,6 +217,22 @@ export class Heartbeats {
       if (!this.#lost) this.#runtime.log.warn("no heartbeat to the SuperNode", { why: messageOf(error) });
       this.#lost = true;
     }
+  }
+
+  /**
+   * The map has this node elsewhere: a Join of an earlier life at its address came late, and this one was not found there in the moment it was looked for.
+   * Nobody would reach it again.
+   */
+  #isTakenForMoved(): boolean {
+    const own = this.#maps.map.nodes.find(({ number }) => number === this.#maps.self);
+    return own !== undefined && (own.grpc !== this.#joined.grpc || own.http !== this.#joined.http);
+  }
+
+  async #joinAgain(): Promise<void> {
+    const { generation: mapGeneration, self: number, map } = this.#maps;
+    const request = { ...this.#joined, clusterId: map.clusterId, number, mapGeneration };
+    const reply = await this.#supernodes.call((supernode) => supernode.join(request));
+    await this.#maps.adopt(reply.map);
   }
 
   /** One of the members, another each time: it may know of a SuperNode that was rebuilt elsewhere while this node was away. */

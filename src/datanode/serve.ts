@@ -87,11 +87,10 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     const { clusterId, node: number, diskId } = dataDir.identity;
     const { zone, weight, capacityBytes } = options;
     const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
+    const mapGeneration = generationOf(store);
+    const joined = { clusterId, number, diskId, ...addresses, zone, weight, capacityBytes, version: VERSION, mapGeneration };
     const admission = await admit(runtime, supernodes, {
-      request: {
-        ...{ clusterId, number, diskId, ...addresses, zone, weight, capacityBytes },
-        ...{ version: VERSION, mapGeneration: generationOf(store) },
-      },
+      request: joined,
       known: store.map(),
       admitted: (reply) => dataDir.joinCluster(reply.map.clusterId, reply.number),
       onFatal: stopProcess,
@@ -103,6 +102,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
       sessions: (counter, hello) => new GrpcSessionDialer(runtime, counter, hello),
       bulk: new HttpBulkClient(runtime),
       supernodes,
+      joined,
       self: dataDir.identity.node,
       diskId: dataDir.identity.diskId,
       map: admission,

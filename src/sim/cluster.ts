@@ -225,19 +225,20 @@ export class SimCluster {
     const given = store.map() === undefined ? `${this.superHost.name}:1` : SUPERNODE;
     const supernodes = new SuperNodes(new MemoryControlDialer(network, place, life), [given], knownSuperNodes(store));
     const { clusterId } = this.map;
+    const joined = {
+      clusterId: disk.number === 0 ? "" : clusterId,
+      number: disk.number,
+      diskId: disk.diskId,
+      grpc,
+      http,
+      zone: "",
+      weight: 1,
+      capacityBytes: CAPACITY_BYTES,
+      version: VERSION,
+      mapGeneration: generationOf(store),
+    };
     const map = await admit(life, supernodes, {
-      request: {
-        clusterId: disk.number === 0 ? "" : clusterId,
-        number: disk.number,
-        diskId: disk.diskId,
-        grpc,
-        http,
-        zone: "",
-        weight: 1,
-        capacityBytes: CAPACITY_BYTES,
-        version: VERSION,
-        mapGeneration: generationOf(store),
-      },
+      request: joined,
       known: store.map(),
       admitted: ({ number }) => {
         disk.number = number;
@@ -251,6 +252,7 @@ export class SimCluster {
       sessions: (counter, hello) => new MemorySessionDialer(network, place, life, counter, hello),
       bulk: new MemoryBulkClient(network, place, life),
       supernodes,
+      joined,
       self: disk.number,
       diskId: disk.diskId,
       map,

@@ -30,6 +30,7 @@ import { type MemoryListener, MemoryNetwork } from "../../src/transport/memory-n
 import { MemorySessionDialer } from "../../src/transport/memory-session.ts";
 import { batchCodec, headCodec } from "../../src/wire/codec.ts";
 import type { ClusterMap, RequestBody } from "../../src/wire/messages.ts";
+import { joinRequest } from "../supernode/scripted-cluster.ts";
 
 setDefaultTimeout(600_000);
 
@@ -136,6 +137,7 @@ function nodeOf(number: number): DataNode {
     sessions: (counter, hello) => new MemorySessionDialer(network, name, runtime, counter, hello),
     bulk: new MemoryBulkClient(network, name, runtime),
     supernodes: new SuperNodes(new MemoryControlDialer(network, name, runtime), [], []),
+    joined: joinRequest({ number, diskId: diskOf(number), grpc: `${name}:1` }),
     self: number,
     diskId: diskOf(number),
     map: MAP,

@@ -218,4 +218,11 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     recipe: "all",
     seed: 8_010_717,
   },
+  {
+    name: "nowhere-and-content",
+    wrong: "a DataNode that the map has elsewhere, or nowhere, does not say where it is",
+    edits: [{ file: "src/datanode/membership.ts", find: "if (!leaving && this.#isTakenForMoved())", replace: "if (leaving)" }],
+    recipe: "all",
+    seed: 8_070_355,
+  },
 ];
