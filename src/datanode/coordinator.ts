@@ -9,8 +9,9 @@ import { replicasOf } from "../cluster/map.ts";
 import { keptSinceMs } from "../cluster/retention.ts";
 import { HEAD_BYTES_MAX, PREPARE_HEDGE_MS, QUORUM_PATIENCE_MS } from "../limits.ts";
 import type { Cancel, Runtime } from "../ports.ts";
-import { isAbsent, sameBallot } from "../register/ballot.ts";
+import { isAbsent } from "../register/ballot.ts";
 import type { BallotCounter } from "../register/counter.ts";
+import { stillHolds } from "../register/erased.ts";
 import { mayFold } from "../register/folded.ts";
 import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose, type Round } from "../register/proposer.ts";
@@ -25,10 +26,10 @@ import type {
   Mutate,
   Mutated,
   OperationId,
+  RequestBody,
   Settled,
   Version,
 } from "../wire/messages.ts";
-import { Want } from "../wire/messages.ts";
 import { Attempt } from "./attempt.ts";
 import { ChunkConfirmer } from "./chunk-confirmer.ts";
 import { ContentSource } from "./content-source.ts";
@@ -374,9 +375,8 @@ export class Coordinator {
   async #wasErased({ path, configuration }: Round, { accepted, holders }: Promises): Promise<boolean> {
     const [holder = this.#maps.self] = holders;
     try {
-      const body = { read: { path, want: Want.BALLOT, version: 0 } };
-      const { held } = await this.#peers.call(holder, configuration.number, body, QUORUM_PATIENCE_MS);
-      return !held || !sameBallot(held.ballot, accepted);
+      const ask = (body: RequestBody) => this.#peers.call(holder, configuration.number, body, QUORUM_PATIENCE_MS);
+      return !(await stillHolds(path, accepted, ask));
     } catch (error) {
       if (!(error instanceof QdfsError) || error.code === "CONFIGURATION_STALE") throw error;
       return true;

@@ -27,6 +27,11 @@ export interface MapDisk {
   readonly follow: (claim: Followed) => Promise<void>;
 }
 
+/** The generation that who has this map and has promised that follows; 0: none yet. */
+export function generationOf(map: ClusterMap | undefined, followed: Followed | undefined): number {
+  return Math.max(map?.generation ?? 0, followed?.generation ?? 0);
+}
+
 export class MapKeeper {
   readonly self: NodeNumber;
   #map: ClusterMap;
@@ -52,7 +57,7 @@ export class MapKeeper {
 
   /** Of the SuperNode that this replica follows; its own map may still be of an older one. */
   get generation(): number {
-    return Math.max(this.#map.generation, this.#followed?.generation ?? 0);
+    return generationOf(this.#map, this.#followed);
   }
 
   /** `run` is called after every adoption. */

@@ -89,11 +89,6 @@ export function knownSuperNodes(store: NodeStore): readonly string[] {
   return map?.supernodes ?? [];
 }
 
-/** The generation that this disk follows; 0: none yet. */
-export function generationOf(store: NodeStore): number {
-  return Math.max(store.map()?.generation ?? 0, store.followed()?.generation ?? 0);
-}
-
 /** It is of another cluster, or no SuperNode; one of ours that refuses this node names no address. */
 function isStranger(error: unknown): boolean {
   if (!(error instanceof QdfsError)) return false;

@@ -471,7 +471,7 @@ export class Replica {
   #read(entry: Entry, { path, want, version }: Read, turn: Turn): void {
     const accepted = this.#view(path, turn);
     const { ballot, chosen } = accepted;
-    const forgotten = isAbsent(ballot) ? this.#erasures.of(this.#maps.partitionOf(path)).forgotten : 0;
+    const forgotten = isAbsent(ballot) ? this.#erasures.of(this.#maps.partitionOf(path)).forgotten : undefined;
     if (want === Want.BALLOT) {
       const held = { ballot, head: NO_BYTES, chosen, content: NO_BYTES, contentHeld: false, forgotten };
       this.#answer(entry, path, turn, { held });

@@ -15,7 +15,8 @@ import { GrpcSessionDialer } from "../transport/grpc-session.ts";
 import { HttpBulkClient } from "../transport/http-bulk-client.ts";
 import { startBulkServer } from "../transport/http-bulk-server.ts";
 import { DataNode } from "./datanode.ts";
-import { admit, generationOf, knownSuperNodes, SuperNodes } from "./membership.ts";
+import { generationOf } from "./map-keeper.ts";
+import { admit, knownSuperNodes, SuperNodes } from "./membership.ts";
 
 export interface DataNodeOptions {
   readonly host: string;
@@ -87,7 +88,7 @@ export async function serveDataNode(options: DataNodeOptions): Promise<ServedDat
     const { clusterId, node: number, diskId } = dataDir.identity;
     const { zone, weight, capacityBytes } = options;
     const addresses = { grpc: options.advertise ?? grpcAddress, http: options.advertiseHttp ?? http.address };
-    const mapGeneration = generationOf(store);
+    const mapGeneration = generationOf(store.map(), store.followed());
     const joined = { clusterId, number, diskId, ...addresses, zone, weight, capacityBytes, version: VERSION, mapGeneration };
     const admission = await admit(runtime, supernodes, {
       request: joined,

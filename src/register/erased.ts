@@ -6,9 +6,10 @@
  * Both only rise, and refuse a little too much for files that were never erased, never too little. A bucket is a
  * partition, because ballots are only compared within one: each has configurations of its own.
  */
+import type { Path } from "../base/ids.ts";
 import type { Erasure } from "../ports.ts";
-import type { Head } from "../wire/messages.ts";
-import { ABSENT, highestBallot } from "./ballot.ts";
+import { type AnswerBody, type Ballot, type Head, type RequestBody, Want } from "../wire/messages.ts";
+import { ABSENT, highestBallot, sameBallot } from "./ballot.ts";
 import { newestStamp } from "./head.ts";
 
 export const NOTHING_ERASED: Erasure = { floor: ABSENT, forgotten: 0 };
@@ -49,4 +50,10 @@ export class Erasures {
  */
 export function mayBeErased(head: Head, forgotten: number): boolean {
   return forgotten > 0 && forgotten >= newestStamp(head);
+}
+
+/** Asks one who showed the value of `ballot` again, through `ask`: does it still hold just that? Rejects as `ask` does. */
+export async function stillHolds(path: Path, ballot: Ballot, ask: (body: RequestBody) => Promise<AnswerBody>): Promise<boolean> {
+  const { held } = await ask({ read: { path, want: Want.BALLOT, version: 0 } });
+  return held ? sameBallot(held.ballot, ballot) : false;
 }

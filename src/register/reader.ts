@@ -19,7 +19,7 @@ import { headCodec } from "../wire/codec.ts";
 import type { AnswerBody, Ballot, Configuration, Head, Held, RequestBody, Settled } from "../wire/messages.ts";
 import { Want } from "../wire/messages.ts";
 import { ABSENT, compareBallots, isAbsent, sameBallot } from "./ballot.ts";
-import { mayBeErased } from "./erased.ts";
+import { mayBeErased, stillHolds } from "./erased.ts";
 import { decisiveNeed, reaches, readNeed, Tally } from "./quorum.ts";
 
 export interface RegisterRead {
@@ -267,16 +267,14 @@ class Reading {
     const content = held.contentHeld ? held.content : undefined;
     const behind = [...this.#answers.keys()].filter((each) => !holders.has(each));
     const read = { ballot, head, content, node, asked: this.#asked, settled: false, behind };
-    if (mayBeErased(head, this.#forgotten())) this.#resolveIfHeld(read);
+    if (behind.length > 0 && mayBeErased(head, this.#forgotten())) this.#resolveIfHeld(read);
     else this.#resolve(read);
   }
 
   /** Asks the holder again; if it does not say that it still is one, settling decides. */
   #resolveIfHeld(read: RegisterRead): void {
-    const body = { read: { path: this.#request.path, want: Want.BALLOT, version: 0 } };
-    this.#request
-      .call(read.node, body, Math.min(this.#leftMs(), QUORUM_PATIENCE_MS))
-      .then(({ held }) => held !== undefined && held !== null && sameBallot(held.ballot, read.ballot))
+    const timeoutMs = Math.min(this.#leftMs(), QUORUM_PATIENCE_MS);
+    stillHolds(this.#request.path, read.ballot, (body) => this.#request.call(read.node, body, timeoutMs))
       .catch((error: unknown) => {
         if (!(error instanceof QdfsError)) throw error;
         return false;

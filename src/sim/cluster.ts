@@ -9,7 +9,8 @@ import type { Client } from "../client/client.ts";
 import { noMapCache } from "../client/map-cache.ts";
 import { isNewerMap } from "../cluster/map.ts";
 import { DataNode } from "../datanode/datanode.ts";
-import { admit, generationOf, knownSuperNodes, SuperNodes } from "../datanode/membership.ts";
+import { generationOf } from "../datanode/map-keeper.ts";
+import { admit, knownSuperNodes, SuperNodes } from "../datanode/membership.ts";
 import type { BulkHandler, NodeWrites, SessionHandler, SuperNodeApi } from "../ports.ts";
 import type { FakeRuntime } from "../runtime/fake-runtime.ts";
 import { seededRandom } from "../runtime/seeded-random.ts";
@@ -235,7 +236,7 @@ export class SimCluster {
       weight: 1,
       capacityBytes: CAPACITY_BYTES,
       version: VERSION,
-      mapGeneration: generationOf(store),
+      mapGeneration: generationOf(store.map(), store.followed()),
     };
     const map = await admit(life, supernodes, {
       request: joined,

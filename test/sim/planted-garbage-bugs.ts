@@ -71,7 +71,7 @@ export const GARBAGE_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/reader.ts",
-        find: "if (mayBeErased(head, this.#forgotten()))",
+        find: "if (behind.length > 0 && mayBeErased(head, this.#forgotten()))",
         replace: "if (head.forgotten < 0)",
       },
       {

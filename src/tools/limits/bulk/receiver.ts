@@ -15,8 +15,8 @@ import { promisify } from "node:util";
 const flushed = promisify(fdatasync);
 const [dir = ".", whole = ""] = process.argv.slice(2);
 const { O_CREAT, O_TRUNC, O_WRONLY, O_DIRECT } = constants;
-/** No disk has larger blocks: what is written past the cache is a multiple of it. */
-const BLOCK_BYTES = 4096;
+/** What is written past the cache is a multiple of it: no disk has larger blocks. */
+const ALIGNED_BYTES = 4096;
 const segment = openSync(`${dir}/segment`, "a");
 
 async function streamed(body: ReadableStream<Uint8Array>, file: FileHandle): Promise<void> {
@@ -40,8 +40,8 @@ async function store(way: string, index: string, request: Request): Promise<void
     await flushed(segment);
     return;
   }
-  const blocks = Number(request.headers.get("content-length")) % BLOCK_BYTES === 0;
-  const file = await openFor(`${dir}/${index}`, way === "direct" && blocks);
+  const isAligned = Number(request.headers.get("content-length")) % ALIGNED_BYTES === 0;
+  const file = await openFor(`${dir}/${index}`, way === "direct" && isAligned);
   try {
     if (way === "streamed" && request.body !== null) await streamed(request.body, file);
     else await pooled(request, file);
