@@ -2,7 +2,7 @@
  * Files from the cluster on their way to the local disk. The bytes go to a temporary file beside the target, which then takes
  * its place: nobody ever sees a part of a file. A tree never leaves its directory, whatever symbolic links stand in it.
  */
-import { chmodSync, lstatSync, renameSync, rmSync, type Stats, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, futimesSync, lstatSync, openSync, renameSync, rmSync, type Stats, writeSync } from "node:fs";
 import { chmod, type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DATE_MS_MAX } from "../limits.ts";
@@ -60,18 +60,15 @@ export async function writeLocalFile(
 }
 
 /**
- * As writeLocalFile inside a tree, for few bytes that are there already: with direct calls, for handing each of the six to a thread
- * takes several times as long as they do.
+ * As writeLocalFile inside a tree, for few bytes that are there already: with direct calls, and as few of them as will do, for
+ * they are half of what a tree of small files takes, and handing each to a thread takes several times as long.
  * @throws QdfsError LOCAL_FILE
  */
-export function writeSmallFile(file: string, bytes: Uint8Array, facts: FileFacts): void {
+export function writeSmallFile({ file, inNewDirectory }: TreePlace, bytes: Uint8Array, facts: FileFacts): void {
   const temporary = temporaryBeside(file);
   try {
-    checkReplaceable(file, lstatSync(file, { throwIfNoEntry: false }));
-    writeFileSync(temporary, bytes, { flag: "wx" });
-    const { mode, modifiedAt } = factsToRestore(facts);
-    if (mode !== undefined) chmodSync(temporary, mode);
-    if (modifiedAt !== undefined) utimesSync(temporary, modifiedAt, modifiedAt);
+    if (!inNewDirectory) checkReplaceable(file, lstatSync(file, { throwIfNoEntry: false }));
+    fillSmallFile(temporary, bytes, factsToRestore(facts));
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -80,6 +77,20 @@ export function writeSmallFile(file: string, bytes: Uint8Array, facts: FileFacts
     temporaries.delete(temporary);
   }
 }
+
+function fillSmallFile(temporary: string, bytes: Uint8Array, { mode, modifiedAt }: RestoredFacts): void {
+  const fd = openSync(temporary, "wx", mode);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    if (mode !== undefined && (mode & UMASK) !== 0) fchmodSync(fd, mode);
+    if (modifiedAt !== undefined) futimesSync(fd, modifiedAt, modifiedAt);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What a new file of this process does not get of the mode that it is opened with. */
+const UMASK = process.umask();
 
 /** So that the temporary files of several processes in one directory are different ones. */
 const PROCESS = crypto.randomUUID();
@@ -166,55 +177,67 @@ async function restoreFacts(file: string, facts: FileFacts): Promise<void> {
 }
 
 /** Undefined: not known, or nothing that a file can have. */
-function factsToRestore({ mode, modifiedAtMs }: FileFacts): { readonly mode?: number; readonly modifiedAt?: Date } {
+interface RestoredFacts {
+  readonly mode?: number;
+  readonly modifiedAt?: Date;
+}
+
+function factsToRestore({ mode, modifiedAtMs }: FileFacts): RestoredFacts {
   return {
     mode: mode === 0 ? undefined : mode & PERMISSION_BITS,
     modifiedAt: modifiedAtMs <= 0 || modifiedAtMs > DATE_MS_MAX ? undefined : new Date(modifiedAtMs),
   };
 }
 
+/** Where a file of a tree goes. */
+export interface TreePlace {
+  readonly file: string;
+  /** Its directory was made for this tree: there is nothing to replace in it. */
+  readonly inNewDirectory: boolean;
+}
+
 /** Makes the directories of a tree; each once, and none through a symbolic link. */
 export class LocalTree {
   readonly #root: string;
-  readonly #made = new Map<string, Promise<void>>();
+  /** Whether each of them is new. */
+  readonly #made = new Map<string, Promise<boolean>>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
   /**
-   * The local name for a file of the tree; its directory exists then.
+   * The place for a file of the tree; its directory exists then.
    * @param segments its path below the root: no empty, `.` or `..` segment (base/path.ts)
    * @throws QdfsError LOCAL_FILE
    */
-  async prepare(segments: readonly string[]): Promise<string> {
-    const directories = segments.slice(0, -1);
-    await this.#makeRoot();
-    for (let depth = 1; depth <= directories.length; depth++)
-      await this.#directory(join(this.#root, ...directories.slice(0, depth)));
-    return join(this.#root, ...segments);
+  async prepare(segments: readonly string[]): Promise<TreePlace> {
+    let inNewDirectory = await this.#makeRoot();
+    for (let depth = 1; depth < segments.length; depth++)
+      inNewDirectory = await this.#directory(join(this.#root, ...segments.slice(0, depth)));
+    return { file: join(this.#root, ...segments), inNewDirectory };
   }
 
   /** The root is the user's own choice: it may be a link. */
-  #makeRoot(): Promise<void> {
-    return this.#once(this.#root, async () => {
-      await mkdir(this.#root, { recursive: true });
-    });
+  #makeRoot(): Promise<boolean> {
+    return this.#once(this.#root, async () => (await mkdir(this.#root, { recursive: true })) !== undefined);
   }
 
-  #directory(directory: string): Promise<void> {
+  #directory(directory: string): Promise<boolean> {
     return this.#once(directory, async () => {
       try {
         await mkdir(directory);
+        return true;
       } catch (error) {
         if (systemCodeOf(error) !== "EEXIST") throw error;
         if (!lstatSync(directory).isDirectory())
           throw localFailure(directory, "it exists and is no directory (links are not followed)");
+        return false;
       }
     });
   }
 
-  #once(directory: string, make: () => Promise<void>): Promise<void> {
+  #once(directory: string, make: () => Promise<boolean>): Promise<boolean> {
     const made = this.#made.get(directory);
     if (made !== undefined) return made;
     const making = make().catch((error: unknown) => {

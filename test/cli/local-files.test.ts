@@ -158,17 +158,30 @@ describe("a local file is written", () => {
 });
 
 describe("a small local file is written", () => {
-  const facts = { modifiedAtMs: 1_700_000_000_000, mode: 0o604 };
+  const facts = { modifiedAtMs: 1_700_000_000_000, mode: 0o626 };
+  const inOld = (file: string) => ({ file, inNewDirectory: false });
 
   test("whole, with time and mode, in the place of another", () => {
     const dir = temporaryDir();
     const file = join(dir, "file");
     writeFileSync(file, "old and longer");
-    writeSmallFile(file, Buffer.from("new"), facts);
+    writeSmallFile(inOld(file), Buffer.from("new"), facts);
     expect(readFileSync(file, "utf8")).toBe("new");
-    expect([statSync(file).mtimeMs, statSync(file).mode & 0o777]).toEqual([1_700_000_000_000, 0o604]);
-    writeSmallFile(file, new Uint8Array(0), { modifiedAtMs: 9e15, mode: 0 });
+    expect([statSync(file).mtimeMs, statSync(file).mode & 0o777]).toEqual([1_700_000_000_000, 0o626]);
+    writeSmallFile(inOld(file), new Uint8Array(0), { modifiedAtMs: 9e15, mode: 0 });
     expect(statSync(file).size).toBe(0);
+    expect(readdirSync(dir)).toEqual(["file"]);
+  });
+
+  test("in a new directory likewise", () => {
+    const dir = temporaryDir();
+    const file = join(dir, "file");
+    writeSmallFile({ file, inNewDirectory: true }, Buffer.from("new"), facts);
+    expect([readFileSync(file, "utf8"), statSync(file).mtimeMs, statSync(file).mode & 0o777]).toEqual([
+      "new",
+      1_700_000_000_000,
+      0o626,
+    ]);
     expect(readdirSync(dir)).toEqual(["file"]);
   });
 
@@ -176,7 +189,7 @@ describe("a small local file is written", () => {
     const dir = temporaryDir();
     writeFileSync(join(dir, "target"), "untouched");
     symlinkSync("target", join(dir, "link"));
-    writeSmallFile(join(dir, "link"), Buffer.from("new"), facts);
+    writeSmallFile(inOld(join(dir, "link")), Buffer.from("new"), facts);
     expect(readFileSync(join(dir, "target"), "utf8")).toBe("untouched");
     expect([lstatSync(join(dir, "link")).isFile(), readFileSync(join(dir, "link"), "utf8")]).toEqual([true, "new"]);
   });
@@ -184,7 +197,7 @@ describe("a small local file is written", () => {
   test("nowhere else: a directory, a missing directory, a device are LOCAL_FILE, and nothing is left beside them", async () => {
     const dir = temporaryDir();
     for (const file of [dir, join(dir, "no/file"), "/dev/null"]) {
-      expect(await codeFrom((async () => writeSmallFile(file, Buffer.from("x"), facts))())).toBe("LOCAL_FILE");
+      expect(await codeFrom((async () => writeSmallFile(inOld(file), Buffer.from("x"), facts))())).toBe("LOCAL_FILE");
     }
     expect(readdirSync(dir)).toEqual([]);
     expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
@@ -206,18 +219,23 @@ describe("a tree", () => {
     symlinkSync(join(outside, "target"), join(root, "file"));
     const tree = new LocalTree(root);
     expect(await codeFrom(tree.prepare(["link", "file"]))).toBe("LOCAL_FILE");
-    await writeLocalFile(await tree.prepare(["file"]), pieces("new"), undefined, true);
+    await writeLocalFile((await tree.prepare(["file"])).file, pieces("new"), undefined, true);
     expect(readFileSync(join(outside, "target"), "utf8")).toBe("untouched");
     expect(readFileSync(join(root, "file"), "utf8")).toBe("new");
   });
 
-  test("makes its directories, its own included", async () => {
+  test("makes its directories, its own included, and says which of them are new", async () => {
     const root = join(temporaryDir(), "new/root");
     const tree = new LocalTree(root);
-    expect(await Promise.all([tree.prepare(["a", "b", "1"]), tree.prepare(["a", "2"])])).toEqual([
-      join(root, "a/b/1"),
-      join(root, "a/2"),
+    expect(await Promise.all([tree.prepare(["a", "b", "1"]), tree.prepare(["a", "2"]), tree.prepare(["3"])])).toEqual([
+      { file: join(root, "a/b/1"), inNewDirectory: true },
+      { file: join(root, "a/2"), inNewDirectory: true },
+      { file: join(root, "3"), inNewDirectory: true },
     ]);
     expect(existsSync(join(root, "a/b"))).toBe(true);
+    const again = new LocalTree(root);
+    expect(await again.prepare(["a", "2"])).toEqual({ file: join(root, "a/2"), inNewDirectory: false });
+    expect(await again.prepare(["3"])).toEqual({ file: join(root, "3"), inNewDirectory: false });
+    expect(await again.prepare(["c", "4"])).toEqual({ file: join(root, "c/4"), inNewDirectory: true });
   });
 });

@@ -8,7 +8,7 @@ import type { GetOptions, GetResult } from "../../client/types.ts";
 import { CHUNK_BYTES_DEFAULT, FILES_IN_FLIGHT, INLINE_BYTES_MAX } from "../../limits.ts";
 import { ClientCommand } from "../base-command.ts";
 import { isLocalDirectory } from "../local-source.ts";
-import { LocalTree, writeLocalFile, writeSmallFile } from "../local-target.ts";
+import { LocalTree, type TreePlace, writeLocalFile, writeSmallFile } from "../local-target.ts";
 import { consistencyFlag, parseConsistency, parseRange } from "../options.ts";
 import { type Output, roundedMs, sayIncomplete } from "../output.ts";
 import { inParallel } from "../parallel.ts";
@@ -102,8 +102,8 @@ export class GetCommand extends ClientCommand {
           async (entry) => {
             if (entry.directory) return;
             await tally.attempt(entry.path, async () => {
-              const file = await tree.prepare(segmentsBelow(directory, entry.path));
-              bytes += await this.getOne(client, output, entry.path, file, { consistency });
+              const place = await tree.prepare(segmentsBelow(directory, entry.path));
+              bytes += await this.getOne(client, output, entry.path, place, { consistency });
             });
             progress.update(tally.done);
           },
@@ -119,7 +119,7 @@ export class GetCommand extends ClientCommand {
     });
   }
 
-  private async getOne(client: Client, output: Output, path: string, file: string, options: GetOptions): Promise<number> {
+  private async getOne(client: Client, output: Output, path: string, place: TreePlace, options: GetOptions): Promise<number> {
     const began = performance.now();
     let result: GetResult;
     try {
@@ -130,10 +130,10 @@ export class GetCommand extends ClientCommand {
       return 0;
     }
     const { body, passingBody, version } = result;
-    if (version.sizeBytes <= INLINE_BYTES_MAX) writeSmallFile(file, await joined(body), version);
-    else await writeLocalFile(file, passingBody, version, true);
+    if (version.sizeBytes <= INLINE_BYTES_MAX) writeSmallFile(place, await joined(body), version);
+    else await writeLocalFile(place.file, passingBody, version, true);
     output.row(rowOf(result, performance.now() - began));
-    output.explain(`${path}@${version.version} → ${file}`);
+    output.explain(`${path}@${version.version} → ${place.file}`);
     return version.sizeBytes;
   }
 }
@@ -153,7 +153,7 @@ function rowOf({ path, version, guarantee, ageMs }: GetResult, elapsedMs: number
 
 /** The file for `path` in a local directory, which is made when it was named with a `/` at its end. */
 async function insideDirectory(directory: string, path: string): Promise<string> {
-  return await new LocalTree(directory).prepare([baseName(path)]);
+  return (await new LocalTree(directory).prepare([baseName(path)])).file;
 }
 
 async function joined(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
