@@ -83,18 +83,20 @@ export class Faults {
     this.#cluster.replaceSuperNode(this.#addresses());
   }
 
-  /**
-   * Recoveries under way are broken off (the one DataNode that an operator knew may have been wiped, and wait for the very SuperNode
-   * that asks it). Where a DataNode follows one that never came to serve, as the SuperNode's alarm says, its operator makes another.
-   */
+  /** Recoveries under way are broken off: the one DataNode that an operator knew may have been wiped, and wait for the very SuperNode that asks it. */
   #completeRecoveries(): void {
-    const { superHosts, dataHosts } = this.#cluster;
-    for (const host of superHosts) if (host.superNode === undefined) this.#cluster.kill(host, "kill");
+    for (const host of this.#cluster.superHosts) if (host.superNode === undefined) this.#cluster.kill(host, "kill");
+    this.#cluster.superHost.recoverFrom = this.#addresses();
+    this.replaceBrokenOff();
+    if (this.#cluster.superHost.life === undefined) this.#cluster.startSuperNode();
+  }
+
+  /** Where a DataNode follows one of these, as the SuperNode's alarm says, its operator makes another: now, and when none can be about to follow any more. */
+  replaceBrokenOff(): void {
+    const { superHosts, superHost, dataHosts } = this.#cluster;
+    if (superHosts.some(({ life, superNode }) => life !== undefined && superNode === undefined)) return; // it will be above all that it meets
     const followed = Math.max(...dataHosts.map(({ disk }) => disk.store.followed()?.generation ?? 0));
-    const { superHost } = this.#cluster;
-    superHost.recoverFrom = this.#addresses();
     if (followed > (superHost.maps.load()?.map.generation ?? 0)) this.#cluster.replaceSuperNode(this.#addresses());
-    else if (superHost.life === undefined) this.#cluster.startSuperNode();
   }
 
   #addresses(): readonly string[] {

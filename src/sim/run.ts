@@ -189,6 +189,7 @@ class Run {
     const endMs = runtime.clock.monotonicMs() + CONVERGENCE_MS;
     // Attempts that their clients gave up may still be carried out: what is read and listed at the end is compared, so they end first.
     runtime.advance(LEFTOVERS_MS);
+    this.#faults.replaceBrokenOff();
     const told: Look = ["an operator was told what is not so", () => this.#faults.forgotten()];
     const converged: readonly Look[] = [...(this.#plan.shape.garbage === undefined ? [] : [COLLECTED]), ...CONVERGED, told];
     for (const [what, look] of converged) {
