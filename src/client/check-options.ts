@@ -16,15 +16,15 @@ export function checkedOptions<Options extends AnyOptions>(options: Options): Op
   if (version !== undefined && !(Number.isSafeInteger(version) && version >= 0)) throw bad("version", version);
   if (modifiedAtMs !== undefined && !(Math.abs(modifiedAtMs) <= DATE_MS_MAX)) throw bad("modifiedAtMs", modifiedAtMs);
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= MODE_MAX)) throw bad("mode", mode);
-  for (const [name, text] of [
-    ["contentType", contentType] as const,
-    ["by", by] as const,
-    ["ifVersion", ifVersion?.random] as const,
-  ]) {
-    if (text !== undefined && !text.isWellFormed()) throw bad(name, text);
-  }
-  for (const text of Object.entries(metadata ?? {}).flat()) if (!text.isWellFormed()) throw bad("metadata", text);
+  checkText("contentType", contentType);
+  checkText("by", by);
+  checkText("ifVersion", ifVersion?.random);
+  if (metadata !== undefined) for (const text of Object.entries(metadata).flat()) checkText("metadata", text);
   return options;
+}
+
+function checkText(name: string, text: string | undefined): void {
+  if (text !== undefined && !text.isWellFormed()) throw bad(name, text);
 }
 
 function bad(name: string, value: unknown): QdfsError {

@@ -174,7 +174,7 @@ function measureBeside(
   order: readonly NodeNumber[],
 ): void {
   const { peers, router, runtime } = ports;
-  const node = router.toMeasure(order.slice(Math.max(...configuration.sets.map(readNeed))));
+  const node = router.toMeasure(order, mostNeeded(configuration));
   if (node === undefined) return;
   const { clock } = runtime;
   const startedMs = clock.monotonicMs();
@@ -185,6 +185,13 @@ function measureBeside(
     if (code === undefined) throw error;
     if (code === "NODE_SILENT") measured();
   });
+}
+
+/** How many replicas a read asks at first, at least. */
+function mostNeeded({ sets }: Configuration): number {
+  let most = 0;
+  for (const set of sets) most = Math.max(most, readNeed(set));
+  return most;
 }
 
 /** What a result says of its read. */

@@ -35,9 +35,13 @@ export class Router implements ReadPace {
     return ranked.sort((a, b) => a.rank - b.rank || a.index - b.index).map(({ node }) => node);
   }
 
-  /** Of nodes that a read passes over: one, at most, that should be asked beside it to see how it does now. */
-  toMeasure(passedOver: readonly NodeNumber[]): NodeNumber | undefined {
-    return passedOver.find((node) => this.#peers.session(node).state === "ready" && this.#choice.stale(node));
+  /** Of the nodes that a read passes over, those after the first `asked`: one, at most, that should be asked beside it to see how it does now. */
+  toMeasure(order: readonly NodeNumber[], asked: number): NodeNumber | undefined {
+    for (let index = asked; index < order.length; index += 1) {
+      const node = order[index];
+      if (node !== undefined && this.#peers.session(node).state === "ready" && this.#choice.stale(node)) return node;
+    }
+    return undefined;
   }
 
   // -------------------------------------------------------------------------------------------------------- ReadPace

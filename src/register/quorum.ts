@@ -100,10 +100,13 @@ export class Tally {
 
 /** True when the nodes in `holders` reach `need` in every set. */
 export function reaches(configuration: Configuration, need: Need, holders: ReadonlySet<NodeNumber>): boolean {
-  return configuration.sets.every((set) => reachesIn(set, need, holders));
+  for (const set of configuration.sets) if (!reachesIn(set, need, holders)) return false;
+  return true;
 }
 
 /** … in this one. */
 export function reachesIn(set: ReplicaSet, need: Need, holders: ReadonlySet<NodeNumber>): boolean {
-  return set.nodes.filter((node) => holders.has(node)).length >= need(set);
+  let held = 0;
+  for (const node of set.nodes) if (holders.has(node)) held += 1;
+  return held >= need(set);
 }

@@ -45,27 +45,27 @@ class HeadReader {
     const history: Version[] = [];
     const window: Outcome[] = [];
     if (!this.#has(1, DELIMITED)) throw UNUSUAL;
-    const current = this.#within(this.#version);
-    while (this.#has(2, DELIMITED)) history.push(this.#within(this.#version));
-    while (this.#has(3, DELIMITED)) window.push(this.#within(this.#outcome));
+    const current = this.#within(HeadReader.#version);
+    while (this.#has(2, DELIMITED)) history.push(this.#within(HeadReader.#version));
+    while (this.#has(3, DELIMITED)) window.push(this.#within(HeadReader.#outcome));
     const forgotten = this.#has(4, VARINT) ? this.#number() : 0;
     if (this.#at !== this.#end) throw UNUSUAL;
     return { current, history, window, forgotten };
   }
 
-  readonly #version = (): Version => {
-    const version = this.#has(1, VARINT) ? this.#number() : 0;
-    const tombstone = this.#has(2, VARINT) && this.#bool();
-    if (!this.#has(3, DELIMITED)) throw UNUSUAL;
-    const operation = this.#within(this.#operation);
-    const sizeBytes = this.#has(4, VARINT) ? this.#number() : 0;
-    const modifiedAtMs = this.#has(5, VARINT) ? this.#number() : 0;
-    const writtenAtMs = this.#has(6, VARINT) ? this.#number() : 0;
-    const checksum = this.#has(7, DELIMITED) ? this.#text() : "";
-    const contentType = this.#has(8, DELIMITED) ? this.#text() : "";
-    const mode = this.#has(10, VARINT) ? this.#uint32() : 0;
-    const by = this.#has(11, DELIMITED) ? this.#text() : "";
-    const chunks = this.#has(12, DELIMITED) ? this.#within(this.#chunks) : null;
+  static #version(reader: HeadReader): Version {
+    const version = reader.#has(1, VARINT) ? reader.#number() : 0;
+    const tombstone = reader.#has(2, VARINT) && reader.#bool();
+    if (!reader.#has(3, DELIMITED)) throw UNUSUAL;
+    const operation = reader.#within(HeadReader.#operation);
+    const sizeBytes = reader.#has(4, VARINT) ? reader.#number() : 0;
+    const modifiedAtMs = reader.#has(5, VARINT) ? reader.#number() : 0;
+    const writtenAtMs = reader.#has(6, VARINT) ? reader.#number() : 0;
+    const checksum = reader.#has(7, DELIMITED) ? reader.#text() : "";
+    const contentType = reader.#has(8, DELIMITED) ? reader.#text() : "";
+    const mode = reader.#has(10, VARINT) ? reader.#uint32() : 0;
+    const by = reader.#has(11, DELIMITED) ? reader.#text() : "";
+    const chunks = reader.#has(12, DELIMITED) ? reader.#within(HeadReader.#chunks) : null;
     return {
       version,
       tombstone,
@@ -80,31 +80,31 @@ class HeadReader {
       by,
       chunks,
     };
-  };
+  }
 
-  readonly #operation = (): OperationId => {
-    const stamp = this.#has(1, VARINT) ? this.#number() : 0;
-    return { stamp, random: this.#has(2, DELIMITED) ? this.#text() : "" };
-  };
+  static #operation(reader: HeadReader): OperationId {
+    const stamp = reader.#has(1, VARINT) ? reader.#number() : 0;
+    return { stamp, random: reader.#has(2, DELIMITED) ? reader.#text() : "" };
+  }
 
-  readonly #outcome = (): Outcome => {
-    if (!this.#has(1, DELIMITED)) throw UNUSUAL;
-    const operation = this.#within(this.#operation);
-    const refusal = this.#has(2, DELIMITED) ? this.#text() : "";
-    return { operation, refusal, version: this.#has(3, VARINT) ? this.#number() : 0 };
-  };
+  static #outcome(reader: HeadReader): Outcome {
+    if (!reader.#has(1, DELIMITED)) throw UNUSUAL;
+    const operation = reader.#within(HeadReader.#operation);
+    const refusal = reader.#has(2, DELIMITED) ? reader.#text() : "";
+    return { operation, refusal, version: reader.#has(3, VARINT) ? reader.#number() : 0 };
+  }
 
-  readonly #chunks = (): ChunkList => {
-    if (!this.#has(1, DELIMITED)) throw UNUSUAL;
-    const upload = this.#text();
-    if (!this.#has(2, VARINT)) throw UNUSUAL;
-    const chunkSizeBytes = this.#uint32();
-    if (!this.#has(3, DELIMITED)) throw UNUSUAL;
-    const end = this.#delimitedEnd();
-    const checksums = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
+  static #chunks(reader: HeadReader): ChunkList {
+    if (!reader.#has(1, DELIMITED)) throw UNUSUAL;
+    const upload = reader.#text();
+    if (!reader.#has(2, VARINT)) throw UNUSUAL;
+    const chunkSizeBytes = reader.#uint32();
+    if (!reader.#has(3, DELIMITED)) throw UNUSUAL;
+    const end = reader.#delimitedEnd();
+    const checksums = reader.#bytes.subarray(reader.#at, end);
+    reader.#at = end;
     return { upload, chunkSizeBytes, checksums };
-  };
+  }
 
   /** The field comes next, and its tag is behind us now. All that we use are below 16, so tags take a byte. */
   #has(field: number, wireType: number): boolean {
@@ -114,10 +114,10 @@ class HeadReader {
   }
 
   /** A sub-message, which takes all of its length. */
-  #within<T>(read: () => T): T {
+  #within<T>(read: (reader: HeadReader) => T): T {
     const outer = this.#end;
     this.#end = this.#delimitedEnd();
-    const value = read();
+    const value = read(this);
     if (this.#at !== this.#end) throw UNUSUAL;
     this.#end = outer;
     return value;
