@@ -377,6 +377,8 @@ export const WAL_BYTES_MAX = 128 * MIB;
 export const PAGE_CACHE_BYTES = 16 * MIB;
 /** Accepts whose place in the index of paths is kept in memory, before it goes to disk with those of the others. */
 export const YOUNG_ROWS_MAX = 4 * KIB;
+/** What a DataNode's memory of which files that index has may take: enough for 16 million. */
+export const PATH_FILTER_BYTES = 64 * MIB;
 /** Accepted values (heads, and inline bytes once read or written) kept decoded in memory. */
 export const REGISTER_CACHE_BYTES = 64 * MIB;
 /** A database file up to this size is checked whole (about a second) before it is opened, a larger one by its header and schema. */

@@ -102,7 +102,7 @@ export class SqliteNodeStore implements NodeStore {
     this.#oldest = Math.min(0, this.#sql.firstSequence.row()?.[0] ?? 0);
     this.#index = new PathIndex(database, this.#sequence, youngMax);
     this.#garbage = new GarbageTables(database, this.#sql);
-    this.#files = this.#index.files();
+    this.#files = this.#index.filesAtFirst;
     this.#chunkBytes = this.#chunks.bytes();
     const marks = this.#sql.meta.row("chosen")?.[0];
     this.#marks = new ChosenMarks(typeof marks === "string" ? marks : "", this.#sequence, (after) =>
