@@ -14,6 +14,7 @@ import type { BallotCounter } from "../register/counter.ts";
 import { stillHolds } from "../register/erased.ts";
 import { mayFold } from "../register/folded.ts";
 import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
+import { isOf, type NextPromise } from "../register/next-promise.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose, type Round } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -48,6 +49,8 @@ type Answer = (mutated: Mutated) => void;
 interface Try {
   readonly configuration: Configuration;
   readonly ballot: Ballot;
+  /** The counter of a ballot that the accept asks to be promised along with it (P7). */
+  readonly next?: number;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -60,7 +63,7 @@ export class Coordinator {
   readonly #peers: Peers;
   readonly #chunks: ChunkConfirmer;
   readonly #contents: ContentSource;
-  readonly #queues = new FileQueues();
+  readonly #queues = new FileQueues<NextPromise>();
   readonly #heads = new HeadCache();
   /** Readers of one file share the settle that has not begun yet (P11). */
   readonly #settles = new Map<Path, Promise<Settled>>();
@@ -98,7 +101,7 @@ export class Coordinator {
         throw new QdfsError("BAD_USAGE", `${mutate.ack} acknowledgements are asked for, but a file has ${replicas} replicas`);
       }
       const attempt = new Attempt(this.#runtime, mutate.path, mutate.budgetMs);
-      this.#queues.run(mutate.path, () => this.#mutate(mutate, attempt, answer)).catch(reject);
+      this.#queues.run(mutate.path, (promised) => this.#mutate(mutate, attempt, answer, promised)).catch(reject);
     });
   }
 
@@ -166,9 +169,13 @@ export class Coordinator {
   }
 
   /** Runs until the operation is chosen, refused or found recorded; calls `answer` then, or earlier or later as `ack` says. */
-  async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer): Promise<void> {
+  async #mutate(mutate: Mutate, attempt: Attempt, answer: Answer, promised: NextPromise | undefined): Promise<void> {
+    let next = promised;
     let folds = !mutate.put?.version?.chunks; // the confirmation of chunks comes after phase 1 (P21)
     await this.#persist(attempt, async (at) => {
+      const used = next;
+      next = undefined;
+      if (used !== undefined && isOf(used, at.configuration)) return await this.#goOn(mutate, attempt, at, used, answer);
       if (folds && mayFold(at.configuration, this.#maps.self)) {
         folds = false;
         return await this.#fold(mutate, attempt, at, answer); // if not, phase 1 in full, under a ballot that is not promised yet
@@ -202,13 +209,26 @@ export class Coordinator {
     return decide(base, mutate, policy.keepVersions, keptSinceMs(policy, this.#runtime.clock.wallMs));
   }
 
+  /** Proposes at once what makes sense on top of the value that W replicas took when they promised this ballot (P7, next-promise.ts). */
+  async #goOn(
+    mutate: Mutate,
+    attempt: Attempt,
+    at: Try,
+    { ballot, head }: NextPromise,
+    answer: Answer,
+  ): Promise<true | undefined> {
+    const decision = this.#decide(head, mutate);
+    return canBeProposedUnasked(decision)
+      ? await this.#carryOut(mutate, attempt, { ...at, ballot }, decision, answer)
+      : undefined;
+  }
+
   /** Proposes at once what makes sense on top of our own accepted value, if that is known chosen (P24, folded.ts). */
   async #fold(mutate: Mutate, attempt: Attempt, at: Try, answer: Answer): Promise<true | undefined> {
     const own = await this.#ownChosen(attempt.path, at);
     if (own === undefined) return undefined;
     const decision = this.#decide(own.head, mutate);
-    // What the window holds and what is refused is answered from R promises (P8).
-    if (decision.kind !== "changed" || decision.version.chunks) return undefined;
+    if (!canBeProposedUnasked(decision)) return undefined;
     return await this.#carryOut(mutate, attempt, at, decision, answer, {
       self: this.#maps.self,
       base: own.ballot,
@@ -304,14 +324,16 @@ export class Coordinator {
     const value = await this.#value(attempt.path, at.configuration, decision, mutate);
     await this.#requireReachable(at.configuration, early);
 
+    const next = this.#queues.hasNext(attempt.path) ? this.#counter.next() : undefined;
     const before = attempt.proposed;
     attempt.proposed = true;
     const onAccept: OnAccept = (acks, chosen, open) => {
       const enough = early === 0 ? chosen : acks >= early || (chosen && open === 0);
       if (enough) answer({ outcome, version, acks, chosen });
     };
-    const proposed = await this.#propose(attempt.path, at, value, onAccept, folding);
+    const proposed = await this.#propose(attempt.path, { ...at, next }, value, onAccept, folding);
     if (proposed.kind === "chosen") {
+      if (next !== undefined) this.#queues.hand(attempt.path, { ballot: { ...at.ballot, counter: next }, head: decision.head });
       this.#heads.set(attempt.path, at.ballot, decision.head, value.head.length);
       return true;
     }
@@ -349,13 +371,13 @@ export class Coordinator {
 
   async #propose(
     path: Path,
-    { configuration, ballot }: Try,
+    { configuration, ballot, next }: Try,
     value: Value,
     onAccept: OnAccept,
     folding?: Folding,
   ): Promise<Proposed> {
     const replicas = replicasOf(configuration);
-    const proposed = await propose({ path, configuration, ballot, replicas }, value, this.#peers, onAccept, folding);
+    const proposed = await propose({ path, configuration, ballot, next, replicas }, value, this.#peers, onAccept, folding);
     if (proposed.kind === "chosen") for (const node of replicas) this.#peers.hint(node, { path, ballot });
     return proposed;
   }
@@ -442,6 +464,11 @@ export class Coordinator {
     await Promise.all(open.map(probe));
     if (tally.vote() === "lost") throw tally.unavailable("write");
   }
+}
+
+/** Not what the window holds and what is refused, which are answered from R promises (P8); chunks are confirmed after these (P21). */
+function canBeProposedUnasked(decision: Decision): decision is Extract<Change, { kind: "changed" }> {
+  return decision.kind === "changed" && !decision.version.chunks;
 }
 
 /** The largest W of the configuration's sets. */

@@ -8,8 +8,10 @@ import { COORDINATOR_OPERATIONS_MAX, FILE_QUEUE_MAX } from "../limits.ts";
 
 type Task = () => Promise<void>;
 
-export class FileQueues {
+/** `Handed`: what one task may leave to the next one in line. */
+export class FileQueues<Handed> {
   readonly #queues = new Map<Path, Task[]>();
+  readonly #handed = new Map<Path, Handed>();
   #size = 0;
   readonly #idle: (() => void)[] = [];
 
@@ -18,18 +20,32 @@ export class FileQueues {
     return this.#size;
   }
 
+  /** Somebody waits for the file's task that runs. */
+  hasNext(path: Path): boolean {
+    return (this.#queues.get(path)?.length ?? 0) > 0;
+  }
+
+  /** From the file's task that runs, for the next one in line and no other. */
+  hand(path: Path, handed: Handed): void {
+    if (this.hasNext(path)) this.#handed.set(path, handed);
+  }
+
   /**
-   * Runs `task` when all earlier ones of the file are done.
+   * Runs `task` when all earlier ones of the file are done, with what the last of them handed on.
    * @throws QdfsError OVERLOADED when the file's queue or the coordinator is full: nothing was done
    */
-  run<T>(path: Path, task: () => Promise<T>): Promise<T> {
+  run<T>(path: Path, task: (handed: Handed | undefined) => Promise<T>): Promise<T> {
     const queue = this.#queues.get(path);
     if (this.#size >= COORDINATOR_OPERATIONS_MAX || (queue !== undefined && queue.length >= FILE_QUEUE_MAX)) {
       return Promise.reject(new QdfsError("OVERLOADED", `too many operations wait for ${path} on this DataNode`));
     }
     this.#size += 1;
     return new Promise<T>((resolve, reject) => {
-      const start = (): Promise<void> => task().then(resolve, reject);
+      const start = (): Promise<void> => {
+        const handed = this.#handed.get(path);
+        this.#handed.delete(path);
+        return task(handed).then(resolve, reject);
+      };
       if (queue === undefined) {
         this.#queues.set(path, []);
         void this.#drain(path, start);

@@ -200,8 +200,7 @@ export class Replica {
 
   /** Raises the durable ceiling so that the counter can issue ballots (P3). */
   async raiseCeiling(): Promise<void> {
-    const ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
-    await this.write({ ceiling });
+    await this.write({ ceiling: this.#counter.ceilingFor(this.#counter.ceiling) });
   }
 
   #durable(entry: Omit<Entry, "reply">): Promise<void> {
@@ -399,7 +398,7 @@ export class Replica {
     }
     const answer = this.#promised(path, accepted);
     if (ballot.counter >= this.#counter.ceiling) {
-      turn.ceiling = Math.max(turn.ceiling ?? 0, this.#counter.ceilingFor(ballot.counter));
+      turn.raiseAbove(this.#counter, ballot.counter);
       turn.waiting.push({ entry, answer });
     } else this.#answer(entry, path, turn, answer);
   }
@@ -410,12 +409,13 @@ export class Replica {
     this.#checkForce(path, ballot.configuration);
     const accepted = this.#view(path, turn);
     const verdict = accept.base
-      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted, accept.forgotten)
-      : this.#acceptor.accept(path, ballot, accepted);
+      ? this.#acceptor.acceptFolded(path, ballot, accept.base, accepted, accept.forgotten, accept.next)
+      : this.#acceptor.accept(path, ballot, accepted, accept.next);
     if (verdict.kind === "refused") {
       this.#answer(entry, path, turn, { refused: { floor: verdict.floor } });
       return;
     }
+    if (accept.next) turn.raiseAbove(this.#counter, accept.next);
     const content = accept.inline ? accept.content : null;
     this.#stage({ path, ballot, head: accept.head, random: accept.random, content, chosen: false }, accepted, turn);
     turn.waiting.push({ entry, answer: { accepted: {} } });

@@ -2,6 +2,7 @@
 import type { Path } from "../base/ids.ts";
 import type { AcceptWrite, ChunkId, ContentWrite, ErasedFile, ErasureWrite, NodeWrites, Trim } from "../ports.ts";
 import { ABSENT } from "../register/ballot.ts";
+import type { BallotCounter } from "../register/counter.ts";
 import type { Erase } from "../wire/garbage-messages.ts";
 import type { AnswerBody, Ballot, RequestBody } from "../wire/messages.ts";
 
@@ -69,6 +70,11 @@ export class Turn {
   readonly staged = new Map<Path, Accepted>();
   readonly waiting: { readonly entry: Entry; readonly answer: AnswerBody }[] = [];
   ceiling: number | undefined;
+
+  /** The commit puts the durable ceiling above a counter that is promised in this turn (P3). */
+  raiseAbove(counter: BallotCounter, promised: number): void {
+    if (promised >= counter.ceiling) this.ceiling = Math.max(this.ceiling ?? 0, counter.ceilingFor(promised));
+  }
 
   /** Nothing is to be made durable. */
   get isEmpty(): boolean {

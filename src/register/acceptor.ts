@@ -56,20 +56,32 @@ export class Acceptor {
   prepare(path: Path, ballot: Ballot, accepted: AcceptedView): AcceptorVerdict {
     const floor = this.#floor(path, accepted, ballot.configuration);
     if (compareBallots(ballot, floor) <= 0) return { kind: "refused", floor };
-    if (ballot.counter - this.#counter.current() > COUNTER_LEAP_MAX) return { kind: "refused", floor };
+    if (this.#isLeap(ballot.counter)) return { kind: "refused", floor };
     this.#counter.observe(ballot.counter);
     this.#promises.promise(path, ballot);
     return OK;
   }
 
+  /** Further than any honest peer's counter is from ours (P4). */
+  #isLeap(counter: number): boolean {
+    return counter - this.#counter.current() > COUNTER_LEAP_MAX;
+  }
+
   /**
    * `accept(b)` needs b at or above the floor. A counter's leap is no reason to refuse an accept (P4). An accept of the very ballot that
-   * was erased may still be on its way: not even that is taken (P14, I9).
+   * was erased may still be on its way: not even that is taken (P14, I9). With `next`, the coordinator's ballot of that counter is promised
+   * in the same step (P7, next-promise.ts): it is above b, so above the floor. As with every promise, the answer must not leave before the
+   * durable ceiling is above its counter (P3).
    */
-  accept(path: Path, ballot: Ballot, accepted: AcceptedView): AcceptorVerdict {
+  accept(path: Path, ballot: Ballot, accepted: AcceptedView, next = 0): AcceptorVerdict {
     const floor = this.#floor(path, accepted, ballot.configuration);
-    if (compareBallots(ballot, floor) < 0 || !this.#isAboveErased(path, ballot)) return { kind: "refused", floor };
-    this.#counter.observe(ballot.counter);
+    const isBelow = compareBallots(ballot, floor) < 0 || !this.#isAboveErased(path, ballot);
+    return isBelow || this.#isLeap(next) ? { kind: "refused", floor } : this.#takes(path, ballot, next);
+  }
+
+  #takes(path: Path, ballot: Ballot, next: number): AcceptorVerdict {
+    this.#counter.observe(Math.max(ballot.counter, next));
+    if (next > ballot.counter) this.#promises.promise(path, { ...ballot, counter: next });
     return OK;
   }
 
@@ -78,17 +90,16 @@ export class Acceptor {
   }
 
   /**
-   * `accept(b)` that asks for the promise of b as well (P24, folded.ts): taken as if `prepare(b)` had come before it, and only
+   * `accept(b)` that asks for the promise of b as well (P24, folded.ts), and of `next`: taken as if `prepare(b)` had come before it, and only
    * if what is accepted here is not above `base`. The promise needs no table: the accept that it becomes is a floor by itself. A base that
    * has `forgotten` less than what was erased here is no base (P14): the operation may have been done, and erased.
    */
-  acceptFolded(path: Path, ballot: Ballot, base: Ballot, accepted: AcceptedView, forgotten = 0): AcceptorVerdict {
+  acceptFolded(path: Path, ballot: Ballot, base: Ballot, accepted: AcceptedView, forgotten = 0, next = 0): AcceptorVerdict {
     const floor = this.#floor(path, accepted, ballot.configuration);
-    const wouldPromise = compareBallots(ballot, floor) > 0 && ballot.counter - this.#counter.current() <= COUNTER_LEAP_MAX;
+    const wouldPromise = compareBallots(ballot, floor) > 0 && !this.#isLeap(Math.max(ballot.counter, next));
     const remembersMore = isAbsent(accepted.ballot) && this.#erasure(path).forgotten > forgotten;
-    if (!wouldPromise || remembersMore || compareBallots(accepted.ballot, base) > 0) return { kind: "refused", floor };
-    this.#counter.observe(ballot.counter);
-    return OK;
+    const isNoBase = remembersMore || compareBallots(accepted.ballot, base) > 0;
+    return !wouldPromise || isNoBase ? { kind: "refused", floor } : this.#takes(path, ballot, next);
   }
 
   /**

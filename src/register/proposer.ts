@@ -58,6 +58,8 @@ export interface Round {
   readonly path: Path;
   readonly configuration: Configuration;
   readonly ballot: Ballot;
+  /** The counter of a ballot to be promised along with the accept (P7). */
+  readonly next?: number;
   readonly replicas: readonly NodeNumber[];
 }
 
@@ -217,9 +219,9 @@ export function propose(
   onAccept: OnAccept,
   folding?: Folding,
 ): Promise<Proposed> {
-  const { path, configuration, ballot } = round;
+  const { path, configuration, ballot, next } = round;
   const tally = new Tally(configuration, writeNeed);
-  const accept = { path, ballot, ...value };
+  const accept = { path, ballot, next, ...value };
   let floor: Ballot = ABSENT;
   let full: QdfsError | undefined;
   let unclear = false;
@@ -253,9 +255,9 @@ export function propose(
     const took = (node: NodeNumber): void => {
       tally.yes(node);
       open -= 1;
-      const next = own;
+      const later = own;
       own = undefined;
-      if (next !== undefined && !done) send(next, { accept });
+      if (later !== undefined && !done) send(later, { accept });
     };
     const answered = (node: NodeNumber, answer: AnswerBody): void => {
       if (answer.accepted) took(node);

@@ -27,7 +27,7 @@ export function answerWords(request: Request, answer: AnswerBody): string | unde
   const [kind, details] = prepare
     ? ["prepare", formatBallot(prepare.ballot)]
     : accept
-      ? ["accept", formatBallot(accept.ballot)]
+      ? ["accept", `${formatBallot(accept.ballot)}${accept.next ? ` and promise ${accept.next}` : ""}`]
       : read
         ? ["read", read.want === Want.BALLOT ? "ballot" : "head"]
         : mutate

@@ -75,6 +75,8 @@ export interface Accept {
   readonly base?: Ballot | null;
   /** With `base`: what that has forgotten (P14). */
   readonly forgotten?: number;
+  /** The counter of the coordinator's next ballot, which is promised along (P7); 0: none. */
+  readonly next?: number;
 }
 export const Want = { BALLOT: 0, HEAD: 1, CONTENT: 2 } as const;
 export type Want = (typeof Want)[keyof typeof Want];
