@@ -3,6 +3,7 @@ import { warmUpChecksums } from "../../src/base/checksum.ts";
 import { codeOf } from "../../src/base/errors.ts";
 import type { Client } from "../../src/client/client.ts";
 import { partitionOf } from "../../src/cluster/map.ts";
+import { HEDGE_MS } from "../../src/limits.ts";
 import { headCodec } from "../../src/wire/codec.ts";
 import type { AnswerBody } from "../../src/wire/messages.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
@@ -74,6 +75,36 @@ describe("a cluster in memory", () => {
     const held = cluster.members.map(({ store }) => randoms.filter((random) => store.content("/a", random) !== undefined).length);
     expect(Math.max(...held)).toBeLessThanOrEqual(5);
     expect(await codeFrom(cluster, client.read("/a", { version: 2 }))).toBe("NOT_FOUND");
+  });
+
+  test("changes of one file that wait for each other need no phase 1: each ballot is promised with the accept before (P7)", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    const writers = Array.from({ length: 20 }, (_, index) => client.put("/hot", bytes(`writer ${index}`)));
+    const versions = (await cluster.until(Promise.all(writers))).map(({ version }) => version);
+    expect(versions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(cluster.preparesServed).toBe(0); // the first one's phase 1 is in its accept (P24)
+    const promised = new Set(cluster.accepts.map(({ next }) => next ?? 0).filter((next) => next > 0));
+    const used = cluster.accepts.filter(({ base }) => !base).map(({ ballot }) => ballot.counter);
+    expect(promised.size).toBe(19);
+    expect(new Set(used.filter((counter) => promised.has(counter)))).toEqual(promised);
+    expect((await cluster.until(client.put("/cold", bytes("alone")))).version).toBe(1);
+    expect(cluster.accepts.filter(({ path, next }) => path === "/cold" && next)).toEqual([]);
+  });
+
+  test("a next promise that another coordinator has overtaken costs a round of phase 1, and nothing is lost (P7)", async () => {
+    const cluster = new MemoryCluster();
+    const [one, other] = [await cluster.client("one"), await cluster.client("other")];
+    const home = homeOf(cluster, "/hot");
+    cluster.network.setCut("other", `dn-${home}`, true); // it turns to another coordinator, when it has waited for this one
+    const changes = (client: Client, count: number) => Array.from({ length: count }, (_, i) => client.put("/hot", bytes(`${i}`)));
+    const writes = changes(other, 10);
+    cluster.runtime.advance(HEDGE_MS - 2);
+    writes.push(...changes(one, 30));
+    const versions = (await cluster.until(Promise.all(writes))).map(({ version }) => version);
+    expect(versions.toSorted((a, b) => a - b)).toEqual(writes.map((_, index) => index + 1));
+    expect(cluster.preparesServed).toBeGreaterThan(0);
+    expect(cluster.fatal).toEqual([]);
   });
 
   test("goes on when any one replica crashes, the home included, and the crashed one catches up", async () => {

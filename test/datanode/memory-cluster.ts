@@ -11,7 +11,7 @@ import type { MemoryChunkFiles } from "../../src/storage/memory-chunk-files.ts";
 import type { MemoryNodeStore } from "../../src/storage/memory-node-store.ts";
 import type { SuperNode } from "../../src/supernode/supernode.ts";
 import type { MemoryNetwork } from "../../src/transport/memory-network.ts";
-import type { ClusterMap } from "../../src/wire/messages.ts";
+import type { Accept, ClusterMap } from "../../src/wire/messages.ts";
 
 export interface Member {
   readonly number: number;
@@ -27,6 +27,9 @@ export class MemoryCluster {
   readonly fatal: unknown[] = [];
   /** By node, how many reads it answered. */
   readonly readsServed = new Map<number, number>();
+  /** What replicas took, in the order of their answers. */
+  readonly accepts: Accept[] = [];
+  preparesServed = 0;
   readonly #cluster: SimCluster;
 
   constructor(quorum: Pick<ClusterShape, "n" | "w" | "r" | "quorumName"> = { n: 3, w: 2, r: 2 }, seed = 1) {
@@ -44,7 +47,9 @@ export class MemoryCluster {
     const trace = new Trace(false, this.runtime.clock.monotonicMs);
     this.#cluster = new SimCluster(this.runtime, shape, seed, trace, {
       durable: () => {},
-      served: ({ index }, { read }) => {
+      served: ({ index }, { read, accept, prepare }, answer) => {
+        if (accept && answer.accepted) this.accepts.push(accept);
+        if (prepare) this.preparesServed += 1;
         if (read) this.readsServed.set(index, (this.readsServed.get(index) ?? 0) + 1);
       },
       serves: () => {},

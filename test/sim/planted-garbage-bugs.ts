@@ -1,5 +1,5 @@
 /** Mistakes about what is thrown away: tombstones that are erased, chunks that are collected. */
-import { type PlantedBug, SHORT_WINDOW } from "./planted-bug.ts";
+import { NO_NEXT_PROMISES, type PlantedBug, SHORT_WINDOW } from "./planted-bug.ts";
 
 export const GARBAGE_BUGS: readonly PlantedBug[] = [
   {
@@ -63,12 +63,13 @@ export const GARBAGE_BUGS: readonly PlantedBug[] = [
       },
     ],
     recipe: "garbage",
-    seed: 40,
+    seed: 60,
   },
   {
     name: "erased-between-two-answers",
     wrong: "the highest ballot shown is taken for the newest, though what followed it may have been erased since (P11, P14)",
     edits: [
+      NO_NEXT_PROMISES,
       {
         file: "src/register/reader.ts",
         find: "if (behind.length > 0 && mayBeErased(head, this.#forgotten()))",

@@ -1,5 +1,5 @@
 /** Planted mistakes (planted-bugs.ts) in what changes replicas and quorums, and in who is counted on for it: recipes grow, shrink, quorum, flap. */
-import type { PlantedBug } from "./planted-bug.ts";
+import { NO_NEXT_PROMISES, type PlantedBug } from "./planted-bug.ts";
 
 export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
   {
@@ -21,7 +21,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     wrong: "the new set stands alone before everything is carried over to it (P16)",
     edits: [{ file: "src/supernode/rebalancer.ts", find: "carried?.done && carried.of", replace: "carried?.of" }],
     recipe: "grow",
-    seed: 3_219,
+    seed: 25,
   },
   {
     name: "accepted-after-adoption",
@@ -48,7 +48,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
       { file: "src/register/quorum.ts", find: "carryNeed: Need = (set) => set.r;", replace: "carryNeed: Need = () => 1;" },
     ],
     recipe: "grow",
-    seed: 3_095,
+    seed: 280,
   },
   {
     name: "chunks-left-behind",
@@ -204,6 +204,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     name: "refused-by-one-that-was-replaced",
     wrong: "a SuperNode that was replaced refuses members whom only its successor knows (P17)",
     edits: [
+      NO_NEXT_PROMISES,
       {
         file: "src/supernode/supernode.ts",
         find: "this.#succession.claimed(request.mapGeneration, 0);",

@@ -7,7 +7,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     wrong: "after a restart nothing counts as promised: there is no ceiling",
     edits: [{ file: "src/register/counter.ts", find: "this.ceilingAtStart = ceiling;", replace: "this.ceilingAtStart = 0;" }],
     recipe: "crashes",
-    seed: 1_455,
+    seed: 290,
   },
   {
     name: "accept-below-promise-after-restart",
@@ -15,12 +15,12 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (compareBallots(ballot, floor) < 0 ||",
-        replace: "if (compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0 ||",
+        find: "const isBelow = compareBallots(ballot, floor) < 0 ||",
+        replace: "const isBelow = compareBallots(ballot, highestBallot(this.#promises.floor(path), accepted.ballot)) < 0 ||",
       },
     ],
     recipe: "duels",
-    seed: 1_818,
+    seed: 1_525,
   },
   {
     name: "ballot-reused-after-restart",
@@ -229,7 +229,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     wrong: "catching up takes a value over as chosen that only one peer may hold",
     edits: [{ file: "src/datanode/catch-up.ts", find: "if (!held.chosen || !intact) await", replace: "if (!intact) await" }],
     recipe: "swarm",
-    seed: 4_007,
+    seed: 8,
   },
   {
     name: "settle-kept-for-ever",
@@ -277,8 +277,8 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (!wouldPromise || remembersMore || compareBallots(accepted.ballot, base) > 0)",
-        replace: "if (!wouldPromise)",
+        find: "const isNoBase = remembersMore || compareBallots(accepted.ballot, base) > 0;",
+        replace: "const isNoBase = remembersMore && false;",
       },
     ],
     recipe: "duels",
@@ -294,7 +294,41 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
         replace: "return promised ?",
       },
     ],
-    recipe: "hot",
-    seed: 2_131,
+    recipe: "duels",
+    seed: 1,
+  },
+  {
+    name: "next-not-promised",
+    wrong: "a replica takes an accept that asks for the next promise without promising it",
+    edits: [
+      {
+        file: "src/register/acceptor.ts",
+        find: "if (next > ballot.counter) this.#promises.promise(path, { ...ballot, counter: next });",
+        replace: "",
+      },
+    ],
+    recipe: "duels",
+    seed: 1,
+  },
+  {
+    name: "next-used-twice",
+    wrong: "the next promise is good for more than one value",
+    edits: [{ file: "src/datanode/file-queue.ts", find: "this.#handed.delete(path);", replace: "" }],
+    recipe: "duels",
+    seed: 1,
+  },
+  {
+    name: "next-before-chosen",
+    wrong: "the next promise is used though too few took the accept that brought it",
+    edits: [
+      {
+        file: "src/datanode/coordinator.ts",
+        find: 'if (proposed.kind === "chosen") {\n      if (next',
+        replace:
+          'if (next !== undefined && proposed.kind !== "chosen") this.#queues.hand(attempt.path, { ballot: { ...at.ballot, counter: next }, head: decision.head });\n    if (proposed.kind === "chosen") {\n      if (next',
+      },
+    ],
+    recipe: "duels",
+    seed: 40,
   },
 ];

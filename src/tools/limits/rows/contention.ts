@@ -3,14 +3,15 @@
 import type { BenchRates } from "../../bench-rates.ts";
 import { type Experiment, inTurn } from "../experiment.ts";
 import type { Lab } from "../lab.ts";
-import { benchFlags, WARM_UP_MS } from "./floor.ts";
+import { benchFlags } from "./floor.ts";
 
 const PROCESSES = 16;
 const IN_FLIGHT_EACH = 4;
 /** Sixteen compilers share the cores until they have seen the path; one has them for itself. */
 const warmUpMsOf = (processes: number) => (processes === 1 ? 2000 : 8000);
-const PROCESSES_MS = 2000;
+const PROCESSES_MS = 1500;
 const WRITERS = 64;
+const WARM_UP_MS = 1000;
 const SPAN_MS = 1500;
 
 export function contentionExperiments(lab: Lab): readonly Experiment[] {
@@ -70,11 +71,11 @@ function oneFile(lab: Lab): Experiment {
 function readsBesideWrites(lab: Lab): Experiment {
   const read = async () => {
     const product = await lab.product();
-    return (await product.bench(...benchFlags("get", 4096, 1, SPAN_MS), "--files", "500")).operations.get.p99Ms;
+    return (await product.bench(...benchFlags("get", 4096, 1, WARM_UP_MS, SPAN_MS), "--files", "500")).operations.get.p99Ms;
   };
   const beside = async () => {
     const product = await lab.product();
-    const writers = product.spawn(...["bench", ...benchFlags("put", 4096, 256, 60_000), "--files", "1000000", "-q"]);
+    const writers = product.spawn(...["bench", ...benchFlags("put", 4096, 256, WARM_UP_MS, 60_000), "--files", "1000000", "-q"]);
     try {
       await Bun.sleep(SPAN_MS / 2);
       return await read();

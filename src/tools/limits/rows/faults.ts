@@ -7,7 +7,7 @@ import type { Lab } from "../lab.ts";
 const WARM_UP_PUTS = 3000;
 /** The fault comes this long after the writer began, and is watched for so long. */
 const BEFORE_MS = 300;
-const AFTER_MS = 2500;
+const AFTER_MS = 1500;
 /** So that the sessions of all processes with it are back, too. */
 const SETTLE_MS = 1500;
 /** Each node is the victim once. */

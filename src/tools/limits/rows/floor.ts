@@ -7,10 +7,12 @@ import { runScript } from "../scripts.ts";
 const SMALL = { name: "100 B", sizeBytes: 100 } as const;
 const PAGE = { name: "4 KiB", sizeBytes: 4096 } as const;
 const IN_FLIGHT = [1, 32, 256];
-const PUT_MS = 1000;
-const GET_MS = 1000;
+const PUT_MS = 600;
+const GET_MS = 600;
 /** Of each measured client's own, ours and the floor's: its compiler is to have seen the path. */
-export const WARM_UP_MS = 1000;
+const WARM_UP_MS = 800;
+/** The floor's client has put for a while when it gets: ours, whose gets are a process of their own, is to be as old then. */
+const GET_WARM_UP_MS = WARM_UP_MS + PUT_MS + WARM_UP_MS;
 /** Files that gets choose from; ours puts them first. */
 const FILES = 2000;
 /** With one at a time a put of ours flushes once, the floor's twice. */
@@ -33,8 +35,8 @@ function againstFloor(lab: Lab, size: Size, inFlight: number): Experiment {
   const { sizeBytes } = size;
   const ours = async () => {
     const product = await lab.product();
-    const put = await product.bench(...benchFlags("put", sizeBytes, inFlight, PUT_MS), "--files", "1000000");
-    const get = await product.bench(...benchFlags("get", sizeBytes, inFlight, GET_MS), "--files", String(FILES));
+    const put = await product.bench(...benchFlags("put", sizeBytes, inFlight, WARM_UP_MS, PUT_MS), "--files", "1000000");
+    const get = await product.bench(...benchFlags("get", sizeBytes, inFlight, GET_WARM_UP_MS, GET_MS), "--files", String(FILES));
     return { put: put.operations.put.perSec, get: get.operations.get.perSec };
   };
   const reference = async () =>
@@ -61,7 +63,7 @@ function againstSqlite(lab: Lab): Experiment {
   const { sizeBytes } = PAGE;
   const ours = async () => {
     const product = await lab.product();
-    const rates = await product.bench(...benchFlags("put", sizeBytes, inFlight, PUT_MS), "--files", "1000000");
+    const rates = await product.bench(...benchFlags("put", sizeBytes, inFlight, WARM_UP_MS, PUT_MS), "--files", "1000000");
     return rates.operations.put.perSec;
   };
   let run = 0;
@@ -92,7 +94,13 @@ function againstSqlite(lab: Lab): Experiment {
   };
 }
 
-export function benchFlags(kind: "put" | "get", sizeBytes: number, inFlight: number, spanMs: number): readonly string[] {
+export function benchFlags(
+  kind: "put" | "get",
+  sizeBytes: number,
+  inFlight: number,
+  warmUpMs: number,
+  spanMs: number,
+): readonly string[] {
   const load = ["--only", kind, "--clients", "1", "--in-flight", String(inFlight)];
-  return [...load, "--size", String(sizeBytes), "--warm-up", `${WARM_UP_MS}ms`, "--duration", `${spanMs}ms`];
+  return [...load, "--size", String(sizeBytes), "--warm-up", `${warmUpMs}ms`, "--duration", `${spanMs}ms`];
 }
