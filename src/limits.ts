@@ -71,6 +71,8 @@ export const CONTROL_REPLY_BYTES_MAX = 16 * MIB;
 export const COMMIT_REQUESTS_MAX = 4096;
 /** Requests waiting for a replica's next turns; one more is refused with OVERLOADED. */
 export const REPLICA_INBOX_MAX = 64 * KIB;
+/** The heads and inline bytes of these: a disk that stalls must not fill the memory with what others write meanwhile. */
+export const REPLICA_INBOX_BYTES_MAX = 128 * MIB;
 /** Overwritten files that a replica remembers to trim when the new version is known chosen. */
 export const SUPERSEDED_MAX = 64 * KIB;
 /** Accepts whose files a DataNode keeps in memory (up to twice as many), for those who follow its log closely. */

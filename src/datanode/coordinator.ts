@@ -14,7 +14,7 @@ import type { BallotCounter } from "../register/counter.ts";
 import { stillHolds } from "../register/erased.ts";
 import { mayFold } from "../register/folded.ts";
 import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
-import { isOf, type NextPromise } from "../register/next-promise.ts";
+import type { NextPromise } from "../register/next-promise.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose, type Round } from "../register/proposer.ts";
 import { Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
@@ -175,7 +175,9 @@ export class Coordinator {
     await this.#persist(attempt, async (at) => {
       const used = next;
       next = undefined;
-      if (used !== undefined && isOf(used, at.configuration)) return await this.#goOn(mutate, attempt, at, used, answer);
+      if (used?.ballot.configuration === at.configuration.number) {
+        return await this.#goOn(mutate, attempt, { ...at, ballot: used.ballot }, used.head, answer); // on what W replicas took with it
+      }
       if (folds && mayFold(at.configuration, this.#maps.self)) {
         folds = false;
         return await this.#fold(mutate, attempt, at, answer); // if not, phase 1 in full, under a ballot that is not promised yet
@@ -209,31 +211,29 @@ export class Coordinator {
     return decide(base, mutate, policy.keepVersions, keptSinceMs(policy, this.#runtime.clock.wallMs));
   }
 
-  /** Proposes at once what makes sense on top of the value that W replicas took when they promised this ballot (P7, next-promise.ts). */
-  async #goOn(
-    mutate: Mutate,
-    attempt: Attempt,
-    at: Try,
-    { ballot, head }: NextPromise,
-    answer: Answer,
-  ): Promise<true | undefined> {
-    const decision = this.#decide(head, mutate);
-    return canBeProposedUnasked(decision)
-      ? await this.#carryOut(mutate, attempt, { ...at, ballot }, decision, answer)
-      : undefined;
-  }
-
   /** Proposes at once what makes sense on top of our own accepted value, if that is known chosen (P24, folded.ts). */
   async #fold(mutate: Mutate, attempt: Attempt, at: Try, answer: Answer): Promise<true | undefined> {
     const own = await this.#ownChosen(attempt.path, at);
     if (own === undefined) return undefined;
-    const decision = this.#decide(own.head, mutate);
-    if (!canBeProposedUnasked(decision)) return undefined;
-    return await this.#carryOut(mutate, attempt, at, decision, answer, {
-      self: this.#maps.self,
-      base: own.ballot,
-      forgotten: own.head.forgotten,
-    });
+    const folding = { self: this.#maps.self, base: own.ballot, forgotten: own.head.forgotten };
+    return await this.#goOn(mutate, attempt, at, own.head, answer, folding);
+  }
+
+  /**
+   * Proposes a change on top of this head, of which phase 1 has no more to ask. Undefined: it has, for what the window holds and what is
+   * refused is answered from R promises (P8), and chunks are confirmed after these (P21); or it is not known to be chosen.
+   */
+  async #goOn(
+    mutate: Mutate,
+    attempt: Attempt,
+    at: Try,
+    head: Head,
+    answer: Answer,
+    folding?: Folding,
+  ): Promise<true | undefined> {
+    const decision = this.#decide(head, mutate);
+    if (decision.kind !== "changed" || decision.version.chunks) return undefined;
+    return await this.#carryOut(mutate, attempt, at, decision, answer, folding);
   }
 
   /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */
@@ -464,11 +464,6 @@ export class Coordinator {
     await Promise.all(open.map(probe));
     if (tally.vote() === "lost") throw tally.unavailable("write");
   }
-}
-
-/** Not what the window holds and what is refused, which are answered from R promises (P8); chunks are confirmed after these (P21). */
-function canBeProposedUnasked(decision: Decision): decision is Extract<Change, { kind: "changed" }> {
-  return decision.kind === "changed" && !decision.version.chunks;
 }
 
 /** The largest W of the configuration's sets. */

@@ -10,7 +10,7 @@
  */
 import { assert, codeOf, messageOf, QdfsError } from "../base/errors.ts";
 import type { Path } from "../base/ids.ts";
-import { COMMIT_REQUESTS_MAX, REPLICA_INBOX_MAX } from "../limits.ts";
+import { COMMIT_REQUESTS_MAX } from "../limits.ts";
 import type { AcceptWrite, Erasure, NodeStore, NodeWrites, Runtime } from "../ports.ts";
 import { Acceptor } from "../register/acceptor.ts";
 import { compareBallots, isAbsent, plainBallot, sameBallot } from "../register/ballot.ts";
@@ -29,6 +29,7 @@ import {
   Want,
 } from "../wire/messages.ts";
 import { ErasingTurn, type ReplicaMaps } from "./erasing-turn.ts";
+import { Inbox } from "./inbox.ts";
 import { inlineBytes } from "./inline-bytes.ts";
 import { Superseded } from "./superseded.ts";
 import {
@@ -43,7 +44,6 @@ import {
   type Remembering,
   type Reply,
   Turn,
-  writtenBy,
 } from "./turn.ts";
 
 /** The turn of what only looks: it never stages anything. */
@@ -54,9 +54,7 @@ export class Replica {
   readonly #store: NodeStore;
   readonly #counter: BallotCounter;
   readonly #acceptor: Acceptor;
-  readonly #inbox: Entry[] = [];
-  /** The files that accepts in the inbox are about. */
-  readonly #queued = new Set<Path>();
+  readonly #inbox = new Inbox();
   /** The turn that is being committed. */
   #committing: Turn | undefined;
   readonly #betweenCommits: (() => void)[] = [];
@@ -158,7 +156,7 @@ export class Replica {
 
   /** An accept of the file waits for the disk, and with it whoever asks about the file. */
   isWriting(path: Path): boolean {
-    return this.#queued.has(path) || this.#committing?.staged.has(path) === true;
+    return this.#inbox.writes(path) || this.#committing?.staged.has(path) === true;
   }
 
   /** Calls `run` after every commit that accepted something, until cancelled. */
@@ -195,7 +193,7 @@ export class Replica {
   }
 
   get depth(): number {
-    return this.#inbox.length;
+    return this.#inbox.size;
   }
 
   /** Raises the durable ceiling so that the counter can issue ballots (P3). */
@@ -217,18 +215,12 @@ export class Replica {
       this.#executeOrFail(entry, LOOK);
       return;
     }
-    if (this.#inbox.length >= REPLICA_INBOX_MAX) {
+    if (this.#inbox.isFull) {
       entry.reply(failureAnswer(new QdfsError("OVERLOADED", "the replica's queue is full")));
       return;
     }
-    this.#defer(entry);
-    this.#schedule();
-  }
-
-  #defer(entry: Entry): void {
     this.#inbox.push(entry);
-    const path = writtenBy(entry);
-    if (path !== undefined) this.#queued.add(path);
+    this.#schedule();
   }
 
   /** True for what changes nothing on disk and depends on nothing that is on its way there. */
@@ -249,22 +241,12 @@ export class Replica {
   async #run(): Promise<void> {
     try {
       do {
-        await this.#turn(this.#take());
-      } while (this.#inbox.length > 0);
+        await this.#turn(this.#inbox.take());
+      } while (this.#inbox.size > 0);
     } finally {
       this.#scheduled = false;
     }
-    if (this.#inbox.length > 0) this.#schedule();
-  }
-
-  #take(): Entry[] {
-    const entries = this.#inbox.splice(0, COMMIT_REQUESTS_MAX);
-    this.#queued.clear();
-    for (const entry of this.#inbox) {
-      const path = writtenBy(entry);
-      if (path !== undefined) this.#queued.add(path);
-    }
-    return entries;
+    if (this.#inbox.size > 0) this.#schedule();
   }
 
   async #turn(entries: readonly Entry[]): Promise<void> {
@@ -302,7 +284,7 @@ export class Replica {
     for (const { entry } of turn.waiting) entry.committed?.();
     const early = this.#early;
     this.#early = [];
-    for (const hint of early) if (!this.#choose(hint) && this.#queued.has(hint.path)) this.#early.push(hint);
+    for (const hint of early) if (!this.#choose(hint) && this.#inbox.writes(hint.path)) this.#early.push(hint);
     for (const { entry, answer } of turn.waiting) entry.reply(answer);
     if (turn.accepts.length + turn.contents.length + turn.erased.length > 0) for (const run of this.#watchers) run();
   }
@@ -318,7 +300,7 @@ export class Replica {
       const { prepare, read } = entry.body;
       if (prepare && prepare.ballot.counter < this.#counter.ceiling) {
         entry.reply(answer.promised ? this.#promised(prepare.path, this.accepted(prepare.path)) : answer);
-      } else if (read) this.#defer(entry);
+      } else if (read) this.#inbox.push(entry);
       else entry.reply(failureAnswer(new QdfsError("STORAGE_FULL", `no room on this DataNode: ${messageOf(error)}`)));
     }
   }
@@ -335,7 +317,7 @@ export class Replica {
   #writes(turn: Turn): NodeWrites | undefined {
     if (turn.isEmpty) return undefined;
     if (turn.ceiling === undefined && this.#counter.wantsRoom) turn.ceiling = this.#counter.ceilingFor(this.#counter.ceiling);
-    return turn.writes(this.#superseded.takeTrims());
+    return turn.writes(this.#superseded.takeTrims(), this.#counter.ceiling);
   }
 
   /** Committed plus what this turn has staged. */
@@ -461,7 +443,7 @@ export class Replica {
 
   #erase(entry: Entry, erasing: Erasing, turn: Turn): void {
     if (turn.staged.has(erasing.path)) {
-      this.#defer(entry); // decided when that is on the disk
+      this.#inbox.push(entry); // decided when that is on the disk
       return;
     }
     this.#checkForce(erasing.path, erasing.configuration);
@@ -478,7 +460,7 @@ export class Replica {
       return;
     }
     if (want === Want.CONTENT && turn.staged.has(path)) {
-      this.#defer(entry); // its bytes are not on disk yet: after this commit
+      this.#inbox.push(entry); // its bytes are not on disk yet: after this commit
       return;
     }
     const content = want === Want.CONTENT ? inlineBytes(this.#store, path, accepted, version) : undefined;
@@ -490,7 +472,7 @@ export class Replica {
 
   #fetch(entry: Entry, { path, random }: Fetch, turn: Turn): void {
     if (turn.staged.has(path)) {
-      this.#defer(entry);
+      this.#inbox.push(entry);
       return;
     }
     const content = this.#store.content(path, random);

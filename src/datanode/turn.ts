@@ -82,8 +82,8 @@ export class Turn {
     return staged + this.extra.length === 0 && this.ceiling === undefined;
   }
 
-  /** Everything staged as one commit; of what can be said once, the last word counts. */
-  writes(trims: readonly Trim[]): NodeWrites {
+  /** Everything staged as one commit; of what can be said once, the last word counts. The ceiling never falls below the durable one (P3). */
+  writes(trims: readonly Trim[], durableCeiling: number): NodeWrites {
     const { accepts, contents, erased, erasures, extra, ceiling } = this;
     const last = <Key extends "map" | "followed" | "scrub">(key: Key) =>
       extra.findLast((writes) => writes[key] !== undefined)?.[key];
@@ -101,7 +101,7 @@ export class Turn {
       doomed: extra.flatMap((writes) => writes.doomed ?? []),
       spared: extra.flatMap((writes) => writes.spared ?? []),
       cursors: extra.flatMap((writes) => writes.cursors ?? []),
-      ...(ceilings.length > 0 ? { ceiling: Math.max(...ceilings) } : {}),
+      ...(ceilings.length > 0 ? { ceiling: Math.max(durableCeiling, ...ceilings) } : {}),
       ...(map === undefined ? {} : { map }),
       ...(followed === undefined ? {} : { followed }),
       ...(scrub === undefined ? {} : { scrub }),

@@ -45,7 +45,7 @@ export class Acceptor {
   #floor(path: Path, accepted: AcceptedView, configuration: number): Ballot {
     const { ceilingAtStart } = this.#counter;
     const ceiling = ceilingAtStart === 0 ? ABSENT : { configuration, counter: ceilingAtStart - 1, node: ANY_NODE };
-    const voted = highestBallot(this.#promises.floor(path), accepted.ballot);
+    const voted = highestBallot(this.#promises.floor(path, configuration), accepted.ballot);
     return highestBallot(highestBallot(ceiling, voted), this.#erasure(path).floor);
   }
 
@@ -70,8 +70,8 @@ export class Acceptor {
   /**
    * `accept(b)` needs b at or above the floor. A counter's leap is no reason to refuse an accept (P4). An accept of the very ballot that
    * was erased may still be on its way: not even that is taken (P14, I9). With `next`, the coordinator's ballot of that counter is promised
-   * in the same step (P7, next-promise.ts): it is above b, so above the floor. As with every promise, the answer must not leave before the
-   * durable ceiling is above its counter (P3).
+   * in the same step (P7, next-promise.ts): it is above b, so above the floor. As with every promise, a leap is refused, and the answer must
+   * not leave before the durable ceiling is above its counter (P3).
    */
   accept(path: Path, ballot: Ballot, accepted: AcceptedView, next = 0): AcceptorVerdict {
     const floor = this.#floor(path, accepted, ballot.configuration);

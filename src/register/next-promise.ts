@@ -5,8 +5,9 @@
  *
  * Why that is phase 1 of b2. What phase 1 has to show is the highest ballot below b2 at which a value was or can still be chosen. That is b, if
  * nothing can be proposed between the two. Take the lowest ballot of all those in such gaps that completes a phase 1. In full or folded (P24), its R
- * replicas meet the W that promised b2 along with b, who refuse it. Or it was itself promised along with an accept of some p; then p lies below
- * b, for the ballot is the lowest in any gap, so b lies in the gap of p and is lower still: a contradiction. That two sets of W need
+ * replicas meet the W that took b and promised b2 in one step: one of them refuses it, or promised it before, and refused b. Or it was itself promised
+ * along with an accept of some p, which is another coordinator's than b (an accept promises one ballot); then p lies below b, for the ballot is the lowest
+ * in any gap, so b lies in the gap of p and is lower still: a contradiction. That two sets of W need
  * not meet does not matter. The model has it so, together with P24, changes of configurations and erasing.
  *
  * What it rests on. The promise counts like any other: it is a floor (P2), and the durable ceiling is above it when the accept is answered (P3). It
@@ -14,15 +15,10 @@
  * to a question: what a precondition refuses is answered from R promises of its own (P8). Here it is handed to the next operation in the
  * file's queue and to nobody else, so nothing is remembered that could be old.
  */
-import type { Ballot, Configuration, Head } from "../wire/messages.ts";
+import type { Ballot, Head } from "../wire/messages.ts";
 
 export interface NextPromise {
   /** Promised by W replicas of each set of this configuration, with the accept of `head`. */
   readonly ballot: Ballot;
   readonly head: Head;
-}
-
-/** A promise of another configuration is none (P5). */
-export function isOf({ ballot }: NextPromise, { number }: Configuration): boolean {
-  return ballot.configuration === number;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Replica } from "../../src/datanode/replica.ts";
+import { REPLICA_INBOX_BYTES_MAX } from "../../src/limits.ts";
 import { ABSENT, sameBallot } from "../../src/register/ballot.ts";
 import { BallotCounter } from "../../src/register/counter.ts";
 import { absentHead, decide } from "../../src/register/head.ts";
@@ -200,6 +201,43 @@ describe("replica", () => {
     bench.runtime.advance(1);
     expect(asked.answer?.promised).toBeTruthy();
     expect(bench.store.ceiling()).toBeGreaterThan(ceiling + 10);
+  });
+
+  test("an accept that promises a ballot above the ceiling raises it on disk with its own commit (P3, P7)", () => {
+    const bench = new Bench();
+    const next = bench.counter.ceiling + 5;
+    const { accept: body } = accept("/a", ballot(1));
+    if (!body) throw new Error("it is an accept");
+    expect(bench.now({ accept: { ...body, next } })).toMatchObject({ accepted: {} });
+    expect([bench.commits, bench.store.ceiling() > next]).toEqual([1, true]);
+    const restarted = new Bench({}, bench.store);
+    expect(restarted.now({ prepare: { path: "/a", ballot: ballot(next, 2) } })).toMatchObject({ refused: {} });
+  });
+
+  test("the ceiling on disk never falls, whatever was asked for before it was raised (P3)", () => {
+    const bench = new Bench();
+    const low = bench.counter.ceilingFor(bench.counter.ceiling);
+    bench.ask({ prepare: { path: "/a", ballot: ballot(low + 10) } });
+    void bench.replica.write({ ceiling: low });
+    bench.runtime.runUntilIdle();
+    void bench.replica.write({ ceiling: low });
+    bench.runtime.runUntilIdle();
+    expect(bench.store.ceiling()).toBe(bench.counter.ceiling);
+    expect(bench.store.ceiling()).toBeGreaterThan(low + 10);
+  });
+
+  test("refuses what comes while too many bytes wait for its disk, and takes it again afterwards", () => {
+    const bench = new Bench();
+    const text = "x".repeat(64 * 1024);
+    const asked = Array.from({ length: REPLICA_INBOX_BYTES_MAX / text.length + 10 }, (_, i) =>
+      bench.ask(accept(`/f${i}`, ballot(1), text)),
+    );
+    const refused = asked.filter(({ answer }) => answer?.failure?.code === "OVERLOADED");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(20);
+    bench.runtime.runUntilIdle();
+    expect(asked.filter(({ answer }) => answer?.accepted).length).toBe(asked.length - refused.length);
+    expect(bench.now(accept("/later", ballot(1), text))).toMatchObject({ accepted: {} });
   });
 
   test("with no room an accept fails, what only looked is answered, and the promise stands", () => {

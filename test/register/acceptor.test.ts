@@ -45,16 +45,26 @@ describe("promise table (P2)", () => {
         const highest = new Map<string, Ballot>();
         for (const [file, at] of promises) {
           const path = `/f${file}`;
-          const before = table.floor(path);
+          const before = table.floor(path, at.configuration);
           if (compareBallots(at, before) <= 0) continue;
           table.promise(path, at);
           highest.set(path, at);
-          expect(compareBallots(table.floor(path), before)).toBeGreaterThanOrEqual(0);
+          expect(compareBallots(table.floor(path, at.configuration), before)).toBeGreaterThanOrEqual(0);
         }
         expect(table.size).toBeLessThanOrEqual(max);
-        for (const [path, promised] of highest) expect(compareBallots(table.floor(path), promised)).toBeGreaterThanOrEqual(0);
+        for (const [path, promised] of highest) {
+          const floor = table.floor(path, promised.configuration);
+          expect(compareBallots(floor, promised)).toBeGreaterThanOrEqual(0);
+        }
       }),
     );
+  });
+
+  test("what was evicted of one partition is a floor of counters for the others, whatever their configurations' numbers", () => {
+    const table = new PromiseTable(1);
+    for (let file = 0; file < 10_000; file++) table.promise(`/moved/${file}`, ballot(100, 2, 7)); // every bucket has evicted some
+    expect(table.floor("/unmoved", 1)).toEqual(ballot(100, 2, 1));
+    expect(compareBallots(ballot(101, 1, 1), table.floor("/unmoved", 1))).toBeGreaterThan(0);
   });
 
   test("a promise covered by an accept at the same ballot or above needs no room", () => {

@@ -3,11 +3,10 @@ import { COUNTER_LEAP_MAX } from "../../src/limits.ts";
 import { Acceptor } from "../../src/register/acceptor.ts";
 import { ABSENT } from "../../src/register/ballot.ts";
 import { BallotCounter } from "../../src/register/counter.ts";
-import { isOf } from "../../src/register/next-promise.ts";
 import { propose, type Replicas } from "../../src/register/proposer.ts";
 import type { AnswerBody, Ballot, Configuration, RequestBody } from "../../src/wire/messages.ts";
 
-const ballot = (counter: number, node = 1, configuration = 1): Ballot => ({ configuration, counter, node });
+const ballot = (counter: number, node = 1): Ballot => ({ configuration: 1, counter, node });
 const NOTHING = { ballot: ABSENT };
 
 function acceptor(): Acceptor {
@@ -67,11 +66,5 @@ describe("an accept that asks for the next promise (P7)", () => {
       [2, 6],
       [3, 6],
     ]);
-  });
-
-  test("is worth nothing in another configuration (P5)", () => {
-    const head = { current: undefined as never, history: [], window: [], forgotten: 0 };
-    expect(isOf({ ballot: ballot(5), head }, { number: 1, sets: [] })).toBe(true);
-    expect(isOf({ ballot: ballot(5), head }, { number: 2, sets: [] })).toBe(false);
   });
 });

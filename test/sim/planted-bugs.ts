@@ -18,6 +18,13 @@ export const HARMLESS: readonly PlantedBug[] = [
     recipe: "hot",
     seed: 1,
   },
+  {
+    name: "few-promises-while-growing",
+    wrong: "nothing: the promise table is small",
+    edits: [FEW_PROMISES],
+    recipe: "grow",
+    seed: 1,
+  },
   { name: "short-window", wrong: "nothing: heads remember few operations", edits: [SHORT_WINDOW], recipe: "hot", seed: 1 },
 ];
 

@@ -331,4 +331,17 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     recipe: "duels",
     seed: 40,
   },
+  {
+    name: "evicted-with-its-configuration",
+    wrong:
+      "an evicted promise of a partition that moved refuses the others of its bucket, whose configurations have lower numbers",
+    edits: [
+      FEW_PROMISES,
+      { file: "src/register/promises.ts", find: "{ ...oldest[1], configuration: 0 }", replace: "oldest[1]" },
+      { file: "src/register/promises.ts", find: "{ ...evicted, configuration }", replace: "evicted" },
+      { file: "src/limits.ts", find: "PROMISE_BUCKETS = 4096", replace: "PROMISE_BUCKETS = 1" },
+    ],
+    recipe: "grow",
+    seed: 1,
+  },
 ];
