@@ -40,7 +40,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
       FEW_PROMISES,
       {
         file: "src/register/promises.ts",
-        find: "this.#floors[bucket] = highestBallot(this.#floors[bucket] ?? ABSENT, oldest[1]);",
+        find: "this.#floors[bucket] = highestBallot(this.#floors[bucket] ?? ABSENT, { ...oldest[1], configuration: 0 });",
         replace: "this.#floors[bucket] = ABSENT;",
       },
     ],
