@@ -11,12 +11,9 @@ import type { Share } from "./share.ts";
 import type { BenchTarget } from "./target.ts";
 import type { Values } from "./values.ts";
 
-/** So many files sort as they are numbered: their names have as many digits. */
-const FILES_IN_ORDER = 10_000_000;
-
 /** Where a run keeps its files: a directory of its own, so that runs never meet. Normalised as it stands. */
 export function pathOf(directory: string, index: number): Path {
-  return `${directory}/f${index < FILES_IN_ORDER ? String(FILES_IN_ORDER + index).slice(1) : String(index)}`;
+  return `${directory}/f${String(index).padStart(7, "0")}`;
 }
 
 export interface OperationsOptions {

@@ -7,7 +7,7 @@ import { QUORUM_PATIENCE_MS, READ_HEDGE_MS, UNAVAILABLE_PATIENCE_MS } from "../l
 import type { Runtime } from "../ports.ts";
 import { ABSENT, isAbsent } from "../register/ballot.ts";
 import { keptVersion } from "../register/head.ts";
-import { readNeed } from "../register/quorum.ts";
+import { mostNeeded, readNeed } from "../register/quorum.ts";
 import { decodeHeld, readRegister } from "../register/reader.ts";
 import {
   type AnswerBody,
@@ -174,7 +174,7 @@ function measureBeside(
   order: readonly NodeNumber[],
 ): void {
   const { peers, router, runtime } = ports;
-  const node = router.toMeasure(order, mostNeeded(configuration));
+  const node = router.toMeasure(order, mostNeeded(configuration, readNeed));
   if (node === undefined) return;
   const { clock } = runtime;
   const startedMs = clock.monotonicMs();
@@ -185,13 +185,6 @@ function measureBeside(
     if (code === undefined) throw error;
     if (code === "NODE_SILENT") measured();
   });
-}
-
-/** How many replicas a read asks at first, at least. */
-function mostNeeded({ sets }: Configuration): number {
-  let most = 0;
-  for (const set of sets) most = Math.max(most, readNeed(set));
-  return most;
 }
 
 /** What a result says of its read. */

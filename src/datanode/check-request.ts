@@ -18,9 +18,10 @@ function bad(message: string): QdfsError {
 }
 
 /** A proposal from outside: what would be stored must be what can be read again. @throws QdfsError BAD_PATH, BAD_REQUEST */
-export function checkAccept({ path, ballot, head, random }: Accept): void {
+export function checkAccept({ path, ballot, head, random, next = 0 }: Accept): void {
   checkPath(path);
   if (ballot.counter < 1) throw bad("a proposal has a ballot");
+  if (next !== 0 && next <= ballot.counter) throw bad("the next ballot of a proposal is above its own");
   const [maker] = operationsNamed(head, 1); // the rest of it costs whoever reads it a damaged copy at worst
   if (maker !== random) throw bad("a proposal has a head and the operation that made its version");
 }

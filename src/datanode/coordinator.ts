@@ -16,7 +16,7 @@ import { mayFold } from "../register/folded.ts";
 import { absentHead, type Decision, decide, isInline, sameOperation } from "../register/head.ts";
 import type { NextPromise } from "../register/next-promise.ts";
 import { type Folding, type OnAccept, type Prepared, type Proposed, prepare, propose, type Round } from "../register/proposer.ts";
-import { Tally, writeNeed } from "../register/quorum.ts";
+import { mostNeeded, Tally, writeNeed } from "../register/quorum.ts";
 import { headCodec } from "../wire/codec.ts";
 import type {
   Accept,
@@ -175,9 +175,7 @@ export class Coordinator {
     await this.#persist(attempt, async (at) => {
       const used = next;
       next = undefined;
-      if (used?.ballot.configuration === at.configuration.number) {
-        return await this.#goOn(mutate, attempt, { ...at, ballot: used.ballot }, used.head, answer); // on what W replicas took with it
-      }
+      if (used?.ballot.configuration === at.configuration.number) return await this.#useNext(mutate, attempt, at, used, answer);
       if (folds && mayFold(at.configuration, this.#maps.self)) {
         folds = false;
         return await this.#fold(mutate, attempt, at, answer); // if not, phase 1 in full, under a ballot that is not promised yet
@@ -211,29 +209,36 @@ export class Coordinator {
     return decide(base, mutate, policy.keepVersions, keptSinceMs(policy, this.#runtime.clock.wallMs));
   }
 
+  /** Proposes at once what makes sense on top of the value that W replicas took when they promised this ballot (P7, next-promise.ts). */
+  async #useNext(
+    mutate: Mutate,
+    attempt: Attempt,
+    at: Try,
+    { ballot, head }: NextPromise,
+    answer: Answer,
+  ): Promise<true | undefined> {
+    const change = this.#changeUnasked(head, mutate);
+    if (change === undefined) return undefined;
+    return await this.#carryOut(mutate, attempt, { ...at, ballot }, change, answer);
+  }
+
   /** Proposes at once what makes sense on top of our own accepted value, if that is known chosen (P24, folded.ts). */
   async #fold(mutate: Mutate, attempt: Attempt, at: Try, answer: Answer): Promise<true | undefined> {
     const own = await this.#ownChosen(attempt.path, at);
     if (own === undefined) return undefined;
-    const folding = { self: this.#maps.self, base: own.ballot, forgotten: own.head.forgotten };
-    return await this.#goOn(mutate, attempt, at, own.head, answer, folding);
+    const change = this.#changeUnasked(own.head, mutate);
+    if (change === undefined) return undefined;
+    return await this.#carryOut(mutate, attempt, at, change, answer, {
+      self: this.#maps.self,
+      base: own.ballot,
+      forgotten: own.head.forgotten,
+    });
   }
 
-  /**
-   * Proposes a change on top of this head, of which phase 1 has no more to ask. Undefined: it has, for what the window holds and what is
-   * refused is answered from R promises (P8), and chunks are confirmed after these (P21); or it is not known to be chosen.
-   */
-  async #goOn(
-    mutate: Mutate,
-    attempt: Attempt,
-    at: Try,
-    head: Head,
-    answer: Answer,
-    folding?: Folding,
-  ): Promise<true | undefined> {
+  /** Undefined: what the window holds and what is refused is answered from R promises (P8), and chunks are confirmed after these (P21). */
+  #changeUnasked(head: Head, mutate: Mutate): Extract<Change, { kind: "changed" }> | undefined {
     const decision = this.#decide(head, mutate);
-    if (decision.kind !== "changed" || decision.version.chunks) return undefined;
-    return await this.#carryOut(mutate, attempt, at, decision, answer, folding);
+    return decision.kind === "changed" && !decision.version.chunks ? decision : undefined;
   }
 
   /** What our own replica accepted, once it has promised the ballot. Undefined: not known chosen, or not to be read. */
@@ -297,7 +302,7 @@ export class Coordinator {
     { outcome, version }: Extract<Decision, { kind: "recorded" }>,
     answer: Answer,
   ): Promise<true | undefined> {
-    const held = needOf(at.configuration);
+    const held = mostNeeded(at.configuration, writeNeed);
     if (mutate.ack <= held) answer({ outcome, version, acks: held, chosen: true });
     else if (
       !(await this.#settleAt(attempt, at, prepared, (acks, chosen, open) => {
@@ -464,11 +469,6 @@ export class Coordinator {
     await Promise.all(open.map(probe));
     if (tally.vote() === "lost") throw tally.unavailable("write");
   }
-}
-
-/** The largest W of the configuration's sets. */
-function needOf(configuration: Configuration): number {
-  return Math.max(...configuration.sets.map(writeNeed));
 }
 
 function encodeValue(head: Head, content: Uint8Array | null): Value {

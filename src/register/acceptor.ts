@@ -70,7 +70,7 @@ export class Acceptor {
   /**
    * `accept(b)` needs b at or above the floor. A counter's leap is no reason to refuse an accept (P4). An accept of the very ballot that
    * was erased may still be on its way: not even that is taken (P14, I9). With `next`, the coordinator's ballot of that counter is promised
-   * in the same step (P7, next-promise.ts): it is above b, so above the floor. As with every promise, a leap is refused, and the answer must
+   * in the same step (P7, next-promise.ts): it is above b (check-request.ts), so above the floor. As with every promise, a leap is refused, and the answer must
    * not leave before the durable ceiling is above its counter (P3).
    */
   accept(path: Path, ballot: Ballot, accepted: AcceptedView, next = 0): AcceptorVerdict {
@@ -81,7 +81,7 @@ export class Acceptor {
 
   #takes(path: Path, ballot: Ballot, next: number): AcceptorVerdict {
     this.#counter.observe(Math.max(ballot.counter, next));
-    if (next > ballot.counter) this.#promises.promise(path, { ...ballot, counter: next });
+    if (next > 0) this.#promises.promise(path, { ...ballot, counter: next });
     return OK;
   }
 

@@ -26,6 +26,13 @@ export const scanNeed: Need = (set) => set.nodes.length - set.w + 1;
 /** When this many have adopted a newer configuration, no quorum of any kind can form in the older one any more (P16). */
 export const barrierNeed: Need = (set) => set.nodes.length - Math.min(set.r, set.w) + 1;
 
+/** What the set that needs most of them needs. */
+export function mostNeeded({ sets }: Configuration, need: Need): number {
+  let most = 0;
+  for (const set of sets) most = Math.max(most, need(set));
+  return most;
+}
+
 export type Vote = "pending" | "won" | "lost";
 
 export class Tally {

@@ -30,11 +30,12 @@ export class PathFilter {
   }
 
   add(path: Path): void {
-    if (this.mayHold(path)) return;
+    const first = Bun.hash.xxHash32(path);
+    const step = stepOf(path);
+    if (this.#holds(first, step)) return;
     const bits = this.#bitsForOneMore();
     if (bits === undefined) return;
-    const step = stepOf(path);
-    let hash = Bun.hash.xxHash32(path);
+    let hash = first;
     for (let probe = 0; probe < PROBES; probe += 1, hash = (hash + step) >>> 0) {
       const word = wordOf(bits, hash);
       bits[word] = (bits[word] ?? 0) | (1 << hash);
@@ -43,9 +44,11 @@ export class PathFilter {
 
   /** False: it was never added. */
   mayHold(path: Path): boolean {
+    return this.#holds(Bun.hash.xxHash32(path), stepOf(path));
+  }
+
+  #holds(first: number, step: number): boolean {
     if (this.#full) return true;
-    const step = stepOf(path);
-    const first = Bun.hash.xxHash32(path);
     for (const { bits } of this.#parts) if (allSet(bits, first, step)) return true;
     return false;
   }

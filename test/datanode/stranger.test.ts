@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { warmUpChecksums } from "../../src/base/checksum.ts";
 import { CHUNKS_MAX, DATE_MS_MAX } from "../../src/limits.ts";
-import { batchCodec } from "../../src/wire/codec.ts";
+import { batchCodec, headCodec } from "../../src/wire/codec.ts";
 import type { AnswerBody, RequestBody } from "../../src/wire/messages.ts";
 import { testVersion } from "../client/fakes.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
@@ -42,6 +42,21 @@ describe("a stranger", () => {
     const { bytes } = await cluster.until(client.read("/x"));
     expect(new TextDecoder().decode(bytes)).toBe("one");
     expect(cluster.fatal).toEqual([]);
+  });
+
+  test("cannot have a ballot promised along with an accept that is not above it (P7)", async () => {
+    const cluster = new MemoryCluster();
+    const client = await cluster.client();
+    await cluster.until(client.put("/x", new TextEncoder().encode("one")));
+    const held = cluster.member(1).store.register("/x");
+    if (held === undefined) throw new Error("it was stored");
+    const { random } = headCodec.decode(held.head).current.operation;
+    const { configuration, counter } = held.ballot;
+    const ballot = { configuration, counter: counter + 5, node: 3 };
+    const accept = { path: "/x", ballot, head: held.head, content: new TextEncoder().encode("one"), random, inline: true };
+    const answer = (next: number) => deliver(cluster, { accept: { ...accept, next } });
+    expect([answer(counter + 5), answer(counter)].map(({ failure }) => failure?.code)).toEqual(["BAD_REQUEST", "BAD_REQUEST"]);
+    expect(answer(counter + 6)).toMatchObject({ accepted: {} });
   });
 
   test("cannot store a time that no date can show", async () => {

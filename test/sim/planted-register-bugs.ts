@@ -303,7 +303,7 @@ export const REGISTER_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "src/register/acceptor.ts",
-        find: "if (next > ballot.counter) this.#promises.promise(path, { ...ballot, counter: next });",
+        find: "if (next > 0) this.#promises.promise(path, { ...ballot, counter: next });",
         replace: "",
       },
     ],

@@ -226,8 +226,7 @@ export class RegisterInvariants {
         "I1",
         () => `${disk.diskId} answered an accept of ${accept.path} at ${formatBallot(accept.ballot)} that is not on its disk`,
       );
-      if (accept.next && accept.next > accept.ballot.counter)
-        this.#promised(disk, accept.path, { ...accept.ballot, counter: accept.next });
+      if (accept.next) this.#promised(disk, accept.path, { ...accept.ballot, counter: accept.next });
     }
     if (mutate && answer.mutated) this.#mutated(mutate.path, mutate.attempt, answer.mutated);
   }
